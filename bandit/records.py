@@ -1,0 +1,73 @@
+"""What is written down: one record per decision, one per (decision, signal)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bandit.signals import DecisionFacts, Fact, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRecord:
+    """One signal about one decision, as stored: `fact` is None where it was taken back.
+
+    `nonce` (12 bytes) names the decision, `parent` the decision it is a fallback of (empty: none). All but
+    `fact` and the two times comes from the signed decision token and the caller's credential.
+    """
+
+    namespace: str
+    nonce: bytes
+    signal: str
+    fact: Fact | None
+    observed_us: int
+    received_us: int
+    decision: DecisionFacts
+    propensity: float
+    parent: bytes = b""
+    client: str = ""
+    rater: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelForecast:
+    """What was expected of one model when a decision was made, and the probability it was given."""
+
+    probability: float
+    quality: float
+    cost_usd: float
+    latency_s: float
+    error_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """One decision, with all that replaying it takes, and never the prompt.
+
+    `forecasts` covers the eligible models, `exclusions` names what excluded each other one. `uniform` is the
+    number that was drawn, None where nothing was. `config_hash` identifies models, prices and settings;
+    `snapshot_us` is the time the posterior was computed for.
+    """
+
+    namespace: str
+    nonce: bytes
+    parent: bytes
+    decided_us: int
+    category: str
+    model: str
+    kind: Kind
+    propensity: float
+    uniform: float | None
+    reason: str
+    revision: int
+    snapshot_us: int
+    config_hash: str
+    profile: str
+    answer_value_usd: float
+    second_value_usd: float
+    forecasts: Mapping[str, ModelForecast]
+    exclusions: Mapping[str, str]
+    input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    request_id: str = ""
+    session_id: str = ""
+    client: str = ""

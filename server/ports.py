@@ -1,0 +1,53 @@
+"""What the service needs of the outside. Adapters satisfy these structurally; main.py picks them.
+
+Arguments and results are immutable values; nothing here is shared with the implementation.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from adapters.ledger import Discrepancy, StoredSums, Written
+from bandit.catalogue import Model
+from bandit.records import DecisionRecord, SignalRecord
+
+
+class Store(Protocol):
+    """Keeps signals, their sums, the decision log and the registry. One writer at a time calls it.
+
+    Every method raises adapters.ledger.StoreUnavailableError when the store does not answer; nothing, or all,
+    of the call then happened.
+    """
+
+    async def write(self, records: Sequence[SignalRecord]) -> Written:
+        """Store signals and add what they change to the sums, in one transaction.
+
+        Durable when it returns. Records are resolved in order by `bandit.votes.resolve`; calling again
+        with the same records changes nothing.
+        """
+
+    async def load(self, namespace: str) -> StoredSums:
+        """Return the sums, revision and known categories of a namespace; empty for an unknown one."""
+
+    async def namespaces(self) -> Sequence[str]:
+        """Return every namespace that has sums or categories, sorted."""
+
+    async def log_decisions(self, records: Sequence[DecisionRecord]) -> None:
+        """Append to the decision log. A nonce that is already logged is left as it is."""
+
+    async def add_categories(self, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
+        """Remember categories; a known one keeps its `managed_by` unless the file now names it."""
+
+    async def apply_models(self, models: Sequence[Model]) -> None:
+        """Make the registry's file-managed models exactly these; rows of removed ones are kept, disabled."""
+
+    async def retain(self, before_us: int) -> int:
+        """Drop signals and decisions decided before this time, keeping what they taught in `sums_base`.
+
+        Returns the number of rows dropped.
+        """
+
+    async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
+        """Compare sums with `sums_base` plus the fold of the signals; empty where they are equal."""
+
+    async def close(self) -> None:
+        """Finish what was begun and release everything. Safe to call twice."""
