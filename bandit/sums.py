@@ -121,9 +121,7 @@ def _added(sums: Sums, rows: list[_Row]) -> Sums:
     category = {name: i for i, name in enumerate(wide.categories)}
     model = {name: i for i, name in enumerate(wide.models)}
     signal = {name: i for i, name in enumerate(wide.signals)}
-    numbers = [
-        (category[c], model[m], signal[s, src], bucket, n, y, yy) for c, m, s, src, bucket, n, y, yy in rows
-    ]
+    numbers = [(category[c], model[m], signal[s, src], bucket, n, y, yy) for c, m, s, src, bucket, n, y, yy in rows]
     c, m, s, bucket, *values = np.array(numbers, dtype=np.int64).T
     places = c, m, s, np.searchsorted(wide.starts, bucket, side="right") - 1
     for axis, value in enumerate(values):
@@ -183,9 +181,7 @@ def _laid_out(
     return Sums(sums.bucket_us, oldest, now, wide_categories, wide_models, wide_signals, moments)
 
 
-def _coarsened(
-    moments: NDArray[np.int64], starts: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _coarsened(moments: NDArray[np.int64], starts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     if np.array_equal(starts, wanted):
         return moments.copy()
     coarse = np.zeros((*moments.shape[:-1], len(wanted)), np.int64)
@@ -195,9 +191,7 @@ def _coarsened(
     return coarse
 
 
-def _spread(
-    moments: NDArray[np.int64], axis: int, have: tuple[Name, ...], want: tuple[Name, ...]
-) -> NDArray[np.int64]:
+def _spread(moments: NDArray[np.int64], axis: int, have: tuple[Name, ...], want: tuple[Name, ...]) -> NDArray[np.int64]:
     if have == want:
         return moments
     shape = [*moments.shape]
@@ -209,8 +203,6 @@ def _spread(
 
 def _checked(sums: Sums) -> Sums:
     if sums.moments[0].max(initial=0) > MAX_COUNT:
-        raise SumsOverflowError(
-            f"a cell would hold more than {MAX_COUNT} observations; shorten the retention"
-        )
+        raise SumsOverflowError(f"a cell would hold more than {MAX_COUNT} observations; shorten the retention")
     sums.moments.setflags(write=False)
     return sums

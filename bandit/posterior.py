@@ -1,0 +1,142 @@
+"""From integer sums to beliefs: `infer` is a pure function of (sums, now, settings).
+
+Cells are independent: a (category, model, signal) learns from its own observations only. Rates are
+Beta-binomial; logarithms and graded quality are normal with a shrunken variance:
+
+    s2 = (nu0 s20 + SS) / (nu0 + (W - 1)+),  P = 1 / v0 + W / s2,  mean = (m0 / v0 + S / s2) / P,  var = 1 / P
+
+with W, S the decayed count and sum, and SS the decayed sum of squares around the mean.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit.evidence import Signal
+from bandit.grid import midpoints
+from bandit.priors import ANY_SOURCE, BetaPrior, InferenceSettings, NormalPrior
+from bandit.signals import SCALE, THUMB
+from bandit.sums import Sums, at
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Belief:
+    """Belief about one signal in every cell; arrays of shape (C + 1, M), the last row an unseen category.
+
+    `mean` and `variance` are those of the parameter, `spread` the variance of single observations around it,
+    `weight` the decayed number of observations.
+    """
+
+    mean: Floats
+    variance: Floats
+    spread: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """Beliefs about every (category, model), for one instant."""
+
+    now_us: int
+    categories: tuple[str, ...]
+    models: tuple[str, ...]
+    quality: Belief
+    error: Belief
+    latency: Belief
+    first_token: Belief
+    output_tokens: Belief
+    input_ratio: Belief
+
+
+def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
+    """Compute what to believe at `now_us` from nothing but the sums and the settings."""
+    seen = at(sums, now_us)
+    age_s = np.maximum(now_us / seen.bucket_us - midpoints(seen.starts, seen.now), 0.0) * seen.bucket_us * 1e-6
+
+    def decay(signal: Signal) -> Floats:
+        weights: Floats = np.exp2(-age_s / settings.half_lives_s.get(signal, np.inf))
+        return weights
+
+    def normal(signal: Signal, prior: NormalPrior) -> Belief:
+        return _normal(_moments(seen, signal, ""), decay(signal), prior)
+
+    return Posterior(
+        now_us=now_us,
+        categories=sums.categories,
+        models=sums.models,
+        quality=_quality(seen, decay("quality"), settings),
+        error=_rate(_moments(seen, "error", ""), decay("error"), settings.error),
+        latency=normal("latency", settings.latency),
+        first_token=normal("first_token", settings.first_token),
+        output_tokens=normal("output_tokens", settings.output_tokens),
+        input_ratio=normal("input_ratio", settings.input_ratio),
+    )
+
+
+def _quality(sums: Sums, decay: Floats, settings: InferenceSettings) -> Belief:
+    """Thumbs are binomial; scores, or thumbs and scores together, are graded."""
+    sources = [settings.quality_sources.get(category, THUMB) for category in sums.categories] + [THUMB]
+    belief = _rate(_moments(sums, "quality", THUMB), decay, settings.thumbs)
+    for source in sorted(set(sources) - {THUMB}):
+        graded = _normal(_moments(sums, "quality", source), decay, settings.scores)
+        rows = np.array([one == source for one in sources])[:, None]
+        belief = Belief(
+            *(
+                np.where(rows, getattr(graded, name), getattr(belief, name))
+                for name in ("mean", "variance", "spread", "weight")
+            )
+        )
+    return belief
+
+
+def _moments(sums: Sums, signal: Signal, source: str) -> Ints:
+    """Sums of one signal with an empty category appended; shape (3, C + 1, M, B)."""
+    wanted = [i for i, (name, origin) in enumerate(sums.signals) if name == signal and source in (origin, ANY_SOURCE)]
+    _, categories, models, _, buckets = sums.moments.shape
+    moments = np.zeros((3, categories + 1, models, buckets), np.int64)
+    for i in wanted:
+        moments[:, :-1] += sums.moments[:, :, :, i]
+    return moments
+
+
+def _rate(moments: Ints, decay: Floats, prior: BetaPrior) -> Belief:
+    weight = moments[0] @ decay
+    successes = moments[1] @ decay / SCALE
+    total = prior.weight + weight
+    mean = (prior.mean * prior.weight + successes) / total
+    mean_failure = ((1.0 - prior.mean) * prior.weight + (weight - successes)) / total
+    spread = mean * mean_failure
+    return Belief(mean, spread / (total + 1.0), spread, weight)
+
+
+def _normal(moments: Ints, decay: Floats, prior: NormalPrior) -> Belief:
+    n, y, yy = moments
+    weight = n @ decay
+    total = y @ decay / SCALE
+    mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+    bucket_mean = y / (np.maximum(n, 1) * float(SCALE))
+    squares = (_squared_deviations(n, y, yy) + n * (bucket_mean - mean[..., None]) ** 2) @ decay
+    spread = (prior.spread_weight * prior.spread + squares) / (prior.spread_weight + np.maximum(weight - 1.0, 0.0))
+    spread = np.maximum(spread, prior.spread_floor)
+    precision = 1.0 / prior.variance + weight / spread
+    return Belief((prior.mean / prior.variance + total / spread) / precision, 1.0 / precision, spread, weight)
+
+
+def _squared_deviations(n: Ints, y: Ints, yy: Ints) -> Floats:
+    """Sum of (y_i - mean)^2 within each bucket, free of cancellation.
+
+    `yy 2^20 - y^2 / n` needs 105 bits, so it is taken apart: with y = n m + r and m^2 = a 2^20 + b,
+    it is (yy - n a) 2^20 - (n b + 2 m r) - r^2 / n, where every product fits into int64.
+    """
+    count = np.maximum(n, 1)
+    m, r = np.divmod(y, count)
+    square = m * m
+    low_part = count * (square & (SCALE - 1)) + 2 * m * r
+    high = yy - count * (square >> 20) - (low_part >> 20)
+    units = high * float(SCALE) - (low_part & (SCALE - 1)) - r * (r / count)
+    squares: Floats = np.where(n > 0, np.maximum(units, 0.0), 0.0) / float(SCALE) ** 2
+    return squares

@@ -1,0 +1,125 @@
+"""The immutable thing that decisions are made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit.catalogue import Model
+from bandit.posterior import Belief, Posterior
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """Settings of `policy`.
+
+    `exploration` scales the standard deviation of the draw and nothing else: 1 is textbook Thompson sampling.
+    `floor` is the smallest probability of an eligible model, `caps` the largest one per model id.
+    """
+
+    exploration: float = 0.4
+    floor: float = 0.002
+    caps: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expectations:
+    """What is expected of each model in each category; arrays of shape (C + 1, M), last row an unseen one.
+
+    Means of log-normal quantities are exp(mean + spread / 2): the uncertainty of the mean itself is left out
+    on purpose, it would make untried models look slow and dear. `*_variance` is relative for the log-normal ones.
+    """
+
+    quality: Floats
+    error: Floats
+    answer: Floats
+    answer_variance: Floats
+    latency_s: Floats
+    latency_variance: Floats
+    log_latency: Floats
+    log_latency_deviation: Floats
+    output_tokens: Floats
+    output_variance: Floats
+    input_ratio: Floats
+    input_variance: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Beliefs, models and settings at one revision; equal inputs give equal decisions.
+
+    `prices` has shape (3, M): dollars per prompt token, per cached prompt token, per output token.
+    """
+
+    posterior: Posterior
+    models: tuple[Model, ...]
+    settings: PolicySettings
+    revision: int
+    config_hash: str
+    rows: Mapping[str, int]
+    expectations: Expectations
+    prices: Floats
+
+    def row(self, category: str) -> int:
+        """Return the row of `category`; an unseen one has the last row."""
+        return self.rows.get(category, len(self.rows))
+
+
+def snapshot_of(
+    posterior: Posterior,
+    models: Sequence[Model],
+    settings: PolicySettings,
+    *,
+    revision: int = 0,
+    config_hash: str = "",
+) -> Snapshot:
+    """Combine what was learned with what is known. Every model must be on the posterior's axis."""
+    columns = [posterior.models.index(model.id) for model in models]
+    prices = [
+        (
+            model.prices.input_usd_per_mtok,
+            model.prices.cached_or_input_usd_per_mtok,
+            model.prices.output_usd_per_mtok,
+        )
+        for model in models
+    ]
+    return Snapshot(
+        posterior=posterior,
+        models=tuple(models),
+        settings=settings,
+        revision=revision,
+        config_hash=config_hash,
+        rows={category: row for row, category in enumerate(posterior.categories)},
+        expectations=_expectations(posterior, columns),
+        prices=np.array(prices).reshape(-1, 3).T * 1e-6,
+    )
+
+
+def _expectations(posterior: Posterior, columns: list[int]) -> Expectations:
+    quality, error = posterior.quality, posterior.error
+    kept = 1.0 - error.mean
+    answer_variance = kept**2 * quality.variance + quality.mean**2 * error.variance
+    latency, output, ratio = posterior.latency, posterior.output_tokens, posterior.input_ratio
+    arrays = (
+        quality.mean,
+        error.mean,
+        quality.mean * kept,
+        answer_variance,
+        _log_normal_mean(latency),
+        latency.variance,
+        latency.mean,
+        np.sqrt(latency.spread + latency.variance),
+        _log_normal_mean(output),
+        output.variance,
+        _log_normal_mean(ratio),
+        ratio.variance,
+    )
+    return Expectations(*(np.ascontiguousarray(array[:, columns]) for array in arrays))
+
+
+def _log_normal_mean(belief: Belief) -> Floats:
+    mean: Floats = np.exp(belief.mean + belief.spread / 2.0)
+    return mean

@@ -1,0 +1,72 @@
+"""What each model is expected to bring a request, in US dollars.
+
+    U = V quality (1 - error) - cost - second_value latency
+    cost = p_in (input - cached) E[ratio] + p_cached cached E[ratio] + p_out min(E[output], largest answer)
+
+The variance of U is first order (delta method) in the parameters, whose posteriors are independent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit.request import Request
+from bandit.snapshot import Snapshot
+
+Floats = NDArray[np.float64]
+
+_P95 = 1.6448536269514722
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecasts:
+    """What is expected of each model of the snapshot for one request; arrays of shape (M,)."""
+
+    quality: Floats
+    error: Floats
+    cost_usd: Floats
+    latency_s: Floats
+    latency_p95_s: Floats
+    utility_usd: Floats
+    utility_variance: Floats
+
+
+def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
+    """Return what every model of the snapshot is expected to bring, eligible or not."""
+    expected, row = snapshot.expectations, snapshot.row(request.category)
+    input_usd = _input_usd(snapshot, request) * expected.input_ratio[row]
+    output_usd = snapshot.prices[2] * _output_tokens(snapshot, request, expected.output_tokens[row])
+    cost = input_usd + output_usd
+    latency_s = expected.latency_s[row]
+    value, second = request.objective.answer_value_usd, request.objective.second_value_usd
+    variance = (
+        value * value * expected.answer_variance[row]
+        + input_usd * input_usd * expected.input_variance[row]
+        + output_usd * output_usd * expected.output_variance[row]
+        + (second * latency_s) ** 2 * expected.latency_variance[row]
+    )
+    return Forecasts(
+        quality=expected.quality[row],
+        error=expected.error[row],
+        cost_usd=cost,
+        latency_s=latency_s,
+        latency_p95_s=np.exp(expected.log_latency[row] + _P95 * expected.log_latency_deviation[row]),
+        utility_usd=value * expected.answer[row] - cost - second * latency_s,
+        utility_variance=variance,
+    )
+
+
+def _input_usd(snapshot: Snapshot, request: Request) -> Floats:
+    usd: Floats = snapshot.prices[0] * request.input_tokens
+    for index, model in enumerate(snapshot.models if request.cached_model else ()):
+        if model.id == request.cached_model:
+            saved = snapshot.prices[0, index] - snapshot.prices[1, index]
+            usd[index] -= saved * min(request.cached_input_tokens, request.input_tokens)
+    return usd
+
+
+def _output_tokens(snapshot: Snapshot, request: Request, expected: Floats) -> Floats:
+    if request.max_output_tokens is None:
+        return expected
+    return np.minimum(expected, float(request.max_output_tokens))

@@ -1,0 +1,94 @@
+"""What the service is told: frozen values that `config.py` builds once from a TOML file and the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bandit.catalogue import Model
+from bandit.priors import InferenceSettings
+from bandit.request import Objective
+from bandit.snapshot import PolicySettings
+
+DEFAULT_NAMESPACE = "default"
+DEFAULT_CATEGORY = "default"
+DEFAULT_PROFILE = "balanced"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of the server's certificate chain and private key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A credential: only the SHA-256 of its secret is known. Its namespace is the tenant."""
+
+    id: str
+    sha256: str
+    namespace: str = DEFAULT_NAMESPACE
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where and how to listen. Without `keys` everyone is namespace "default", which only loopback may be."""
+
+    listen: str = "127.0.0.1:7443"
+    metrics_listen: str = "127.0.0.1:9464"
+    tls: TlsFiles | None = None
+    keys: tuple[ApiKey, ...] = ()
+    drain_s: float = 0.5
+    grace_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where to keep what is learned. An empty path keeps it in memory."""
+
+    path: Path = Path("routeward.db")
+    retention_s: float = 30 * 86400.0
+    min_free_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSettings:
+    """How to learn and how often to publish what was learned."""
+
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    bucket_s: float = 10.0
+    refresh_s: float = 0.5
+    max_feedback_age_s: float = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySettings:
+    """What is known of a category; `input_tokens` stands in where a request does not say."""
+
+    input_tokens: int = 1000
+    latency_probability: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What can be asked for: models, categories and profiles by name."""
+
+    models: tuple[Model, ...] = ()
+    categories: Mapping[str, CategorySettings] = field(default_factory=dict)
+    profiles: Mapping[str, Objective] = field(default_factory=lambda: {DEFAULT_PROFILE: Objective()})
+    max_categories: int = 100
+    strict_categories: bool = False
+    max_fallbacks: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything, with a digest that names this configuration in snapshots and logs."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    digest: str = ""
