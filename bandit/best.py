@@ -16,48 +16,52 @@ from scipy.special import ndtr
 Floats = NDArray[np.float64]
 
 _OFFSETS: Final = np.array([-6.0, -3.0, -1.5, -0.5, 0.5, 1.5, 3.0, 6.0])
+_REACH: Final = 6.0
+_MERGED: Final = 0.4
+"""Breakpoints nearer to the last kept one than this many of their own deviations are left out."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
-_INVERSE_SQRT_TAU: Final = 1.0 / np.sqrt(2.0 * np.pi)
 _SMALLEST_DEVIATION: Final = 1e-9
 """Relative to the spread of the means: a smaller deviation is certainty for every purpose."""
+_RESOLUTION: Final = 1e-12
+"""Relative to the means: a smaller deviation drowns in their rounding."""
 
 
 def best_probabilities(means: Floats, deviations: Floats) -> Floats:
     """Return P(m is the largest) for means and standard deviations of shape (K,), K >= 1; they sum to 1."""
-    scale = float(np.ptp(means)) + float(deviations.max())
-    sd = np.maximum(deviations, _SMALLEST_DEVIATION * scale if scale > 0 else 1.0)
-    low = float((means - 6.0 * sd).max())
-    alive = np.flatnonzero(means + 6.0 * sd > low)
+    scale = float(means.max() - means.min()) + float(deviations.max())
+    smallest = max(_SMALLEST_DEVIATION * scale, _RESOLUTION * float(np.abs(means).max()))
+    sd = np.maximum(deviations, smallest if smallest > 0 else 1.0)
+    low = float((means - _REACH * sd).max())
+    alive = (means + _REACH * sd > low).nonzero()[0]
+    mass = _masses(means[alive], sd[alive], low)
     probabilities = np.zeros(len(means))
-    probabilities[alive] = _integrated(means[alive], sd[alive], low)
-    return probabilities / probabilities.sum()
+    probabilities[alive] = mass / mass.sum()
+    return probabilities
 
 
-def _integrated(means: Floats, sd: Floats, low: float) -> Floats:
+def _masses(means: Floats, sd: Floats, low: float) -> Floats:
+    """Integrate each quantity's density times everyone's distribution function, up to a common factor."""
     if len(means) == 1:
         return np.ones(1)
     edges = _edges(means, sd, low)
-    half = np.diff(edges)[:, None] / 2.0
-    x = ((edges[:-1, None] + half) + half * _NODES).ravel()
-    weights = (half * _WEIGHTS).ravel()
+    half = ((edges[1:] - edges[:-1]) * 0.5)[:, None]
+    x = (edges[:-1, None] + half + half * _NODES).ravel()
     z = (x - means[:, None]) / sd[:, None]
     below = np.maximum(ndtr(z), 1e-300)
     density = np.exp(-0.5 * z * z)
-    mass: Floats = (density / below) @ (weights * below.prod(axis=0)) * _INVERSE_SQRT_TAU / sd
-    return mass
+    masses: Floats = (density / below) @ ((half * _WEIGHTS).ravel() * below.prod(axis=0)) / sd
+    return masses
 
 
 def _edges(means: Floats, sd: Floats, low: float) -> Floats:
-    points = means[:, None] + sd[:, None] * _OFFSETS
-    above = points > low
-    values = points[above]
-    gaps = np.broadcast_to(0.4 * sd[:, None], points.shape)[above]
-    order = np.argsort(values)
+    points = (means[:, None] + sd[:, None] * _OFFSETS).ravel()
+    order = points.argsort()
+    order = order[points[order].searchsorted(low, side="right") :]
+    values = points[order].tolist()
+    gaps = (_MERGED * sd)[order // len(_OFFSETS)].tolist()
     edges = [low]
-    last = low
-    for value, gap in zip(values[order].tolist(), gaps[order].tolist(), strict=True):
-        if value - last > gap:
+    for value, gap in zip(values, gaps, strict=True):
+        if value - edges[-1] > gap:
             edges.append(value)
-            last = value
-    edges[-1] = max(edges[-1], float(values.max()))
+    edges[-1] = max(edges[-1], values[-1])
     return np.array(edges)

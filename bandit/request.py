@@ -51,4 +51,4 @@ def quarter_octave(tokens: int) -> int:
     """Return the representative of the quarter octave that holds `tokens`; counts below 8 stand for themselves."""
     if tokens < 8:
         return tokens
-    return round(2.0 ** ((math.floor(4.0 * math.log2(tokens)) + 0.5) / 4.0))
+    return round(math.exp2((math.floor(4.0 * math.log2(tokens)) + 0.5) / 4.0))

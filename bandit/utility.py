@@ -36,7 +36,7 @@ def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
     """Return what every model of the snapshot is expected to bring, eligible or not."""
     expected, row = snapshot.expectations, snapshot.row(request.category)
     input_usd = _input_usd(snapshot, request) * expected.input_ratio[row]
-    output_usd = snapshot.prices[2] * _output_tokens(snapshot, request, expected.output_tokens[row])
+    output_usd = snapshot.prices[2] * _output_tokens(expected.output_tokens[row], request.max_output_tokens)
     cost = input_usd + output_usd
     latency_s = expected.latency_s[row]
     value, second = request.objective.answer_value_usd, request.objective.second_value_usd
@@ -66,7 +66,5 @@ def _input_usd(snapshot: Snapshot, request: Request) -> Floats:
     return usd
 
 
-def _output_tokens(snapshot: Snapshot, request: Request, expected: Floats) -> Floats:
-    if request.max_output_tokens is None:
-        return expected
-    return np.minimum(expected, float(request.max_output_tokens))
+def _output_tokens(expected: Floats, largest: int | None) -> Floats:
+    return expected if largest is None else np.minimum(expected, float(largest))

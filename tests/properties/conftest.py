@@ -1,0 +1,6 @@
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "routeward", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("routeward")
