@@ -114,29 +114,38 @@ def _rate(moments: Ints, decay: Floats, prior: BetaPrior) -> Belief:
 
 
 def _normal(moments: Ints, decay: Floats, prior: NormalPrior) -> Belief:
-    n, y, yy = moments
-    weight = n @ decay
-    total = y @ decay / SCALE
-    mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-    bucket_mean = y / (np.maximum(n, 1) * float(SCALE))
-    squares = (_squared_deviations(n, y, yy) + n * (bucket_mean - mean[..., None]) ** 2) @ decay
+    _, categories, models, buckets = moments.shape
+    flat = moments.reshape(3, -1, buckets)
+    cell, bucket = np.nonzero(flat[0] > 0)
+    n, y, yy = flat[:, cell, bucket]
+    kept = decay[bucket]
+
+    def per_cell(values: Floats) -> Floats:
+        totals: Floats = np.bincount(cell, values, minlength=categories * models)
+        return totals
+
+    weight = per_cell(kept * n)
+    total = per_cell(kept * y) / SCALE
+    mean = total / np.where(weight > 0, weight, 1.0)
+    bucket_mean = y / (n * float(SCALE))
+    squares = per_cell(kept * (_squared_deviations(n, y, yy) + n * (bucket_mean - mean[cell]) ** 2))
     spread = (prior.spread_weight * prior.spread + squares) / (prior.spread_weight + np.maximum(weight - 1.0, 0.0))
     spread = np.maximum(spread, prior.spread_floor)
     precision = 1.0 / prior.variance + weight / spread
-    return Belief((prior.mean / prior.variance + total / spread) / precision, 1.0 / precision, spread, weight)
+    arrays = ((prior.mean / prior.variance + total / spread) / precision, 1.0 / precision, spread, weight)
+    return Belief(*(array.reshape(categories, models) for array in arrays))
 
 
 def _squared_deviations(n: Ints, y: Ints, yy: Ints) -> Floats:
-    """Sum of (y_i - mean)^2 within each bucket, free of cancellation.
+    """Sum of (y_i - mean)^2 within each bucket, for n > 0, free of cancellation; shapes (N,).
 
     `yy 2^20 - y^2 / n` needs 105 bits, so it is taken apart: with y = n m + r and m^2 = a 2^20 + b,
     it is (yy - n a) 2^20 - (n b + 2 m r) - r^2 / n, where every product fits into int64.
     """
-    count = np.maximum(n, 1)
-    m, r = np.divmod(y, count)
+    m, r = np.divmod(y, n)
     square = m * m
-    low_part = count * (square & (SCALE - 1)) + 2 * m * r
-    high = yy - count * (square >> 20) - (low_part >> 20)
-    units = high * float(SCALE) - (low_part & (SCALE - 1)) - r * (r / count)
-    squares: Floats = np.where(n > 0, np.maximum(units, 0.0), 0.0) / float(SCALE) ** 2
+    low_part = n * (square & (SCALE - 1)) + 2 * m * r
+    high = yy - n * (square >> 20) - (low_part >> 20)
+    units = high * float(SCALE) - (low_part & (SCALE - 1)) - r * (r / n)
+    squares: Floats = np.maximum(units, 0.0) / float(SCALE) ** 2
     return squares

@@ -184,10 +184,12 @@ def _laid_out(
 def _coarsened(moments: NDArray[np.int64], starts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     if np.array_equal(starts, wanted):
         return moments.copy()
-    coarse = np.zeros((*moments.shape[:-1], len(wanted)), np.int64)
     position = np.searchsorted(wanted, starts, side="right") - 1
-    first = np.flatnonzero(np.diff(position, prepend=-1))
-    coarse[..., position[first]] = np.add.reduceat(moments, first, axis=-1)
+    coarse = np.zeros((*moments.shape[:-1], len(wanted)), np.int64)
+    first = np.diff(position, prepend=-1) > 0
+    coarse[..., position[first]] = moments[..., first]
+    for merged in np.flatnonzero(~first):
+        coarse[..., position[merged]] += moments[..., merged]
     return coarse
 
 
