@@ -121,7 +121,7 @@ def _normal(moments: Ints, decay: Floats, prior: NormalPrior) -> Belief:
     kept = decay[bucket]
 
     def per_cell(values: Floats) -> Floats:
-        totals: Floats = np.bincount(cell, values, minlength=categories * models)
+        totals: Floats = np.bincount(cell, weights=values, minlength=categories * models).astype(np.float64)
         return totals
 
     weight = per_cell(kept * n)
