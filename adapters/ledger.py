@@ -1,10 +1,23 @@
-"""The values that every store returns, and the errors it raises."""
+"""The values that every store returns, the errors it raises, and the arithmetic that all stores share."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from bandit.sums import Moments, RowKey
-from bandit.votes import SignalStatus
+from bandit.evidence import Event, events_of
+from bandit.records import SignalRecord
+from bandit.sums import Moments, RowKey, aggregate
+from bandit.votes import SignalStatus, resolve
+
+MANAGED_BY_FILE: Final = "file"
+"""Value of `managed_by` for what the configuration file names."""
+
+Rows = Mapping[RowKey, Moments]
+SignalKey = tuple[str, bytes, str]
+"""Namespace, nonce and name: a store keeps one record per key."""
+
+NOTHING: Final = Moments(0, 0, 0)
 
 
 class StoreError(Exception):
@@ -28,12 +41,12 @@ class Change:
     """What a write changed in one namespace: rows to add to its sums, and the revision after it."""
 
     revision: int
-    rows: Mapping[RowKey, Moments]
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of each record of a write, in order, and the change in each namespace it touched."""
+    """What became of each record of a write, in order, and the change in each namespace it named."""
 
     statuses: tuple[SignalStatus, ...]
     changes: Mapping[str, Change]
@@ -44,7 +57,7 @@ class StoredSums:
     """Everything a namespace has learned."""
 
     revision: int = 0
-    rows: Mapping[RowKey, Moments] = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
     categories: tuple[str, ...] = ()
 
 
@@ -55,3 +68,65 @@ class Discrepancy:
     key: RowKey
     stored: Moments
     folded: Moments
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a batch does to a store.
+
+    `kept` holds the records to store, by key in sorted order; `rows` and `counted` hold, for every namespace
+    of the batch in sorted order, what to add to its sums and to its revision.
+    """
+
+    statuses: tuple[SignalStatus, ...]
+    kept: Mapping[SignalKey, SignalRecord]
+    rows: Mapping[str, Rows]
+    counted: Mapping[str, int]
+
+
+def key_of(record: SignalRecord) -> SignalKey:
+    """Return the key under which a store keeps the record."""
+    return record.namespace, record.nonce, record.signal
+
+
+def settle(records: Sequence[SignalRecord], stored: Mapping[SignalKey, SignalRecord], bucket_us: int) -> Settlement:
+    """Resolve `records` in order against what is `stored` under their keys."""
+    statuses: list[SignalStatus] = []
+    kept: dict[SignalKey, SignalRecord] = {}
+    events: dict[str, list[Event]] = {record.namespace: [] for record in records}
+    counted = dict.fromkeys(events, 0)
+    for record in records:
+        key = key_of(record)
+        before = kept.get(key) or stored.get(key)
+        resolution = resolve(before, record)
+        statuses.append(resolution.status)
+        if resolution.kept is not before:
+            kept[key] = resolution.kept
+        if resolution.status.counted:
+            events[record.namespace] += resolution.events
+            counted[record.namespace] += 1
+    return Settlement(
+        tuple(statuses),
+        dict(sorted(kept.items())),
+        {namespace: aggregate(events[namespace], bucket_us) for namespace in sorted(events)},
+        counted,
+    )
+
+
+def fold(records: Iterable[SignalRecord], bucket_us: int) -> dict[RowKey, Moments]:
+    """Add up what records of one namespace teach, holding one at a time."""
+    return aggregate((e for record in records for e in events_of(record.decision, record.fact)), bucket_us)
+
+
+def add(left: Rows, right: Rows) -> dict[RowKey, Moments]:
+    """Return the sum of both, without rows that are zero, in sorted order."""
+    total = defaultdict(lambda: NOTHING, left)
+    for key, moments in right.items():
+        total[key] += moments
+    return {key: moments for key, moments in sorted(total.items()) if any(moments)}
+
+
+def compare(stored: Rows, folded: Rows) -> tuple[Discrepancy, ...]:
+    """Return the rows in which both differ, in sorted order; a missing row is zero."""
+    pairs = ((key, stored.get(key, NOTHING), folded.get(key, NOTHING)) for key in sorted({*stored, *folded}))
+    return tuple(Discrepancy(*pair) for pair in pairs if pair[1] != pair[2])

@@ -3,7 +3,7 @@
 Arguments and results are immutable values; nothing here is shared with the implementation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from adapters.ledger import Discrepancy, StoredSums, Written
@@ -12,17 +12,18 @@ from bandit.records import DecisionRecord, SignalRecord
 
 
 class Store(Protocol):
-    """Keeps signals, their sums, the decision log and the registry. One writer at a time calls it.
+    """Keeps signals, their sums, the decision log and the registry. Calls are served one after the other.
 
     Every method raises adapters.ledger.StoreUnavailableError when the store does not answer; nothing, or all,
-    of the call then happened.
+    of the call then happened, and so when its caller is cancelled.
     """
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and add what they change to the sums, in one transaction.
 
         Durable when it returns. Records are resolved in order by `bandit.votes.resolve`; calling again
-        with the same records changes nothing.
+        with the same records changes nothing. Raises bandit.errors.SumsOverflowError, and stores nothing,
+        when a row of the sums would count more than `bandit.sums.MAX_COUNT` observations.
         """
 
     async def load(self, namespace: str) -> StoredSums:
@@ -40,14 +41,30 @@ class Store(Protocol):
     async def apply_models(self, models: Sequence[Model]) -> None:
         """Make the registry's file-managed models exactly these; rows of removed ones are kept, disabled."""
 
+    async def models(self) -> Sequence[Model]:
+        """Return every model of the registry, sorted by id."""
+
+    def signals(self) -> AsyncIterator[SignalRecord]:
+        """Read the signals that are kept, retractions too, sorted by namespace, nonce and name.
+
+        Pages are read as they are asked for, so what is written meanwhile may or may not appear.
+        """
+
+    def decisions(self) -> AsyncIterator[DecisionRecord]:
+        """Read the decision log, oldest decision first, page by page as `signals` does."""
+
     async def retain(self, before_us: int) -> int:
         """Drop signals and decisions decided before this time, keeping what they taught in `sums_base`.
 
-        Returns the number of rows dropped.
+        Returns the number of rows dropped. `before_us` must lie further back than tokens are valid: nothing
+        recognises a signal that repeats or amends a dropped one, so it would count as a first one.
         """
 
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
         """Compare sums with `sums_base` plus the fold of the signals; empty where they are equal."""
+
+    async def free_bytes(self) -> int | None:
+        """Return the space left where the store writes; None where that is not known."""
 
     async def close(self) -> None:
         """Finish what was begun and release everything. Safe to call twice."""

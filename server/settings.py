@@ -32,13 +32,27 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A key that signs decision ids; replicas must share it. `id` has 1 to 16 characters."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where and how to listen. Without `keys` everyone is namespace "default", which only loopback may be."""
+    """Where and how to listen. Without `keys` everyone is namespace "default", which only loopback may be.
+
+    `token_keys` are those of the environment; without them `token_key_file` holds them, and without either they
+    last as long as the process.
+    """
 
     listen: str = "127.0.0.1:7443"
     metrics_listen: str = "127.0.0.1:9464"
     tls: TlsFiles | None = None
     keys: tuple[ApiKey, ...] = ()
+    token_keys: tuple[TokenKey, ...] = ()
+    token_key_file: Path | None = None
     drain_s: float = 0.5
     grace_s: float = 5.0
 

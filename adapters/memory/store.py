@@ -1,0 +1,134 @@
+"""A `server.ports.Store` that lives as long as its process."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from adapters.ledger import (
+    MANAGED_BY_FILE,
+    NOTHING,
+    Change,
+    Discrepancy,
+    Rows,
+    SignalKey,
+    StoredSums,
+    Written,
+    add,
+    compare,
+    fold,
+    key_of,
+    settle,
+)
+from bandit.catalogue import Model
+from bandit.errors import SumsOverflowError
+from bandit.records import DecisionRecord, SignalRecord
+from bandit.sums import MAX_COUNT, Moments, RowKey
+
+
+class MemoryStore:
+    """Keeps everything in dictionaries; no call waits, so each happens whole."""
+
+    def __init__(self, *, bucket_us: int) -> None:
+        self._bucket_us = bucket_us
+        self._signals: dict[SignalKey, SignalRecord] = {}
+        self._sums: dict[str, dict[RowKey, Moments]] = {}
+        self._base: dict[str, Rows] = {}
+        self._revisions: dict[str, int] = {}
+        self._decisions: dict[tuple[str, bytes], DecisionRecord] = {}
+        self._categories: dict[str, dict[str, str]] = {}
+        self._models: dict[str, Model] = {}
+
+    async def write(self, records: Sequence[SignalRecord]) -> Written:
+        """Store signals and what they change."""
+        settled = settle(records, self._signals, self._bucket_us)
+        totals = {name: self._added(name, rows) for name, rows in settled.rows.items()}
+        self._signals |= settled.kept
+        changes = {}
+        for name, rows in settled.rows.items():
+            self._sums.setdefault(name, {}).update(totals[name])
+            self._revisions[name] = self._revisions.get(name, 0) + settled.counted[name]
+            changes[name] = Change(self._revisions[name], rows)
+        return Written(settled.statuses, changes)
+
+    async def load(self, namespace: str) -> StoredSums:
+        """Return what a namespace has learned."""
+        return StoredSums(
+            self._revisions.get(namespace, 0),
+            add(self._sums.get(namespace, {}), {}),
+            tuple(sorted(self._categories.get(namespace, ()))),
+        )
+
+    async def namespaces(self) -> Sequence[str]:
+        """Return every namespace that has sums or categories."""
+        return tuple(sorted({*self._revisions, *self._categories}))
+
+    async def log_decisions(self, records: Sequence[DecisionRecord]) -> None:
+        """Append to the decision log."""
+        for record in records:
+            self._decisions.setdefault((record.namespace, record.nonce), record)
+
+    async def add_categories(self, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
+        """Remember categories."""
+        for name in names:
+            known = self._categories.setdefault(namespace, {})
+            if name not in known or managed_by == MANAGED_BY_FILE:
+                known[name] = managed_by
+
+    async def apply_models(self, models: Sequence[Model]) -> None:
+        """Make the registry's file-managed models exactly these."""
+        removed = {name: replace(model, enabled=False) for name, model in self._models.items()}
+        self._models = removed | {model.id: model for model in models}
+
+    async def models(self) -> Sequence[Model]:
+        """Return the registry's models."""
+        return tuple(model for _, model in sorted(self._models.items()))
+
+    async def signals(self) -> AsyncIterator[SignalRecord]:
+        """Read the signals that are kept."""
+        for _, record in sorted(self._signals.items()):
+            yield record
+
+    async def decisions(self) -> AsyncIterator[DecisionRecord]:
+        """Read the decision log."""
+        for record in sorted(self._decisions.values(), key=_age):
+            yield record
+
+    async def retain(self, before_us: int) -> int:
+        """Drop old signals and decisions."""
+        old = [record for record in self._signals.values() if record.decision.decided_us < before_us]
+        for namespace in {record.namespace for record in old}:
+            taught = fold((record for record in old if record.namespace == namespace), self._bucket_us)
+            self._base[namespace] = add(self._base.get(namespace, {}), taught)
+        for record in old:
+            del self._signals[key_of(record)]
+        dropped = [key for key, record in self._decisions.items() if record.decided_us < before_us]
+        for key in dropped:
+            del self._decisions[key]
+        return len(old) + len(dropped)
+
+    async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
+        """Compare the sums with the log."""
+        found = {}
+        for namespace in sorted(self._sums):
+            log = (record for record in self._signals.values() if record.namespace == namespace)
+            folded = add(self._base.get(namespace, {}), fold(log, self._bucket_us))
+            if differing := compare(self._sums[namespace], folded):
+                found[namespace] = differing
+        return found
+
+    async def free_bytes(self) -> None:
+        """Return None: memory is not measured."""
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    def _added(self, namespace: str, rows: Rows) -> dict[RowKey, Moments]:
+        """Return the rows that change, as they will be."""
+        stored = self._sums.get(namespace, {})
+        totals = {key: stored.get(key, NOTHING) + moments for key, moments in rows.items()}
+        if any(moments.n > MAX_COUNT for moments in totals.values()):
+            raise SumsOverflowError(f"a cell would hold more than {MAX_COUNT} observations; nothing was stored")
+        return totals
+
+
+def _age(record: DecisionRecord) -> tuple[int, str, bytes]:
+    return record.decided_us, record.namespace, record.nonce

@@ -1,0 +1,133 @@
+"""One SQLite file, one connection to it, one thread that owns the connection."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from adapters.ledger import StoreError, StoreUnavailableError
+from adapters.sql.errors import primary_code, typed_error
+from adapters.sql.lock import FileLock
+
+APPLICATION_ID: Final = 0x52574431
+"""Mark of our files, in the field of the header that SQLite keeps for this purpose."""
+
+_PRAGMAS: Final = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -8000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database:
+    """Runs functions of a Connection, one after the other, each in a transaction of its own.
+
+    Whoever awaits one may be cancelled: what has begun is finished, what has not is dropped.
+    """
+
+    def __init__(self, file: Path, *, busy_timeout_s: float) -> None:
+        self._file = file.resolve()
+        self._busy_timeout_s = busy_timeout_s
+        self._thread = ThreadPoolExecutor(1, "routeward-store")
+        self._resources = ExitStack()
+        self._closed: Future[None] | None = None
+        self._connection: Connection
+
+    @classmethod
+    async def open(cls, file: Path, *, busy_timeout_s: float) -> Self:
+        """Lock `file` and connect to it, making it when it is missing.
+
+        Raises StoreLockedError when another server has it, StoreError when it is no file of ours.
+        """
+        database = cls(file, busy_timeout_s=busy_timeout_s)
+        try:
+            await asyncio.wrap_future(database._thread.submit(database._acquire))
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` returns once its transaction is durable. If it raises, nothing happened."""
+        if self._closed is not None:
+            raise StoreUnavailableError(f"{self._file} was closed; open it again")
+        future = self._thread.submit(self._transact, lambda connection: work(connection, *args, **kwargs))
+        return await asyncio.wrap_future(future)
+
+    def free_bytes(self) -> int:
+        """Return the space that is left on the disk. Raises StoreUnavailableError when it is not there."""
+        try:
+            return shutil.disk_usage(self._file.parent).free
+        except OSError as error:
+            raise StoreUnavailableError(f"{self._file.parent} cannot be read: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Finish what was begun, then release file, lock and thread. Safe to call twice."""
+        if self._closed is None:
+            self._closed = self._thread.submit(self._resources.close)
+            self._thread.shutdown(wait=False)
+        await asyncio.shield(asyncio.wrap_future(self._closed))
+
+    def _acquire(self) -> None:
+        try:
+            self._resources.callback(FileLock.acquire(self._file).release)
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise StoreError(f"{self._file} cannot be opened: {error.strerror}") from error
+        engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
+        event.listen(engine, "begin", _begin)
+        self._resources.callback(engine.dispose)
+        try:
+            self._connection = self._resources.enter_context(engine.connect())
+        except DBAPIError as error:
+            raise typed_error(error, self._file) from error
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._connection.begin():
+                return work(self._connection)
+        except DBAPIError as error:
+            if primary_code(error) == sqlite3.SQLITE_IOERR:
+                # After a failed write or sync the cache may not be what the disk holds.
+                self._connection.invalidate(error)
+            raise typed_error(error, self._file) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        # Of the modes, "rw" alone does not make an empty file where the store has vanished.
+        connection = sqlite3.connect(
+            f"{self._file.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=self._busy_timeout_s
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (mark,) = connection.execute("PRAGMA application_id").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if objects and mark != APPLICATION_ID:
+            raise StoreError(f"{self._file} belongs to another program: give the store another path")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreError(f"{self._file} is on a disk without shared memory: use a local one")
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that reads first cannot always become one that writes (SQLITE_BUSY_SNAPSHOT).
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,51 @@
+"""What a server reads: the sums when it starts, and the logs page by page."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Row, Table, select, tuple_, union
+
+from adapters.ledger import Rows, StoredSums
+from adapters.sql.schema import categories, revisions, sums
+from bandit.sums import Moments, RowKey
+
+PAGE: Final = 1000
+"""Rows that one transaction reads of a log."""
+
+
+def load(connection: Connection, namespace: str) -> StoredSums:
+    """Return the sums, revision and categories of a namespace."""
+    revision = connection.scalar(select(revisions.c.revision).where(revisions.c.namespace == namespace))
+    names = connection.scalars(
+        select(categories.c.name).where(categories.c.namespace == namespace).order_by(categories.c.name)
+    )
+    return StoredSums(revision or 0, sums_of(connection, sums, namespace), tuple(names))
+
+
+def namespaces(connection: Connection) -> Sequence[str]:
+    """Return every namespace that has sums or categories, sorted."""
+    return namespaces_in(connection, revisions, categories)
+
+
+def namespaces_in(connection: Connection, *tables: Table) -> Sequence[str]:
+    """Return every namespace that a row of these tables names, sorted."""
+    named = union(*(select(table.c.namespace) for table in tables)).subquery()
+    return tuple(connection.scalars(select(named.c.namespace).order_by(named.c.namespace)))
+
+
+def sums_of(connection: Connection, table: Table, namespace: str) -> Rows:
+    """Return the rows of `sums` or `sums_base` that are not zero, in sorted order."""
+    rows = connection.execute(
+        select(table)
+        .where(table.c.namespace == namespace, (table.c.n != 0) | (table.c.y != 0) | (table.c.yy != 0))
+        .order_by(*table.primary_key)
+    )
+    return {RowKey(*key): Moments(n, y, yy) for _, *key, n, y, yy in rows}
+
+
+def page(
+    connection: Connection, table: Table, order: Sequence[Column[Any]], last: tuple[object, ...] | None
+) -> Sequence[Row[Any]]:
+    """Return the rows that follow `last` in the order of unique columns; None starts."""
+    rows = select(table).order_by(*order).limit(PAGE)
+    return connection.execute(rows if last is None else rows.where(tuple_(*order) > last)).all()

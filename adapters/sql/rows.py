@@ -1,0 +1,66 @@
+"""Signals as rows and back, exactly."""
+
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from bandit.records import SignalRecord
+from bandit.signals import OUTCOME, SCORE_PREFIX, THUMB, DecisionFacts, Fact, Kind, Outcome, Score, Status, Thumb
+
+_NO_OUTCOME: Final = (None,) * len(Outcome._fields)
+
+FactColumns = tuple[bool | int | None, ...]
+
+
+def signal_row(record: SignalRecord) -> tuple[object, ...]:
+    """Return the row of `signals` that keeps `record`, in the order of its columns."""
+    decision = record.decision
+    return (
+        record.namespace,
+        record.nonce,
+        record.signal,
+        record.observed_us,
+        record.received_us,
+        decision.category,
+        decision.model,
+        int(decision.kind),
+        decision.decided_us,
+        decision.input_tokens,
+        record.propensity,
+        record.parent,
+        record.client,
+        record.rater,
+        record.fact is None,
+        *_fact_columns(record.fact),
+    )
+
+
+def signal_record(row: Row[*tuple[Any, ...]]) -> SignalRecord:
+    """Return the record that a row of `signals` keeps."""
+    namespace, nonce, signal, observed_us, received_us = row[:5]
+    category, model, kind, decided_us, input_tokens = row[5:10]
+    propensity, parent, client, rater, retracted = row[10:15]
+    fact = None if retracted else _fact(signal, row[15:])
+    decision = DecisionFacts(category, model, Kind(kind), decided_us, input_tokens)
+    return SignalRecord(
+        namespace, nonce, signal, fact, observed_us, received_us, decision, propensity, parent, client, rater
+    )
+
+
+def _fact_columns(fact: Fact | None) -> FactColumns:
+    if fact is None:
+        return *_NO_OUTCOME, None, None
+    if isinstance(fact, Outcome):
+        return int(fact.status), *fact[1:], None, None
+    if isinstance(fact, Thumb):
+        return *_NO_OUTCOME, fact.up, None
+    return *_NO_OUTCOME, None, fact.value
+
+
+def _fact(signal: str, columns: tuple[Any, ...]) -> Fact:
+    *outcome, up, value = columns
+    if signal == OUTCOME:
+        return Outcome(Status(outcome[0]), *outcome[1:])
+    if signal == THUMB:
+        return Thumb(up)
+    return Score(signal.removeprefix(SCORE_PREFIX), value)

@@ -1,0 +1,103 @@
+"""The store of a server: signals, sums, decisions and registry in one SQLite file."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection
+
+from adapters.ledger import Discrepancy, StoredSums, Written
+from adapters.sql import decisions, reading, registry, retention, versions, writing
+from adapters.sql.database import Database
+from bandit.catalogue import Model
+from bandit.records import DecisionRecord, SignalRecord
+
+RecordT = TypeVar("RecordT", SignalRecord, DecisionRecord)
+
+
+class SqlStore:
+    """A `server.ports.Store` on disk. `SqlStore.open` makes one."""
+
+    def __init__(self, database: Database, *, bucket_us: int) -> None:
+        self._database = database
+        self._bucket_us = bucket_us
+
+    @classmethod
+    async def open(cls, file: Path | str, *, bucket_us: int, busy_timeout_s: float = 5.0) -> Self:
+        """Open the store in `file`, making it when it is missing; its folder must exist.
+
+        `bucket_us` is the width of a time bucket of the sums and cannot change later. `busy_timeout_s` bounds
+        the wait for another program that writes to the file. Raises StoreLockedError when another server has
+        it, StoreSchemaError when a newer version wrote it, StoreError when it is not usable.
+        """
+        database = await Database.open(Path(file), busy_timeout_s=busy_timeout_s)
+        try:
+            await database.run(versions.prepare, bucket_us=bucket_us)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, bucket_us=bucket_us)
+
+    async def write(self, records: Sequence[SignalRecord]) -> Written:
+        """Store signals and what they change, durably."""
+        return await self._database.run(writing.write, records, bucket_us=self._bucket_us)
+
+    async def load(self, namespace: str) -> StoredSums:
+        """Return what a namespace has learned."""
+        return await self._database.run(reading.load, namespace)
+
+    async def namespaces(self) -> Sequence[str]:
+        """Return every namespace that has sums or categories."""
+        return await self._database.run(reading.namespaces)
+
+    async def log_decisions(self, records: Sequence[DecisionRecord]) -> None:
+        """Append to the decision log."""
+        await self._database.run(decisions.log, records)
+
+    async def add_categories(self, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
+        """Remember categories."""
+        await self._database.run(registry.add_categories, namespace, names, managed_by=managed_by)
+
+    async def apply_models(self, models: Sequence[Model]) -> None:
+        """Make the registry's file-managed models exactly these."""
+        await self._database.run(registry.apply_models, models)
+
+    async def models(self) -> Sequence[Model]:
+        """Return the registry's models."""
+        return await self._database.run(registry.all_models)
+
+    def signals(self) -> AsyncIterator[SignalRecord]:
+        """Read the signals that are kept."""
+        return self._pages(writing.after)
+
+    def decisions(self) -> AsyncIterator[DecisionRecord]:
+        """Read the decision log."""
+        return self._pages(decisions.after)
+
+    async def retain(self, before_us: int) -> int:
+        """Drop old signals and decisions in transactions of a bounded size."""
+        dropped = 0
+        for drop in (partial(retention.drop_signals, bucket_us=self._bucket_us), retention.drop_decisions):
+            while chunk := await self._database.run(drop, before_us):
+                dropped += chunk
+        return dropped
+
+    async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
+        """Compare the sums with the log; other calls wait meanwhile."""
+        return await self._database.run(retention.verify, bucket_us=self._bucket_us)
+
+    async def free_bytes(self) -> int:
+        """Return the space that is left on the disk of the file."""
+        return self._database.free_bytes()
+
+    async def close(self) -> None:
+        """Finish what was begun and release everything."""
+        await self._database.close()
+
+    async def _pages(self, after: Callable[[Connection, RecordT | None], Sequence[RecordT]]) -> AsyncIterator[RecordT]:
+        last = None
+        while page := await self._database.run(after, last):
+            for record in page:
+                yield record
+            last = page[-1]

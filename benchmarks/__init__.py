@@ -1,0 +1,1 @@
+"""The measurements behind every published number: `python -m benchmarks` runs all of them."""

@@ -1,0 +1,21 @@
+"""The command `routeward`. It needs the extra `server`; `pip install routeward` alone is the client library."""
+
+import sys
+from importlib.util import find_spec
+
+from routeward._service import make_importable
+
+_NEEDED = ("aiosqlite", "alembic", "numpy", "pydantic", "rich", "scipy", "sqlalchemy", "structlog", "typer")
+
+
+def main() -> int:
+    """Run the command line; return its exit code, 2 if what it needs is not installed."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(f"The command routeward needs {', '.join(missing)}: run  pip install 'routeward[server]'\n")
+        return 2
+    make_importable()
+    from routeward.cli.app import app
+
+    app()
+    return 0

@@ -1,0 +1,130 @@
+"""Turns a valid configuration file into the settings of the service."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bandit.catalogue import Model, Prices
+from bandit.evidence import Signal
+from bandit.priors import InferenceSettings
+from bandit.request import Objective
+from bandit.signals import THUMB
+from bandit.snapshot import PolicySettings
+from server.config.checks import key_file_of
+from server.config.schema import Document, LearningTable, ModelTable, ServerTable
+from server.settings import (
+    DEFAULT_PROFILE,
+    ApiKey,
+    Catalogue,
+    CategorySettings,
+    LearningSettings,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+    TlsFiles,
+    TokenKey,
+)
+
+_DAY_S: Final = 86_400.0
+_MIB: Final = 1024 * 1024
+
+
+def settings_of(document: Document, raw: Mapping[str, Any], folder: Path, token_keys: Sequence[TokenKey]) -> Settings:
+    """Return the settings that a document describes; relative paths in it start in `folder`."""
+    learning, catalogue = _learning(document), _catalogue(document)
+    server = _server(document.server, folder)
+    store = document.store
+    return Settings(
+        server=dataclasses.replace(server, token_keys=tuple(token_keys), token_key_file=key_file_of(raw, folder)),
+        store=StoreSettings(
+            path=folder / store.path if store.path else Path(),
+            retention_s=store.retention_days * _DAY_S,
+            min_free_bytes=store.min_free_mb * _MIB,
+        ),
+        learning=learning,
+        catalogue=catalogue,
+        digest=digest_of(learning, catalogue),
+    )
+
+
+def digest_of(learning: LearningSettings, catalogue: Catalogue) -> str:
+    """Return a name for everything that shapes decisions: equal for equal models, prices and settings.
+
+    What merely says when things happen, where data is kept and who may call is left out.
+    """
+    shaping = {
+        "inference": dataclasses.asdict(learning.inference),
+        "policy": dataclasses.asdict(learning.policy),
+        "bucket_s": learning.bucket_s,
+        "catalogue": dataclasses.asdict(catalogue),
+    }
+    text = json.dumps(shaping, sort_keys=True, separators=(",", ":"), default=sorted)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _server(table: ServerTable, folder: Path) -> ServerSettings:
+    tls = TlsFiles(folder / table.tls_certificate, folder / table.tls_key) if table.tls_certificate else None
+    return ServerSettings(
+        listen=table.listen,
+        metrics_listen=table.metrics,
+        tls=tls,
+        keys=tuple(ApiKey(key.id, key.sha256, key.namespace) for key in table.keys),
+        drain_s=table.drain_seconds,
+        grace_s=table.grace_seconds,
+    )
+
+
+def _learning(document: Document) -> LearningSettings:
+    table = document.learning
+    sources = {name: category.quality_source for name, category in document.categories.items()}
+    return LearningSettings(
+        inference=InferenceSettings(
+            quality_sources={name: source for name, source in sources.items() if source != THUMB},
+            half_lives_s=_half_lives_s(table),
+        ),
+        policy=PolicySettings(exploration=table.exploration, floor=table.floor, caps=dict(table.caps)),
+        bucket_s=table.bucket_seconds,
+        refresh_s=table.refresh_seconds,
+        max_feedback_age_s=table.max_feedback_age_days * _DAY_S,
+    )
+
+
+def _half_lives_s(table: LearningTable) -> dict[Signal, float]:
+    days: dict[Signal, float | None] = table.half_life_days.model_dump()  # type: ignore[assignment]
+    return {signal: value * _DAY_S for signal, value in days.items() if value is not None}
+
+
+def _catalogue(document: Document) -> Catalogue:
+    profiles = {
+        name: Objective(profile.answer_value_usd, profile.second_value_usd)
+        for name, profile in document.profiles.items()
+    }
+    routing = document.routing
+    return Catalogue(
+        models=tuple(sorted((_model(table) for table in document.models), key=lambda model: model.id)),
+        categories={
+            name: CategorySettings(category.input_tokens, category.latency_probability)
+            for name, category in document.categories.items()
+        },
+        profiles={DEFAULT_PROFILE: Objective(), **profiles},
+        max_categories=routing.max_categories,
+        strict_categories=routing.strict_categories,
+        max_fallbacks=routing.max_fallbacks,
+    )
+
+
+def _model(table: ModelTable) -> Model:
+    return Model(
+        id=table.id,
+        prices=Prices(table.input_usd_per_mtok, table.output_usd_per_mtok, table.cached_input_usd_per_mtok),
+        family=table.family or table.id,
+        provider=table.provider,
+        region=table.region,
+        context_tokens=table.context_tokens,
+        max_output_tokens=table.max_output_tokens,
+        capabilities=frozenset(table.capabilities),
+        enabled=table.enabled,
+    )

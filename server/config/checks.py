@@ -1,0 +1,157 @@
+"""What pydantic cannot see: rules between the tables of a document, and files that must exist.
+
+The document may be wrong in other ways, which are reported elsewhere: a value of the wrong type counts as absent.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from server.config.explain import did_you_mean
+from server.config.lines import Path
+from server.config.problems import Finding
+from server.config.reference import keys
+from server.config.schema import parse_address
+
+MAX_SCORE_NAMES: Final = 7
+Tables = Mapping[str, Any]
+"""A table of the document as it was read."""
+
+
+def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
+    """Find what is wrong between the parts of a document; relative paths start in `folder`."""
+    yield from _twice_the_same(document, "models")
+    yield from _twice_the_same(_table(document, "server"), "keys", above=("server",))
+    yield from _listening(document, folder, has_token_keys=has_token_keys)
+    yield from _files(document, folder)
+    yield from _models(document)
+    yield from _shares(document)
+    yield from _categories(document)
+    yield from _ages(document)
+
+
+def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for index, entry in _entries(table, name):
+        id_ = entry.get("id")
+        if isinstance(id_, str) and seen.setdefault(id_, index) != index:
+            place: Path = (*above, name, index, "id")
+            yield Finding(
+                place, f'"{id_}" is the id of two {name}', "give each an id of its own, or remove one of them"
+            )
+
+
+def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
+    place = ("server", "listen")
+    server = _table(document, "server")
+    address = _text(document, *place)
+    if address == _text(document, "server", "metrics") and not address.endswith(":0"):
+        yield Finding(("server", "metrics"), "metrics and listen are the same address", "give metrics another port")
+    if _is_loopback(address):
+        return
+    message = f"{address} can be reached from other machines"
+    if not server.get("keys"):
+        yield Finding(place, f"{message}, but no API key is configured", "make one with  routeward keys create ID")
+    file = key_file_of(document, folder)
+    if not has_token_keys and not (file and file.is_file()):
+        advice = f"set ROUTEWARD_TOKEN_KEYS, or run  routeward keys rotate {file or 'FILE'}"
+        yield Finding(place, f"{message}, but no key signs decision ids that replicas could share", advice)
+
+
+def key_file_of(document: Tables, folder: FilePath) -> FilePath | None:
+    """Return the file for the keys that sign decision ids: the one that is named, else one beside the database."""
+    named = _text(document, "server", "token_key_file")
+    database = _text(document, "store", "path")
+    if named:
+        return folder / named
+    return (folder / database).with_suffix(".keys") if database else None
+
+
+def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:
+    names = {name: _text(document, "server", name) for name in ("tls_certificate", "tls_key")}
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if names[name] and not names[other]:
+            yield Finding(("server", name), f"{name} is given without {other}", "give both, or neither for no TLS")
+        if names[name] and not (folder / names[name]).is_file():
+            message = f"there is no file {folder / names[name]}"
+            yield Finding(("server", name), message, "make it, or name another; relative paths start at this file")
+    database = _text(document, "store", "path")
+    if database == ":memory:":
+        yield Finding(("store", "path"), "the store cannot have this name", 'write  path = ""  to keep it in memory')
+    elif database and not (folder / database).parent.is_dir():
+        yield Finding(("store", "path"), f"there is no folder {(folder / database).parent}", "make it, or name another")
+
+
+def _models(document: Tables) -> Iterator[Finding]:
+    models = list(_entries(document, "models"))
+    if models and all(model.get("enabled") is False for _, model in models):
+        yield Finding(("models",), "no model is enabled", "remove  enabled = false  from at least one")
+    for index, model in models:
+        context, answer = model.get("context_tokens"), model.get("max_output_tokens")
+        if isinstance(context, int) and isinstance(answer, int) and answer > context:
+            message = f"max_output_tokens is more than context_tokens, {context:,}"
+            yield Finding(("models", index, "max_output_tokens"), message, "an answer is part of the context; lower it")
+
+
+def _shares(document: Tables) -> Iterator[Finding]:
+    ids = [model["id"] for _, model in _entries(document, "models") if isinstance(model.get("id"), str)]
+    for name in _table(_table(document, "learning"), "caps"):
+        if name not in ids:
+            yield Finding(("learning", "caps", name), f'there is no model "{name}"', did_you_mean(name, ids))
+    floor = _number(document, "learning", "floor")
+    if len(ids) * floor > 1:
+        message = f"floor is {floor:g} for each of {len(ids)} models, which is more than 1 together"
+        yield Finding(("learning", "floor"), message, f"lower it to {1 / len(ids):.3f} or less")
+
+
+def _categories(document: Tables) -> Iterator[Finding]:
+    categories = _table(document, "categories")
+    limit = _number(document, "routing", "max_categories")
+    if len(categories) > limit:
+        message = f"{len(categories)} categories are configured, but max_categories is {limit:g}"
+        yield Finding(("categories",), message, "raise max_categories in [routing]")
+    sources = [table.get("quality_source") for table in categories.values() if isinstance(table, Mapping)]
+    names = {source for source in sources if isinstance(source, str) and source.startswith("score:")}
+    if len(names) > MAX_SCORE_NAMES:
+        message = f"{len(names)} names of scores are used, but there may be {MAX_SCORE_NAMES}"
+        yield Finding(("categories",), message, "let categories share names of scores")
+
+
+def _ages(document: Tables) -> Iterator[Finding]:
+    kept = _number(document, "store", "retention_days")
+    accepted = _number(document, "learning", "max_feedback_age_days")
+    if kept < accepted:
+        named = "retention_days" in _table(document, "store")
+        place = ("store", "retention_days") if named else ("learning", "max_feedback_age_days")
+        message = f"retention_days ({kept:g}) is less than max_feedback_age_days ({accepted:g})"
+        yield Finding(place, message, "keep signals as long as they may be repeated, or some would count twice")
+
+
+def _table(document: Tables, name: str) -> Tables:
+    table = document.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _entries(table: Tables, name: str) -> Iterator[tuple[int, Tables]]:
+    entries = table.get(name)
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, Mapping):
+            yield index, entry
+
+
+def _text(document: Tables, table: str, name: str) -> str:
+    value = _table(document, table).get(name)
+    return value if isinstance(value, str) else str(keys()[table, name].default)
+
+
+def _number(document: Tables, table: str, name: str) -> float:
+    value = _table(document, table).get(name, keys()[table, name].default)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return parse_address(address).is_loopback
+    except ValueError:
+        return True

@@ -1,0 +1,226 @@
+"""Everything a call can fail with, and what the caller is told.
+
+ServiceError
+├── InvalidFieldError           ├── CategoryUnknownError     ├── OverloadedError
+├── MalformedMessageError       ├── ModelUnknownError        ├── ScoreNameLimitError
+├── MessageTooLargeError        ├── ProfileUnknownError      ├── FeedbackUnavailableError
+├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
+├── ForeignDecisionError        └── DecisionExpiredError     └── DefectError
+└── DecisionIdInvalidError
+
+Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
+do, its metadata holds the dynamic parts for programs.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import ClassVar, NamedTuple
+
+
+class Code(IntEnum):
+    """The canonical status codes (google.rpc.Code) that a call can end with."""
+
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
+
+class Violation(NamedTuple):
+    """A field that breaks a rule: its path in the message, and the rule."""
+
+    field: str
+    description: str
+
+
+class ServiceError(Exception):
+    """A call failed in a way the contract names."""
+
+    code: ClassVar[Code]
+    reason: ClassVar[str]
+
+    def __init__(
+        self,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        violations: Sequence[Violation] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = dict(metadata or {})
+        self.violations = tuple(violations)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidFieldError(ServiceError):
+    """Fields break their rules."""
+
+    code, reason = Code.INVALID_ARGUMENT, "INVALID_FIELD"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        rules = "; ".join(f"{field}: {description}" for field, description in violations)
+        super().__init__(rules, {"field": violations[0].field}, violations=violations)
+
+
+class MalformedMessageError(ServiceError):
+    """The bytes are no message of this method."""
+
+    code, reason = Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE"
+
+    def __init__(self, method: str) -> None:
+        super().__init__(
+            f"the bytes are no {method} request; check that client and server speak the same version",
+            {"method": method},
+        )
+
+
+class MessageTooLargeError(ServiceError):
+    """The message is larger than the server reads."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"a message has at most {max_bytes} bytes; send less at once", {"max_bytes": str(max_bytes)})
+
+
+class ApiKeyInvalidError(ServiceError):
+    """The credential is missing or unknown."""
+
+    code, reason = Code.UNAUTHENTICATED, "API_KEY_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("send `authorization: Bearer <key>` with a key that the server knows")
+
+
+class ForeignDecisionError(ServiceError):
+    """The decision belongs to another namespace."""
+
+    code, reason = Code.PERMISSION_DENIED, "FOREIGN_DECISION"
+
+    def __init__(self) -> None:
+        super().__init__("the decision belongs to another namespace than the API key")
+
+
+class DecisionIdInvalidError(ServiceError):
+    """The decision id is garbled or forged."""
+
+    code, reason = Code.INVALID_ARGUMENT, "DECISION_ID_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("decision_id is none that this service gave; send the id from Route unchanged")
+
+
+class DecisionExpiredError(ServiceError):
+    """The decision is too old for feedback."""
+
+    code, reason = Code.FAILED_PRECONDITION, "DECISION_EXPIRED"
+
+    def __init__(self, max_age_s: float) -> None:
+        super().__init__(
+            f"the decision is older than {max_age_s:.0f} s; nothing was recorded, do not retry",
+            {"max_age_seconds": f"{max_age_s:.0f}"},
+        )
+
+
+class CategoryUnknownError(ServiceError):
+    """The category is not configured, and new ones are not welcome."""
+
+    code, reason = Code.NOT_FOUND, "CATEGORY_UNKNOWN"
+
+    def __init__(self, category: str) -> None:
+        super().__init__(f"category {category!r} is not configured; configure it", {"category": category})
+
+
+class ModelUnknownError(ServiceError):
+    """A model that the request names is not configured."""
+
+    code, reason = Code.NOT_FOUND, "MODEL_UNKNOWN"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"model {model!r} is not configured; name one that is", {"model": model})
+
+
+class ProfileUnknownError(ServiceError):
+    """The profile is not configured."""
+
+    code, reason = Code.NOT_FOUND, "PROFILE_UNKNOWN"
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(f"profile {profile!r} is not configured; name one that is", {"profile": profile})
+
+
+class NoEligibleModelError(ServiceError):
+    """No model is left; the metadata names, for each, what excluded it."""
+
+    code, reason = Code.FAILED_PRECONDITION, "NO_ELIGIBLE_MODEL"
+
+    def __init__(self, exclusions: Mapping[str, str]) -> None:
+        each = ", ".join(f"{model}: {what}" for model, what in sorted(exclusions.items()))
+        super().__init__(
+            f"no model is left; loosen the constraints or ask for the least violation ({each or 'none is configured'})",
+            exclusions,
+        )
+
+
+class OverloadedError(ServiceError):
+    """The queue of feedback is full."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "OVERLOADED"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "the queue of feedback is full; nothing was recorded, retry later",
+            {"queue": "feedback"},
+            retry_after_s=retry_after_s,
+        )
+
+
+class ScoreNameLimitError(ServiceError):
+    """The namespace has as many score names as it may have."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "SCORE_NAME_LIMIT"
+
+    def __init__(self, name: str, limit: int) -> None:
+        super().__init__(
+            f"score {name!r} would be one more than the {limit} names a namespace may have; use one it has",
+            {"name": name},
+        )
+
+
+class FeedbackUnavailableError(ServiceError):
+    """The store does not answer."""
+
+    code, reason = Code.UNAVAILABLE, "STORE_UNAVAILABLE"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "the store does not answer; no OK was given, so retry: what was stored is not counted twice",
+            retry_after_s=retry_after_s,
+        )
+
+
+class ShuttingDownError(ServiceError):
+    """The server is shutting down."""
+
+    code, reason = Code.UNAVAILABLE, "SHUTTING_DOWN"
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down; nothing was recorded, retry on another replica")
+
+
+class DefectError(ServiceError):
+    """A defect of the server; the log holds what happened under the incident id."""
+
+    code, reason = Code.INTERNAL, "INTERNAL"
+
+    def __init__(self, incident_id: str) -> None:
+        super().__init__(
+            f"a defect of the server; quote incident {incident_id} when reporting it", {"incident_id": incident_id}
+        )

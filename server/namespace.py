@@ -1,0 +1,63 @@
+"""What one tenant has learned, in memory: the state that decisions are made from and feedback is added to.
+
+The event loop owns it. Whatever a thread computes from it, it computes from immutable values.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from adapters.ledger import Change, StoredSums
+from bandit.policy import Distribution
+from bandit.request import Request
+from bandit.signals import SCORE_PREFIX
+from bandit.snapshot import Snapshot
+from bandit.sums import Sums
+
+MAX_CACHED_DISTRIBUTIONS: Final = 4096
+"""Distributions remembered per snapshot; ordinary traffic asks for a few hundred."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Published:
+    """A snapshot, and the distributions that were already computed from it."""
+
+    snapshot: Snapshot
+    distributions: dict[Request, Distribution] = field(default_factory=dict)
+
+    def remember(self, request: Request, distribution: Distribution) -> None:
+        """Keep a distribution for the next request of its key; a full memory starts anew."""
+        if len(self.distributions) >= MAX_CACHED_DISTRIBUTIONS:
+            self.distributions.clear()
+        self.distributions[request] = distribution
+
+
+@dataclass(slots=True, eq=False)
+class Namespace:
+    """State of one tenant.
+
+    `changes` are writes that `sums` do not hold yet. `stale` says that a write may have happened whose change is
+    not known, so the store has to be read anew. `unsaved_categories` were created by requests and are not
+    in the store yet.
+    """
+
+    name: str
+    sums: Sums
+    published: Published
+    revision: int = 0
+    stale: bool = True
+    changes: list[Change] = field(default_factory=list)
+    categories: set[str] = field(default_factory=set)
+    unsaved_categories: set[str] = field(default_factory=set)
+    score_names: set[str] = field(default_factory=set)
+
+    def apply(self, change: Change) -> None:
+        """Take in what a write changed; the next snapshot shows it."""
+        self.revision = change.revision
+        if change.rows:
+            self.changes.append(change)
+
+    def learn_names(self, stored: StoredSums) -> None:
+        """Remember the categories and score names that the store knows."""
+        self.categories.update(stored.categories, (key.category for key in stored.rows))
+        sources = {key.source for key in stored.rows}
+        self.score_names.update(s.removeprefix(SCORE_PREFIX) for s in sources if s.startswith(SCORE_PREFIX))

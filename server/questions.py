@@ -1,0 +1,180 @@
+"""From a call to what the policy is asked: names looked up, defaults filled in, token counts put into buckets."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bandit.eligibility import Eligibility, Needs, eligible
+from bandit.errors import InfeasibleError
+from bandit.policy import Distribution, policy
+from bandit.request import Limits, Objective, Request, quarter_octave
+from server.credentials import Principal
+from server.errors import (
+    CategoryUnknownError,
+    InvalidFieldError,
+    ModelUnknownError,
+    NoEligibleModelError,
+    ProfileUnknownError,
+    Violation,
+)
+from server.namespace import Namespace, Published
+from server.requests import Call
+from server.settings import DEFAULT_CATEGORY, DEFAULT_PROFILE, Catalogue, CategorySettings
+from server.tokens import TokenError, TokenKeys
+
+NOT_FORCED: Final = "model"
+"""What excludes the models that a forced call does not name: the request's field of that name."""
+
+DISABLED: Final = "disabled"
+
+MAX_CACHED_ELIGIBILITIES: Final = 4096
+
+_UNLIMITED: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the policy is asked; `exclusions` names what keeps each model that is not eligible from being chosen."""
+
+    published: Published
+    request: Request
+    exclusions: Mapping[str, str]
+
+    def distribution(self) -> Distribution:
+        """Return the choice probabilities, computed once per snapshot. Raises NoEligibleModelError."""
+        known = self.published.distributions.get(self.request)
+        if known is not None:
+            return known
+        try:
+            computed = policy(self.published.snapshot, self.request)
+        except InfeasibleError as error:
+            raise NoEligibleModelError({**self.exclusions, **error.exclusions}) from error
+        self.published.remember(self.request, computed)
+        return computed
+
+
+class Questions:
+    """Places calls in their tenants."""
+
+    def __init__(
+        self, namespaces: Mapping[str, Namespace], catalogue: Catalogue, keys: TokenKeys, max_age_s: float
+    ) -> None:
+        self._namespaces = namespaces
+        self._catalogue = catalogue
+        self._keys = keys
+        self._max_age_s = max_age_s
+        self._any_category = catalogue.categories.get(DEFAULT_CATEGORY, CategorySettings())
+        self._ids = frozenset(model.id for model in catalogue.models)
+        self._contexts = sorted(
+            {model.context_tokens for model in catalogue.models if model.context_tokens is not None}
+        )
+        self._eligibilities: dict[tuple[frozenset[str], frozenset[str], str, int], Eligibility] = {}
+        self._forced = {
+            model.id: Eligibility(1 << position, dict.fromkeys(self._ids - {model.id}, NOT_FORCED))
+            for position, model in enumerate(catalogue.models)
+            if model.enabled
+        }
+
+    def ask(self, call: Call, caller: Principal, now_us: int) -> Question:
+        """Return what the policy is asked for `call`.
+
+        Raises CategoryUnknownError, ModelUnknownError, ProfileUnknownError, NoEligibleModelError for a forced
+        model that is disabled, and InvalidFieldError where the previous decision is not a live one of the caller.
+        """
+        namespace = self._namespaces[caller.namespace]
+        category = self._category(namespace, call.category)
+        settings = self._catalogue.categories.get(category, self._any_category)
+        input_tokens = settings.input_tokens if call.input_tokens is None else call.input_tokens
+        eligibility = self._eligibility(call, input_tokens)
+        count = _exact if call.max_cost_usd is not None else quarter_octave
+        cached_model = self._warm_model(call, caller, now_us) if call.previous_decision_id else ""
+        request = Request(
+            category=category,
+            eligible=eligibility.mask,
+            input_tokens=count(input_tokens),
+            objective=self._objective(call),
+            limits=_limits(call, settings),
+            max_output_tokens=None if call.max_output_tokens is None else count(call.max_output_tokens),
+            cached_model=cached_model,
+            cached_input_tokens=count(call.cached_input_tokens or 0) if cached_model else 0,
+        )
+        return Question(namespace.published, request, eligibility.exclusions)
+
+    def _category(self, namespace: Namespace, name: str) -> str:
+        """Return the category that `name` is routed as, making it where there is room."""
+        if name in namespace.categories:
+            return name
+        if self._catalogue.strict_categories:
+            raise CategoryUnknownError(name)
+        if len(namespace.categories) >= self._catalogue.max_categories:
+            return DEFAULT_CATEGORY
+        namespace.categories.add(name)
+        namespace.unsaved_categories.add(name)
+        return name
+
+    def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
+        unknown = call.models - self._ids
+        if unknown:
+            raise ModelUnknownError(min(unknown))
+        if call.model:
+            return self._forced_to(call.model)
+        output_tokens = call.max_output_tokens or 0
+        # Models only differ in what they can serve where a context length is crossed.
+        key = call.models, call.capabilities, call.region, bisect_left(self._contexts, input_tokens + output_tokens)
+        found = self._eligibilities.get(key)
+        if found is None:
+            if len(self._eligibilities) >= MAX_CACHED_ELIGIBILITIES:
+                self._eligibilities.clear()
+            needs = Needs(call.models, call.capabilities, call.region, input_tokens, output_tokens)
+            found = self._eligibilities[key] = eligible(self._catalogue.models, needs)
+        if not found.mask:
+            raise NoEligibleModelError(found.exclusions)
+        return found
+
+    def _forced_to(self, model: str) -> Eligibility:
+        """Only this model, whatever the constraints say: whoever names one knows better."""
+        if model not in self._ids:
+            raise ModelUnknownError(model)
+        if model not in self._forced:
+            raise NoEligibleModelError({model: DISABLED})
+        return self._forced[model]
+
+    def _objective(self, call: Call) -> Objective:
+        profile = self._catalogue.profiles.get(call.profile or DEFAULT_PROFILE)
+        if profile is None:
+            raise ProfileUnknownError(call.profile)
+        answer, second = call.answer_value_usd, call.second_value_usd
+        if answer is None and second is None:
+            return profile
+        return Objective(
+            profile.answer_value_usd if answer is None else answer,
+            profile.second_value_usd if second is None else second,
+        )
+
+    def _warm_model(self, call: Call, caller: Principal, now_us: int) -> str:
+        """Return the model that holds the conversation's prompt cache; none if it holds no tokens."""
+        try:
+            previous = self._keys.verify(call.previous_decision_id, now_us, self._max_age_s)
+        except TokenError as error:
+            raise _not_live() from error
+        if previous.namespace != caller.namespace:
+            raise _not_live()
+        return previous.model if call.cached_input_tokens else ""
+
+
+def _limits(call: Call, settings: CategorySettings) -> Limits:
+    if call.model or (call.max_cost_usd is None and call.max_latency_s is None and call.min_quality is None):
+        return _UNLIMITED
+    return Limits(
+        call.max_cost_usd, call.max_latency_s, call.min_quality, settings.latency_probability, call.least_violation
+    )
+
+
+def _exact(tokens: int) -> int:
+    return tokens
+
+
+def _not_live() -> InvalidFieldError:
+    rule = "names no decision of this namespace within feedback.max_age; leave it out to price no prompt cache"
+    return InvalidFieldError([Violation("previous_decision_id", rule)])

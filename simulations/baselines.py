@@ -1,0 +1,109 @@
+"""What the service is measured against: bandits on one scalar.
+
+The scalar is an answer's worth under the request's own objective, known at once; where a part of it is unknown,
+nothing is learned. Each bandit keeps separate statistics per category. Variants (V exploration multipliers) and seeds (N)
+run side by side, in arrays of shape (V, N, ...).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.stream import Stream, noise
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MULTIPLIERS: Final = (1.0, 0.7, 0.5, 0.4, 0.3, 0.2)
+"""Of the deviation of a draw from its mean; the first is the textbook's."""
+REWARD_RANGE: Final = (-0.5, 1.0)
+"""What bandits on [0, 1] take for 0 and 1; rewards outside of it are cut off."""
+
+
+class ScalarBandit(ABC):
+    """Chooses the model of the highest index, which it computes from the rewards of each (category, model)."""
+
+    multipliers: ClassVar[tuple[float, ...]] = MULTIPLIERS
+
+    def __init__(self, categories: int, models: int, streams: Sequence[Stream]) -> None:
+        variants, seeds = len(self.multipliers), len(streams)
+        self._scale = np.array(self.multipliers)[:, None, None]
+        self._noise = [noise(stream) for stream in streams]
+        self._sums = np.zeros((3, variants, seeds, categories, models))
+        self._variant, self._seed = np.arange(variants)[:, None], np.arange(seeds)
+
+    @abstractmethod
+    def index(self, count: Floats, total: Floats, squares: Floats) -> Floats:
+        """Return the index of each model from the sums of its rewards; shapes (V, N, M)."""
+
+    def choices(self, rewards: Floats, streams: Sequence[Stream]) -> Ints:
+        """Run through the streams, with `rewards` of shape (O, P, M); return the models chosen, shape (V, N, T)."""
+        fields = ("categories", "prompts", "objectives")
+        steps = [np.stack([getattr(stream, name) for stream in streams], axis=1) for name in fields]
+        chosen = []
+        for category, prompt, objective in zip(*steps, strict=True):
+            models = self.index(*self._sums[:, :, self._seed, category]).argmax(axis=-1)
+            self._learn(category, models, rewards[objective, prompt, models])
+            chosen.append(models)
+        return np.stack(chosen, axis=-1)
+
+    def _learn(self, category: Ints, models: Ints, rewards: Floats) -> None:
+        known = np.isfinite(rewards)
+        worth = np.where(known, rewards, 0.0)
+        self._sums[:, self._variant, self._seed, category, models] += known, worth, worth * worth
+
+
+class GaussianThompson(ScalarBandit):
+    """Thompson sampling with a normal posterior of each mean.
+
+    The prior of a mean is that of the service's quality: .7 +- .32. The variance of single rewards is learned, from a
+    prior of .1 worth 8 rewards.
+    """
+
+    MEAN, VARIANCE, SPREAD, SPREAD_WEIGHT = 0.7, 0.1, 0.1, 8.0
+
+    def index(self, count: Floats, total: Floats, squares: Floats) -> Floats:
+        """Draw each mean from its posterior."""
+        deviations = np.maximum(squares - total * total / np.maximum(count, 1.0), 0.0)
+        spread = (self.SPREAD_WEIGHT * self.SPREAD + deviations) / (self.SPREAD_WEIGHT + np.maximum(count - 1.0, 0.0))
+        precision = 1.0 / self.VARIANCE + count / spread
+        mean = (self.MEAN / self.VARIANCE + total / spread) / precision
+        normals = np.stack([rng.standard_normal(mean.shape[-1]) for rng in self._noise])
+        drawn: Floats = mean + self._scale * normals / np.sqrt(precision)
+        return drawn
+
+
+class _UnitBandit(ScalarBandit):
+    """Takes rewards scaled from `REWARD_RANGE` to [0, 1]."""
+
+    def _learn(self, category: Ints, models: Ints, rewards: Floats) -> None:
+        low, high = REWARD_RANGE
+        super()._learn(category, models, np.clip((rewards - low) / (high - low), 0.0, 1.0))
+
+
+class BetaThompson(_UnitBandit):
+    """Thompson sampling with a Beta posterior from Beta(1, 1), each reward counted as that fraction of a success."""
+
+    def index(self, count: Floats, total: Floats, squares: Floats) -> Floats:  # noqa: ARG002
+        """Draw each mean from its posterior, and shrink the draw towards the posterior mean by the multiplier."""
+        successes, failures = 1.0 + total, 1.0 + count - total
+        mean = successes / (successes + failures)
+        draws = [rng.beta(successes[:, n], failures[:, n]) for n, rng in enumerate(self._noise)]
+        drawn: Floats = mean + self._scale * (np.stack(draws, axis=1) - mean)
+        return drawn
+
+
+class Ucb1(_UnitBandit):
+    """UCB1: the mean plus sqrt(2 ln n / n_m), every model once first."""
+
+    multipliers = (1.0,)
+
+    def index(self, count: Floats, total: Floats, squares: Floats) -> Floats:  # noqa: ARG002
+        """Return the upper confidence bounds."""
+        tried = np.maximum(count, 1.0)
+        requests = np.maximum(count.sum(axis=-1, keepdims=True), 1.0)
+        bound: Floats = total / tried + np.sqrt(2.0 * np.log(requests) / tried)
+        return np.where(count > 0, bound, np.inf)

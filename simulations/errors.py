@@ -1,0 +1,33 @@
+"""Errors of the simulations. Each message says what to do.
+
+SimulationError
+├── OutcomesError            the table of outcomes cannot be used
+│   ├── MissingColumnsError  it lacks columns of the schema
+│   └── MissingExtraError    its format needs an optional package
+├── UnknownOutcomesError     the world does not know what the objective asks about
+└── OptionsError             an option has no meaning
+"""
+
+
+class SimulationError(Exception):
+    """A simulation cannot be run as asked."""
+
+
+class OutcomesError(SimulationError):
+    """The table of outcomes cannot be used."""
+
+
+class MissingColumnsError(OutcomesError):
+    """The table lacks columns of the schema."""
+
+
+class MissingExtraError(OutcomesError):
+    """The table's format needs an optional package."""
+
+
+class UnknownOutcomesError(SimulationError):
+    """The world does not know what the objective asks about."""
+
+
+class OptionsError(SimulationError):
+    """An option has no meaning."""

@@ -1,0 +1,148 @@
+"""The rules of the house plan: who may import whom, how large things grow, what they are called."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median, quantiles
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("routeward", "server", "bandit", "adapters", "simulations")
+FOLDERS = (*PACKAGES, "benchmarks", "proto", "tests")
+LINES_PER_FILE = 400
+LINES_PER_FUNCTION = 60
+VAGUE = re.compile(r"(^|_)(utils?|helpers?|managers?|common|misc)(_|$)")
+
+PLANTS = [
+    ("Data flows one way", "adapters/planted.py", "import server.ports"),
+    ("Data flows one way", "simulations/planted.py", "import server.ports"),
+    ("The core is pure", "bandit/planted.py", "import time"),
+    ("The SDK stands alone", "routeward/planted.py", "import bandit.sums"),
+    ("The SDK stands alone", "routeward/planted.py", "import numpy"),
+    ("Of the SDK, the service knows only the contract", "server/planted.py", "import routeward.cli"),
+    ("Of the SDK, the service knows only the contract", "adapters/planted.py", "import routeward.v1"),
+    ("Only composition roots name concrete adapters", "server/planted.py", "import adapters.sql"),
+    ("Only adapters.sql knows SQL", "adapters/memory/planted.py", "import sqlalchemy"),
+]
+
+
+def sources() -> list[Path]:
+    """Every source file that people write."""
+    found = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for path in found if ROOT / "routeward/v1" not in path.parents)
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Where each function stands, and how many lines it has."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield f"{path}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def too_large(paths: list[Path]) -> list[str]:
+    """Files and functions beyond the limits."""
+    files = [f"{path}: {lines(path)} lines" for path in paths if lines(path) > LINES_PER_FILE]
+    sized = (found for path in paths for found in functions(path))
+    return files + [f"{place}: {size} lines" for place, size in sized if size > LINES_PER_FUNCTION]
+
+
+def vaguely_named(paths: list[Path], below: Path = ROOT) -> list[str]:
+    """Folders, modules and classes whose name says nothing about what is in them."""
+    modules = [str(path) for path in paths if any(map(vague, path.relative_to(below).with_suffix("").parts))]
+    trees = ((path, ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in paths)
+    classes = ((path, node) for path, tree in trees for node in tree if isinstance(node, ast.ClassDef))
+    return modules + [f"{path}: class {node.name}" for path, node in classes if vague(node.name)]
+
+
+def vague(name: str) -> bool:
+    return VAGUE.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) is not None
+
+
+def lint_imports(folder: Path) -> str:
+    command = [f"{sysconfig.get_path('scripts')}/lint-imports", "--no-cache"]
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # It wraps long lines; the name of a contract must be found whole.
+    return " ".join((finished.stdout + finished.stderr).split())
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The top-level modules in memory after a statement ran in a fresh interpreter."""
+    code = f"{statement}; import sys; print(*(name.partition('.')[0] for name in sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(finished.stdout.split())
+
+
+def test_every_import_contract_is_kept() -> None:
+    assert re.search(r"Contracts: [1-9]\d* kept, 0 broken\.", report := lint_imports(ROOT)), report
+
+
+@pytest.mark.parametrize(("contract", "file", "statement"), PLANTS)
+def test_a_planted_import_breaks_its_contract(contract: str, file: str, statement: str, tmp_path: Path) -> None:
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / file).write_text(f"{statement}\n", encoding="utf-8")
+    assert re.search(rf"{contract}((?!KEPT).)* BROKEN", lint_imports(tmp_path))
+
+
+def test_importing_the_client_loads_nothing_of_the_service() -> None:
+    loaded = loaded_after("import routeward")
+    assert not loaded & {*PACKAGES[1:], "numpy", "scipy", "sqlalchemy", "pydantic", "typer", "rich", "structlog"}
+
+
+def test_the_command_line_loads_the_service_only_when_a_command_needs_it() -> None:
+    loaded = loaded_after("import routeward.cli.app")
+    assert not loaded & {*PACKAGES[1:], "numpy", "scipy", "sqlalchemy"}
+
+
+def test_importing_the_core_loads_neither_network_nor_database() -> None:
+    modules = [path.stem for path in (ROOT / "bandit").glob("*.py") if path.stem != "__init__"]
+    loaded = loaded_after("import " + ", ".join(f"bandit.{module}" for module in modules))
+    assert not loaded & {"routeward", "server", "adapters", "grpc", "sqlalchemy", "sqlite3", "pydantic", "structlog"}
+
+
+def test_files_and_functions_stay_small() -> None:
+    assert not too_large(sources())
+    for what, sizes in (
+        ("file", [lines(path) for path in sources()]),
+        ("function", [size for path in sources() for _, size in functions(path)]),
+    ):
+        p90 = quantiles(sizes, n=10)[-1]
+        sys.stdout.write(f"lines per {what}: median {median(sizes):.0f}, p90 {p90:.0f}, most {max(sizes)}\n")
+
+
+def test_a_planted_giant_is_found(tmp_path: Path) -> None:
+    long_file, long_function, both_at_the_limit = (tmp_path / f"{name}.py" for name in "abc")
+    long_file.write_text("\n" * (LINES_PER_FILE + 1), encoding="utf-8")
+    long_function.write_text("async def grown():\n" + "    ...\n" * LINES_PER_FUNCTION, encoding="utf-8")
+    at_the_limit = "def grown():\n" + "    ...\n" * (LINES_PER_FUNCTION - 1)
+    both_at_the_limit.write_text(at_the_limit + "\n" * (LINES_PER_FILE - LINES_PER_FUNCTION), encoding="utf-8")
+    assert too_large([long_file, long_function, both_at_the_limit]) == [
+        f"{long_file}: {LINES_PER_FILE + 1} lines",
+        f"{long_function}:1 grown: {LINES_PER_FUNCTION + 1} lines",
+    ]
+
+
+def test_names_say_what_is_inside() -> None:
+    assert not vaguely_named(sources())
+
+
+def test_planted_vague_names_are_found(tmp_path: Path) -> None:
+    (tmp_path / "helpers").mkdir()
+    planted = [tmp_path / name for name in ("sql_utils.py", "helpers/sums.py", "outcome.py", "store.py")]
+    for path in planted[:-1]:
+        path.write_text("", encoding="utf-8")
+    planted[-1].write_text("class StoreManager: ...\nclass Commonality: ...\n", encoding="utf-8")
+    found = vaguely_named(planted, tmp_path)
+    assert found == [str(planted[0]), str(planted[1]), f"{planted[3]}: class StoreManager"]
