@@ -1,11 +1,13 @@
 """The values that every store returns, the errors it raises, and the arithmetic that all stores share."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from bandit.evidence import Event, events_of
+from bandit.grid import boundaries
 from bandit.records import SignalRecord
 from bandit.sums import Moments, RowKey, aggregate
 from bandit.votes import SignalStatus, resolve
@@ -126,7 +128,26 @@ def add(left: Rows, right: Rows) -> dict[RowKey, Moments]:
     return {key: moments for key, moments in sorted(total.items()) if any(moments)}
 
 
-def compare(stored: Rows, folded: Rows) -> tuple[Discrepancy, ...]:
-    """Return the rows in which both differ, in sorted order; a missing row is zero."""
+def grid(now_us: int, bucket_us: int) -> tuple[int, ...]:
+    """Return the first fine buckets of the grid that `bandit.grid` lays from the beginning to now."""
+    return tuple(boundaries(0, now_us // bucket_us).tolist())
+
+
+def covering(starts: tuple[int, ...], bucket: int) -> int:
+    """Return the first fine bucket of what covers `bucket`; what lies behind the grid covers itself."""
+    return bucket if bucket > starts[-1] else starts[bisect_right(starts, bucket) - 1]
+
+
+def coarsen(rows: Rows, starts: tuple[int, ...]) -> dict[RowKey, Moments]:
+    """Return `rows` merged into the buckets of a grid, without rows that are zero, in sorted order."""
+    total: defaultdict[RowKey, Moments] = defaultdict(lambda: NOTHING)
+    for key, moments in rows.items():
+        total[key._replace(bucket=covering(starts, key.bucket))] += moments
+    return add(total, {})
+
+
+def compare(stored: Rows, folded: Rows, starts: tuple[int, ...]) -> tuple[Discrepancy, ...]:
+    """Return the rows in which both differ on a grid, in sorted order; a missing row is zero."""
+    stored, folded = coarsen(stored, starts), coarsen(folded, starts)
     pairs = ((key, stored.get(key, NOTHING), folded.get(key, NOTHING)) for key in sorted({*stored, *folded}))
     return tuple(Discrepancy(*pair) for pair in pairs if pair[1] != pair[2])

@@ -33,11 +33,6 @@ from routeward.signals import (
     thumbs_up,
 )
 
-if TYPE_CHECKING:
-    from routeward.aio import AsyncClient
-    from routeward.calls import Call
-    from routeward.client import Client
-
 __all__ = [
     "NO_RETRY",
     "AsyncClient",
@@ -68,9 +63,14 @@ __all__ = [
 
 _NEEDS_GRPC = {"AsyncClient": "routeward.aio", "Call": "routeward.calls", "Client": "routeward.client"}
 
+if TYPE_CHECKING:
+    from routeward.aio import AsyncClient
+    from routeward.calls import Call
+    from routeward.client import Client
+else:
 
-def __getattr__(name: str) -> object:
-    """Import what needs gRPC when it is first used: the command line often does not."""
-    if name not in _NEEDS_GRPC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_NEEDS_GRPC[name]), name)
+    def __getattr__(name: str) -> object:
+        """Import what needs gRPC when it is first used: the command line often does not."""
+        if name not in _NEEDS_GRPC:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_NEEDS_GRPC[name]), name)

@@ -74,9 +74,13 @@ def is_loopback(target: str) -> bool:
     """Tell whether a gRPC target stays on this machine."""
     if target.startswith(("unix:", "unix-abstract:")):
         return True
-    address = target.rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
-    host = address.rpartition(":")[0] if address.count(":") == 1 or "]:" in address else address
-    host = host.strip("[]")
+    addresses = target.rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
+    return all(_is_loopback(address) for address in addresses.split(","))
+
+
+def _is_loopback(address: str) -> bool:
+    has_port = address.count(":") == 1 or "]:" in address
+    host = (address.rpartition(":")[0] if has_port else address).strip("[]")
     if host == "localhost":
         return True
     try:

@@ -36,7 +36,7 @@ class Client(BaseClient):
         """
         request = messages.route_request(category, **options)
         try:
-            response = self._invoke(self._stub.Route, request, timeout or self._route_timeout)
+            response = self._invoke(self._stub.Route, request, self._route_timeout if timeout is None else timeout)
         except (UnavailableError, DeadlineExceededError) as error:
             decision = self._without_server(error, category, options)
             if decision is None:
@@ -57,7 +57,8 @@ class Client(BaseClient):
         if made_alone(feedback):
             return FeedbackResult()
         request = messages.feedback_request(feedback, self._clock.now())
-        return messages.feedback_result(self._invoke(self._stub.Feedback, request, timeout or self._feedback_timeout))
+        timeout = self._feedback_timeout if timeout is None else timeout
+        return messages.feedback_result(self._invoke(self._stub.Feedback, request, timeout))
 
     def feedback_batch(
         self, items: Iterable[Feedback], *, timeout: float | None = None
@@ -68,7 +69,7 @@ class Client(BaseClient):
         when a message fails as a whole; repeating all of it then counts nothing twice.
         """
         items = tuple(items)
-        timeout = timeout or self._feedback_timeout
+        timeout = self._feedback_timeout if timeout is None else timeout
         answers = [
             answer
             for batch in self._batches(items)

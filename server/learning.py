@@ -89,8 +89,8 @@ class Learner:
         if token.namespace != caller.namespace:
             raise ForeignDecisionError
         self._admit_scores(report, self._namespaces[token.namespace])
-        decided_us = min(token.decided_us, now_us)
-        decision = DecisionFacts(token.category, token.model, token.kind, decided_us, token.input_tokens)
+        # The token's own time, even where another replica's clock is ahead: what is learned may not depend on arrival.
+        decision = DecisionFacts(token.category, token.model, token.kind, token.decided_us, token.input_tokens)
         return [
             SignalRecord(
                 namespace=token.namespace,
@@ -118,9 +118,9 @@ class Learner:
 
     def _admit_scores(self, report: Report, namespace: Namespace) -> None:
         """Reserve the names of the report's scores, all or none."""
-        names = {one.signal.removeprefix(SCORE_PREFIX) for one in report.observations if one.signal.startswith(SCORE_PREFIX)}
-        new = names - namespace.score_names
-        if len(namespace.score_names) + len(new) > MAX_SCORE_NAMES:
+        scores = (signal for signal, *_ in report.observations if signal.startswith(SCORE_PREFIX))
+        new = {signal.removeprefix(SCORE_PREFIX) for signal in scores} - namespace.score_names
+        if new and len(namespace.score_names) + len(new) > MAX_SCORE_NAMES:
             raise ScoreNameLimitError(min(new), MAX_SCORE_NAMES)
         namespace.score_names |= new
 

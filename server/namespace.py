@@ -35,14 +35,15 @@ class Published:
 class Namespace:
     """State of one tenant.
 
-    `changes` are writes that `sums` do not hold yet. `stale` says that a write may have happened whose change is
-    not known, so the store has to be read anew. `unsaved_categories` were created by requests and are not
-    in the store yet.
+    `sums` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that a write
+    may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
+    created by requests and are not in the store yet.
     """
 
     name: str
     sums: Sums
     published: Published
+    sums_revision: int = 0
     revision: int = 0
     stale: bool = True
     changes: list[Change] = field(default_factory=list)
@@ -53,8 +54,7 @@ class Namespace:
     def apply(self, change: Change) -> None:
         """Take in what a write changed; the next snapshot shows it."""
         self.revision = change.revision
-        if change.rows:
-            self.changes.append(change)
+        self.changes.append(change)
 
     def learn_names(self, stored: StoredSums) -> None:
         """Remember the categories and score names that the store knows."""

@@ -60,8 +60,14 @@ class Store(Protocol):
         recognises a signal that repeats or amends a dropped one, so it would count as a first one.
         """
 
+    async def compact(self, now_us: int) -> None:
+        """Merge rows of the sums into the buckets that `bandit.grid` keeps as seen from now.
+
+        What is loaded afterwards has fewer rows and lays out to the same sums for this time and every later one.
+        """
+
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
-        """Compare sums with `sums_base` plus the fold of the signals; empty where they are equal."""
+        """Compare sums with `sums_base` plus the fold of the signals, by namespace; empty where they are equal."""
 
     async def free_bytes(self) -> int | None:
         """Return the space left where the store writes; None where that is not known."""

@@ -35,36 +35,85 @@ class Publisher:
         on_read: Callable[[], None],
     ) -> None:
         self._store = store
-        self._settings = settings
+        self._learning = settings.learning
+        self._catalogue = settings.catalogue
+        self._digest = settings.digest
         self._log = log
         self._clock = clock
         self._on_read = on_read
-        self._bucket_us = bucket_us(settings)
-        self._model_ids = [model.id for model in settings.catalogue.models]
         self.namespaces: dict[str, Namespace] = {}
 
     async def load(self, names: Iterable[str]) -> None:
-        """Read everything these namespaces have learned. Raises StoreError."""
+        """Read everything that these namespaces have learned. Raises StoreError."""
         for name in names:
-            sums = self._with_changes(Sums.empty(self._bucket_us), (), self._clock())
-            namespace = Namespace(name, sums, Published(self._snapshot(sums, 0, self._clock())))
-            namespace.categories.update(self._settings.catalogue.categories)
-            self.namespaces[name] = namespace
+            sums, snapshot = self._recomputed(self._empty(), (), 0)
+            namespace = Namespace(name, sums, Published(snapshot), categories={*self._catalogue.categories})
             await self.refresh(namespace)
+            self.namespaces[name] = namespace
 
     async def run(self) -> None:
         """Publish forever."""
         while True:
             started = perf_counter()
             for namespace in self.namespaces.values():
-                if self._due(namespace):
-                    await self._try_refresh(namespace)
+                if self._is_due(namespace):
+                    await self._refresh_or_log(namespace)
             work_s = perf_counter() - started
-            await asyncio.sleep(max(self._settings.learning.refresh_s, REST_PER_WORK * work_s))
+            await asyncio.sleep(max(self._learning.refresh_s, REST_PER_WORK * work_s))
 
     async def refresh(self, namespace: Namespace) -> None:
-        """Publish what a namespace has learned up to now. Raises StoreError where it must be read anew."""
+        """Publish what a namespace has learned. Raises StoreError when the store must be read and cannot be."""
         if namespace.stale:
             await self._read(namespace)
         changes = tuple(namespace.changes)
-        ...
+        new = [change for change in changes if change.revision > namespace.sums_revision]
+        revision = max((change.revision for change in new), default=namespace.sums_revision)
+        sums, snapshot = await asyncio.to_thread(self._recomputed, namespace.sums, new, revision)
+        namespace.sums, namespace.sums_revision, namespace.published = sums, revision, Published(snapshot)
+        del namespace.changes[: len(changes)]
+
+    def _is_due(self, namespace: Namespace) -> bool:
+        if namespace.stale or namespace.changes:
+            return True
+        learned_anything = namespace.sums.moments.size > 0
+        return learned_anything and self._clock() // namespace.sums.bucket_us > namespace.sums.now
+
+    async def _refresh_or_log(self, namespace: Namespace) -> None:
+        try:
+            await self.refresh(namespace)
+        except StoreError as error:
+            self._log.error("read_failed", namespace=namespace.name, error=str(error))
+
+    async def _read(self, namespace: Namespace) -> None:
+        namespace.stale = False
+        try:
+            stored = await self._store.load(namespace.name)
+        except StoreError:
+            namespace.stale = True
+            raise
+        namespace.sums = await asyncio.to_thread(add_rows, self._empty(), stored.rows)
+        namespace.sums_revision = stored.revision
+        namespace.revision = max(namespace.revision, stored.revision)
+        namespace.learn_names(stored)
+        self._on_read()
+
+    def _recomputed(self, sums: Sums, changes: Iterable[Change], revision: int) -> tuple[Sums, Snapshot]:
+        """Fold changes into sums and look at them as of now; pure but for the clock, so a thread may do it."""
+        now_us = self._clock()
+        models = self._catalogue.models
+        complete = with_axes(add_rows(sums, _total(changes)), (), [model.id for model in models])
+        seen = at(complete, now_us)
+        posterior = infer(seen, now_us, self._learning.inference)
+        snapshot = snapshot_of(posterior, models, self._learning.policy, revision=revision, config_hash=self._digest)
+        return seen, snapshot
+
+    def _empty(self) -> Sums:
+        return Sums.empty(round(self._learning.bucket_s * 1e6), self._clock())
+
+
+def _total(changes: Iterable[Change]) -> Mapping[RowKey, Moments]:
+    total: dict[RowKey, Moments] = {}
+    for change in changes:
+        for key, moments in change.rows.items():
+            total[key] = total[key] + moments if key in total else moments
+    return total

@@ -128,8 +128,6 @@ class Questions:
                 self._eligibilities.clear()
             needs = Needs(call.models, call.capabilities, call.region, input_tokens, output_tokens)
             found = self._eligibilities[key] = eligible(self._catalogue.models, needs)
-        if not found.mask:
-            raise NoEligibleModelError(found.exclusions)
         return found
 
     def _forced_to(self, model: str) -> Eligibility:

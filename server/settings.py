@@ -65,6 +65,11 @@ class StoreSettings:
     retention_s: float = 30 * 86400.0
     min_free_bytes: int = 256 * 1024 * 1024
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether what is learned ends with the process."""
+        return self.path == Path()
+
 
 @dataclass(frozen=True, slots=True)
 class LearningSettings:

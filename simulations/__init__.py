@@ -1,0 +1,1 @@
+"""Worlds that policies can be run in, and what they reach there."""

@@ -1,8 +1,8 @@
 """What the service is measured against: bandits on one scalar.
 
 The scalar is an answer's worth under the request's own objective, known at once; where a part of it is unknown,
-nothing is learned. Each bandit keeps separate statistics per category. Variants (V exploration multipliers) and seeds (N)
-run side by side, in arrays of shape (V, N, ...).
+nothing is learned. Each bandit keeps separate statistics per category. Variants (V exploration multipliers) and
+seeds (N) run side by side, in arrays of shape (V, N, ...).
 """
 
 from abc import ABC, abstractmethod

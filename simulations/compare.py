@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.baselines import BetaThompson, GaussianThompson, ScalarBandit, Ucb1
-from simulations.parallel import Progress, run_all
+from simulations.parallel import Progress, run_all, unwatched
 from simulations.results import PolicyResult, Referee
 from simulations.scenario import Scenario
 from simulations.service import ServiceSettings, service_choices
@@ -43,7 +43,7 @@ def compare(
     *,
     by_share: bool = False,
     workers: int = 0,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unwatched,
 ) -> Comparison:
     """Run the service and every baseline; the result depends on nothing but the first five arguments.
 

@@ -6,7 +6,7 @@ ignored. An empty cell, NULL or NaN is unknown, and never zero.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -83,19 +83,16 @@ def outcomes_of(rows: Iterable[Row]) -> Outcomes:
 def _answer(row: Row) -> Answer:
     if len(row) != len(COLUMNS):
         raise ValueError("wrong number of cells")
-    return Answer(*_names(row[: len(NAMES)]), *_numbers(row[len(NAMES) :]))
+    prompt_id, category, model = (_name(column, cell) for column, cell in zip(NAMES, row, strict=False))
+    quality, *others = (_number(column, cell) for column, cell in zip(NUMBERS, row[len(NAMES) :], strict=True))
+    return Answer(prompt_id, category, model, quality, *others)
 
 
-def _names(cells: Sequence[object]) -> list[str]:
-    names = ["" if cell is None else str(cell).strip() for cell in cells]
-    for column, name in zip(NAMES, names, strict=True):
-        if not name:
-            raise ValueError(f"{column} is empty")
-    return names
-
-
-def _numbers(cells: Sequence[object]) -> list[float | None]:
-    return [_number(column, cell) for column, cell in zip(NUMBERS, cells, strict=True)]
+def _name(column: str, cell: object) -> str:
+    name = "" if cell is None else str(cell).strip()
+    if not name:
+        raise ValueError(f"{column} is empty")
+    return name
 
 
 def _number(column: str, cell: object) -> float | None:

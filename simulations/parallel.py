@@ -11,6 +11,10 @@ Progress = Callable[[int, int], None]
 """Told how many tasks are done, of how many."""
 
 
+def unwatched(done: int, total: int) -> None:
+    """Show nothing."""
+
+
 def run_all(tasks: Sequence[Callable[[], Result]], workers: int, progress: Progress) -> list[Result]:
     """Return the results of the tasks, in their order; 0 workers are as many as there are cores.
 

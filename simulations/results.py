@@ -72,7 +72,9 @@ class Referee:
     @classmethod
     def of(cls, values: Floats, models: Sequence[str], phases: Sequence[Phase], streams: Sequence[Stream]) -> Self:
         """Return the referee of N streams of T requests each."""
-        objectives, categories = (np.stack([getattr(s, name) for s in streams]) for name in ("objectives", "categories"))
+        objectives, categories = (
+            np.stack([getattr(s, name) for s in streams]) for name in ("objectives", "categories")
+        )
         totals = np.stack([values[objectives, categories, m].sum(axis=1) for m in range(len(models))])
         return cls(
             values=values,

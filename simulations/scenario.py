@@ -1,5 +1,6 @@
 """What is asked of the models over a run: objectives and phases."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,7 +47,7 @@ def scenario_of(name: str, objective: Objective, steps: int) -> Scenario:
     """
     if steps < 1:
         raise OptionsError(f"steps is {steps}; give at least 1")
-    if not objective.answer_value_usd > 0 or not objective.second_value_usd >= 0:
+    if not 0 < objective.answer_value_usd < math.inf or not 0 <= objective.second_value_usd < math.inf:
         raise OptionsError("the value of an answer must be above 0 dollars, that of a second not below")
     phases = (Phase("all", 0, steps),)
     match name:

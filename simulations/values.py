@@ -1,6 +1,6 @@
 """What answers are worth, in units of a fully good answer, so that requests with different objectives count equally.
 
-    u = quality - cost / answer_value - latency x second_value / answer_value
+u = quality - cost / answer_value - latency x second_value / answer_value
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,11 @@ def _worth(objectives: Sequence[Objective], quality: Floats, cost_usd: Floats, l
         [
             quality
             - cost_usd / objective.answer_value_usd
-            - (latency_s * (objective.second_value_usd / objective.answer_value_usd) if objective.second_value_usd else 0)
+            - (
+                latency_s * (objective.second_value_usd / objective.answer_value_usd)
+                if objective.second_value_usd
+                else 0
+            )
             for objective in objectives
         ]
     )

@@ -26,7 +26,8 @@ class World:
     """Outcomes of P prompts in C categories with M models; NaN is unknown.
 
     `category_of` has shape (P,); `quality` (0 to 1), `latency_s`, `input_tokens` and `output_tokens` have shape
-    (P, M). `dropped_prompts` counts prompts left out because not every model of the world answered them.
+    (P, M). `graded` says that quality has values between 0 and 1, which no thumb can tell; `dropped_prompts` counts
+    prompts left out because not every model of the world answered them.
     """
 
     categories: tuple[str, ...]
@@ -37,6 +38,7 @@ class World:
     latency_s: Floats
     input_tokens: Floats
     output_tokens: Floats
+    graded: bool = False
     dropped_prompts: int = 0
 
     @property
@@ -57,11 +59,6 @@ class World:
     def prompts_by_category(self) -> tuple[Ints, ...]:
         """Places of each category's prompts."""
         return tuple(np.flatnonzero(self.category_of == c) for c in range(len(self.categories)))
-
-    @property
-    def graded(self) -> bool:
-        """Whether quality has values between 0 and 1, which no thumb can tell."""
-        return bool(((self.quality > 0) & (self.quality < 1)).any())
 
     def means(self, values: Floats) -> Floats:
         """Return the mean of (P, M) values over each category's known ones; shape (C, M), NaN where there are none."""
@@ -102,6 +99,7 @@ def world_of(outcomes: Outcomes, models: Sequence[str] = ()) -> World:
         latency_s=latency_ms * 1e-3,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
+        graded=bool(((quality > 0) & (quality < 1)).any()),
         dropped_prompts=len(answered) - len(prompts),
     )
 
@@ -111,7 +109,7 @@ def _chosen(outcomes: Outcomes, models: Sequence[str]) -> tuple[str, ...]:
     for model in models:
         if model not in known:
             near = get_close_matches(model, known, n=3) or known
-            raise OptionsError(f"the table has no model '{model}'; did you mean one of {', '.join(near)}?")
+            raise OptionsError(f"the table has no model '{model}'; it has {', '.join(near)}")
     if len(set(models)) != len(models):
         raise OptionsError("a model is named twice")
     return tuple(models) or known

@@ -13,8 +13,10 @@ from adapters.ledger import (
     StoredSums,
     Written,
     add,
+    coarsen,
     compare,
     fold,
+    grid,
     key_of,
     settle,
 )
@@ -29,6 +31,7 @@ class MemoryStore:
 
     def __init__(self, *, bucket_us: int) -> None:
         self._bucket_us = bucket_us
+        self._compacted_us = 0
         self._signals: dict[SignalKey, SignalRecord] = {}
         self._sums: dict[str, dict[RowKey, Moments]] = {}
         self._base: dict[str, Rows] = {}
@@ -105,13 +108,19 @@ class MemoryStore:
             del self._decisions[key]
         return len(old) + len(dropped)
 
+    async def compact(self, now_us: int) -> None:
+        """Merge old rows of the sums."""
+        self._compacted_us = max(self._compacted_us, now_us)
+        starts = grid(self._compacted_us, self._bucket_us)
+        self._sums = {namespace: coarsen(rows, starts) for namespace, rows in self._sums.items()}
+
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
         """Compare the sums with the log."""
-        found = {}
+        found, starts = {}, grid(self._compacted_us, self._bucket_us)
         for namespace in sorted(self._sums):
             log = (record for record in self._signals.values() if record.namespace == namespace)
             folded = add(self._base.get(namespace, {}), fold(log, self._bucket_us))
-            if differing := compare(self._sums[namespace], folded):
+            if differing := compare(self._sums[namespace], folded, starts):
                 found[namespace] = differing
         return found
 

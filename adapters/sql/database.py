@@ -21,7 +21,6 @@ APPLICATION_ID: Final = 0x52574431
 """Mark of our files, in the field of the header that SQLite keeps for this purpose."""
 
 _PRAGMAS: Final = (
-    f"PRAGMA application_id = {APPLICATION_ID}",
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -8000",
     "PRAGMA journal_size_limit = 67108864",
@@ -121,6 +120,8 @@ class Database:
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if objects and mark != APPLICATION_ID:
             raise StoreError(f"{self._file} belongs to another program: give the store another path")
+        if mark != APPLICATION_ID:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StoreError(f"{self._file} is on a disk without shared memory: use a local one")

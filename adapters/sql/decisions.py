@@ -1,26 +1,32 @@
 """The log of decisions, from which replay starts."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from adapters.sql import reading
 from adapters.sql.schema import decisions
-from adapters.sql.upsert import insert_or_keep
+from adapters.sql.statements import execute_rows, insert_or_keep
 from bandit.records import DecisionRecord, ModelForecast
 from bandit.signals import Kind
 
 _KEEP: Final = insert_or_keep(decisions)
 _COLUMNS: Final = tuple(decisions.c.keys())
+_VALUES: Final = attrgetter(*_COLUMNS)
 _FORECAST: Final = tuple(field.name for field in fields(ModelForecast))
+_FORECAST_VALUES: Final = attrgetter(*_FORECAST)
 
 
 def log(connection: Connection, records: Sequence[DecisionRecord]) -> None:
     """Append records; a decision that is already logged is left as it is."""
-    if records:
-        connection.execute(_KEEP, [_row(record) for record in records])
+    # Decisions of one distribution share their forecasts, which are most of a row: each is encoded once.
+    forecasts = {id(record.forecasts): record.forecasts for record in records}
+    encoded = {key: json.dumps(_columnar(value)) for key, value in forecasts.items()}
+    execute_rows(connection, _KEEP, [_row(record, encoded[id(record.forecasts)]) for record in records])
 
 
 def after(connection: Connection, last: DecisionRecord | None) -> Sequence[DecisionRecord]:
@@ -30,13 +36,10 @@ def after(connection: Connection, last: DecisionRecord | None) -> Sequence[Decis
     return [_record(row) for row in reading.page(connection, decisions, order, position)]
 
 
-def _row(record: DecisionRecord) -> Mapping[str, object]:
-    row = {column: getattr(record, column) for column in _COLUMNS}
-    return row | {
-        "kind": int(record.kind),
-        "forecasts": _columnar(record.forecasts),
-        "exclusions": dict(record.exclusions),
-    }
+def _row(record: DecisionRecord, forecasts: str) -> tuple[object, ...]:
+    row = dict(zip(_COLUMNS, _VALUES(record), strict=True))
+    exclusions = json.dumps(dict(record.exclusions)) if record.exclusions else "{}"
+    return tuple((row | {"kind": int(record.kind), "forecasts": forecasts, "exclusions": exclusions}).values())
 
 
 def _record(row: Row[Any]) -> DecisionRecord:
@@ -51,5 +54,5 @@ def _record(row: Row[Any]) -> DecisionRecord:
 
 def _columnar(forecasts: Mapping[str, ModelForecast]) -> Mapping[str, Sequence[object]]:
     """One list per number rather than one object per model: half the bytes, and what analytics wants."""
-    columns = zip(*map(astuple, forecasts.values()), strict=True) if forecasts else ((),) * len(_FORECAST)
+    columns = zip(*map(_FORECAST_VALUES, forecasts.values()), strict=True) if forecasts else ((),) * len(_FORECAST)
     return {"model": list(forecasts), **dict(zip(_FORECAST, map(list, columns), strict=True))}

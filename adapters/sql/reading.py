@@ -40,7 +40,10 @@ def sums_of(connection: Connection, table: Table, namespace: str) -> Rows:
         .where(table.c.namespace == namespace, (table.c.n != 0) | (table.c.y != 0) | (table.c.yy != 0))
         .order_by(*table.primary_key)
     )
-    return {RowKey(*key): Moments(n, y, yy) for _, *key, n, y, yy in rows}
+    return {
+        RowKey(category, model, signal, source, bucket): Moments(n, y, yy)
+        for _, category, model, signal, source, bucket, n, y, yy in rows
+    }
 
 
 def page(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from adapters.ledger import MANAGED_BY_FILE
 from adapters.sql.schema import categories, models
-from adapters.sql.upsert import insert_or_keep, insert_or_replace
+from adapters.sql.statements import insert_or_keep, insert_or_replace
 from bandit.catalogue import Model, Prices
 
 _NAME_CATEGORY: Final = insert_or_replace(categories)

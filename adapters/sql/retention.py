@@ -1,23 +1,18 @@
-"""Dropping what is old without forgetting what it taught, and proving that nothing was forgotten."""
+"""Dropping what is old without forgetting what it taught."""
 
-from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import Connection, Table, delete, select
 
-from adapters.ledger import Discrepancy, add, compare, fold, key_of
-from adapters.sql.reading import namespaces_in, sums_of
+from adapters.ledger import fold, key_of
 from adapters.sql.rows import signal_record
-from adapters.sql.schema import decisions, signals, sums, sums_base
-from adapters.sql.upsert import insert_or_add
+from adapters.sql.schema import decisions, signals, sums_base
 from adapters.sql.writing import add_to_sums
 
 CHUNK: Final = 2000
 """Rows that one transaction drops, so that feedback never waits long."""
-
-_ADD_TO_BASE: Final = insert_or_add(sums_base, "n", "y", "yy")
 
 
 def drop_signals(connection: Connection, before_us: int, *, bucket_us: int) -> int:
@@ -25,7 +20,7 @@ def drop_signals(connection: Connection, before_us: int, *, bucket_us: int) -> i
     old = signals.c.decided_us < _end_of_chunk(connection, signals, before_us)
     records = sorted(map(signal_record, connection.execute(select(signals).where(old))), key=key_of)
     taught = {namespace: fold(group, bucket_us) for namespace, group in groupby(records, attrgetter("namespace"))}
-    add_to_sums(connection, _ADD_TO_BASE, taught)
+    add_to_sums(connection, sums_base, taught)
     return connection.execute(delete(signals).where(old)).rowcount
 
 
@@ -33,18 +28,6 @@ def drop_decisions(connection: Connection, before_us: int) -> int:
     """Drop a chunk of old decisions; return how many there were."""
     end = _end_of_chunk(connection, decisions, before_us)
     return connection.execute(delete(decisions).where(decisions.c.decided_us < end)).rowcount
-
-
-def verify(connection: Connection, *, bucket_us: int) -> Mapping[str, Sequence[Discrepancy]]:
-    """Compare sums with `sums_base` plus the fold of the signals, one record in memory at a time."""
-    found = {}
-    for namespace in namespaces_in(connection, signals, sums, sums_base):
-        log = select(signals).where(signals.c.namespace == namespace)
-        rows = connection.execute(log, execution_options={"yield_per": CHUNK})
-        folded = add(sums_of(connection, sums_base, namespace), fold(map(signal_record, rows), bucket_us))
-        if differing := compare(sums_of(connection, sums, namespace), folded):
-            found[namespace] = differing
-    return found
 
 
 def _end_of_chunk(connection: Connection, table: Table, before_us: int) -> int:

@@ -7,8 +7,8 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Connection
 
-from adapters.ledger import Discrepancy, StoredSums, Written
-from adapters.sql import decisions, reading, registry, retention, versions, writing
+from adapters.ledger import Discrepancy, StoredSums, Written, grid
+from adapters.sql import compaction, decisions, reading, registry, retention, schema, verification, versions, writing
 from adapters.sql.database import Database
 from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
@@ -83,9 +83,17 @@ class SqlStore:
                 dropped += chunk
         return dropped
 
+    async def compact(self, now_us: int) -> None:
+        """Merge old rows of the sums in transactions of a bounded size."""
+        starts = grid(await self._database.run(compaction.begin, now_us), self._bucket_us)
+        for table in (schema.sums, schema.sums_base):
+            last = None
+            while last := await self._database.run(compaction.merge_page, table, last, starts=starts):
+                pass
+
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
         """Compare the sums with the log; other calls wait meanwhile."""
-        return await self._database.run(retention.verify, bucket_us=self._bucket_us)
+        return await self._database.run(verification.verify, bucket_us=self._bucket_us)
 
     async def free_bytes(self) -> int:
         """Return the space that is left on the disk of the file."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
 from adapters.ledger import StoreError, StoreSchemaError
 from adapters.sql.schema import meta, metadata
@@ -13,7 +13,12 @@ HEAD: Final = "0001"
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
-_stamp: Final = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+_stamp: Final = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 def prepare(connection: Connection, *, bucket_us: int) -> None:

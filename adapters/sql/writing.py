@@ -4,21 +4,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy import Connection, Table, bindparam, select
 
 from adapters.ledger import Change, Rows, SignalKey, Written, key_of, settle
 from adapters.sql import reading
 from adapters.sql.rows import signal_record, signal_row
-from adapters.sql.schema import revisions, signals, sums
-from adapters.sql.upsert import driver_sql, insert_or_add, insert_or_replace
+from adapters.sql.schema import revisions, signals, sums, sums_base
+from adapters.sql.statements import driver_sql, execute_rows, insert_or_add, insert_or_replace
 from bandit.records import SignalRecord
 
 CHUNK: Final = 500
 """Decisions that one statement looks up."""
 
 _KEEP: Final = insert_or_replace(signals)
-_ADD: Final = insert_or_add(sums, "n", "y", "yy")
+_ADD: Final = {table.name: insert_or_add(table, "n", "y", "yy") for table in (sums, sums_base)}
 _COUNT: Final = insert_or_add(revisions, "revision").returning(revisions.c.revision)
 _STORED: Final = select(signals).where(
     signals.c.namespace == bindparam("namespace"), signals.c.nonce.in_(bindparam("nonces", expanding=True))
@@ -28,8 +27,8 @@ _STORED: Final = select(signals).where(
 def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us: int) -> Written:
     """Store signals and add what they change to the sums. Raises SumsOverflowError."""
     settled = settle(records, dict(_stored(connection, records)), bucket_us)
-    _execute(connection, _KEEP, [signal_row(record) for record in settled.kept.values()])
-    add_to_sums(connection, _ADD, settled.rows)
+    execute_rows(connection, _KEEP, [signal_row(record) for record in settled.kept.values()])
+    add_to_sums(connection, sums, settled.rows)
     count = driver_sql(_COUNT, connection.dialect)
     changes = {}
     for namespace, rows in settled.rows.items():
@@ -38,21 +37,16 @@ def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us:
     return Written(settled.statuses, changes)
 
 
-def add_to_sums(connection: Connection, statement: Insert, added: Mapping[str, Rows]) -> None:
+def add_to_sums(connection: Connection, table: Table, added: Mapping[str, Rows]) -> None:
     """Add rows of each namespace to `sums` or `sums_base`."""
     rows = [(namespace, *key, *moments) for namespace, part in added.items() for key, moments in part.items()]
-    _execute(connection, statement, rows)
+    execute_rows(connection, _ADD[table.name], rows)
 
 
 def after(connection: Connection, last: SignalRecord | None) -> Sequence[SignalRecord]:
     """Return the next page of signals in the order of their keys; None starts."""
     position = key_of(last) if last else None
     return [signal_record(row) for row in reading.page(connection, signals, tuple(signals.primary_key), position)]
-
-
-def _execute(connection: Connection, statement: Insert, rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        connection.exec_driver_sql(driver_sql(statement, connection.dialect), rows)
 
 
 def _stored(connection: Connection, records: Sequence[SignalRecord]) -> Iterator[tuple[SignalKey, SignalRecord]]:

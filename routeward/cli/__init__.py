@@ -5,17 +5,16 @@ from importlib.util import find_spec
 
 from routeward._service import make_importable
 
-_NEEDED = ("aiosqlite", "alembic", "numpy", "pydantic", "rich", "scipy", "sqlalchemy", "structlog", "typer")
+_NEEDED = ("rich", "typer")
 
 
 def main() -> int:
-    """Run the command line; return its exit code, 2 if what it needs is not installed."""
+    """Run the command line; return its exit code: 0 fine, 1 found a problem, 2 wrong use or something missing."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         sys.stderr.write(f"The command routeward needs {', '.join(missing)}: run  pip install 'routeward[server]'\n")
         return 2
     make_importable()
-    from routeward.cli.app import app
+    from routeward.cli.app import run
 
-    app()
-    return 0
+    return run(sys.argv[1:])

@@ -1,5 +1,6 @@
-"""A routeward server for the tests of programs that use the client."""
+"""What the tests of programs that use the client need: a server and a clock that do as they are told."""
 
+from routeward.testing.clock import ManualClock
 from routeward.testing.router import FakeRouter
 
-__all__ = ["FakeRouter"]
+__all__ = ["FakeRouter", "ManualClock"]

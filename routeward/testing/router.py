@@ -20,6 +20,7 @@ from routeward.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", 256 * 1024),
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 
@@ -125,7 +126,7 @@ class FakeRouter:
     def stop(self) -> None:
         """Stop listening and end calls under way. What was kept stays; safe to repeat."""
         if self._server is not None:
-            self._server.stop(grace=None).wait()
+            self._server.stop(grace=0.5).wait()
             self._server = None
 
     def __enter__(self) -> Self:

@@ -38,7 +38,8 @@ def route_violations(request: pb.RouteRequest) -> list[Violation]:
     violations = list(_field_violations(request))
     if not re.fullmatch(NAME, request.category):
         violations.append(Violation("category", f"must match {NAME}"))
-    if request.cached_input_tokens > request.input_tokens and request.HasField("input_tokens"):
+    counts = request.HasField("input_tokens") and request.HasField("cached_input_tokens")
+    if counts and request.cached_input_tokens > request.input_tokens:
         violations.append(Violation("cached_input_tokens", "must be at most input_tokens"))
     return violations
 

@@ -1,0 +1,60 @@
+"""Merging old rows of the sums along the grid of `bandit.grid`, so that a start reads few of them.
+
+Boundaries of the grid only ever become fewer, so adding commutes with merging: what arrives late is a row of
+its own until the next time.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Table, select
+
+from adapters.ledger import NOTHING, covering
+from adapters.sql import reading
+from adapters.sql.schema import meta, sums, sums_base
+from adapters.sql.statements import delete_row, execute_rows, insert_or_replace
+from adapters.sql.writing import add_to_sums
+from bandit.sums import Moments, RowKey
+
+COMPACTED: Final = "compacted_us"
+_REMEMBER: Final = insert_or_replace(meta)
+_DELETE: Final = {table.name: delete_row(table) for table in (sums, sums_base)}
+
+
+def compacted_us(connection: Connection) -> int:
+    """Return the time whose grid no row is finer than is needed; 0 before the first compaction."""
+    return connection.scalar(select(meta.c.value).where(meta.c.name == COMPACTED)) or 0
+
+
+def begin(connection: Connection, now_us: int) -> int:
+    """Return the time whose grid to merge along. It is remembered first, for `verify` must know it meanwhile."""
+    latest = max(now_us, compacted_us(connection))
+    connection.execute(_REMEMBER, {"name": COMPACTED, "value": latest})
+    return latest
+
+
+def merge_page(
+    connection: Connection, table: Table, last: tuple[object, ...] | None, *, starts: tuple[int, ...]
+) -> tuple[object, ...] | None:
+    """Merge the rows of `sums` or `sums_base` that follow the key `last`; return the last key, None at the end."""
+    rows = reading.page(connection, table, tuple(table.primary_key), last)
+    if not rows:
+        return None
+    _merge(connection, table, [row for row in rows if _is_needless(row, starts)], starts)
+    return tuple(rows[-1])[: len(table.primary_key)]
+
+
+def _is_needless(row: Row[*tuple[Any, ...]], starts: tuple[int, ...]) -> bool:
+    return covering(starts, row.bucket) != row.bucket or not (row.n or row.y or row.yy)
+
+
+def _merge(
+    connection: Connection, table: Table, rows: Sequence[Row[*tuple[Any, ...]]], starts: tuple[int, ...]
+) -> None:
+    merged: defaultdict[str, defaultdict[RowKey, Moments]] = defaultdict(lambda: defaultdict(lambda: NOTHING))
+    for namespace, category, model, signal, source, bucket, n, y, yy in rows:
+        key = RowKey(category, model, signal, source, covering(starts, bucket))
+        merged[namespace][key] += Moments(n, y, yy)
+    execute_rows(connection, _DELETE[table.name], [tuple(row)[:6] for row in rows])
+    add_to_sums(connection, table, merged)

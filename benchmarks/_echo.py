@@ -1,0 +1,95 @@
+"""Servers that only answer, to tell what grpc itself costs: `python -m benchmarks._echo aio|sync [held]`.
+
+Messages are parsed and serialised like those of the real service. With "held", Feedback is answered at the
+next tick of a clock, as after a group commit.
+"""
+
+import asyncio
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from benchmarks._load import FEEDBACK_RESPONSE, ROUTE_RESPONSE
+from routeward.v1 import routing_service_pb2 as pb
+from routeward.v1 import routing_service_pb2_grpc as rpc
+
+OPTIONS = [("grpc.so_reuseport", 0)]
+COMMIT_S = 0.002
+THREADS = 4
+HOLDING_THREADS = 32
+"""Each call that waits for a commit holds one, and 16 wait at once."""
+
+
+class Commit:
+    """Resolves what waits, every tick, on the event loop."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[None] | Future[None]] = []
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_S)
+            batch, self.waiting = self.waiting, []
+            for one in batch:
+                one.set_result(None)
+
+
+class AioEcho(rpc.RoutingServiceServicer):
+    def __init__(self, commit: Commit | None) -> None:
+        self.commit = commit
+
+    async def Route(self, request: pb.RouteRequest, context: Any) -> pb.RouteResponse:
+        return ROUTE_RESPONSE
+
+    async def Feedback(self, request: pb.FeedbackRequest, context: Any) -> pb.FeedbackResponse:
+        if self.commit:
+            done = asyncio.get_running_loop().create_future()
+            self.commit.waiting.append(done)
+            await done
+        return FEEDBACK_RESPONSE
+
+
+class SyncEcho(rpc.RoutingServiceServicer):
+    def __init__(self, commit: Commit | None) -> None:
+        self.commit = commit
+
+    def Route(self, request: pb.RouteRequest, context: Any) -> pb.RouteResponse:
+        return ROUTE_RESPONSE
+
+    def Feedback(self, request: pb.FeedbackRequest, context: Any) -> pb.FeedbackResponse:
+        if self.commit:
+            done: Future[None] = Future()
+            self.commit.waiting.append(done)
+            done.result()
+        return FEEDBACK_RESPONSE
+
+
+async def serve_aio(commit: Commit | None) -> None:
+    server = grpc.aio.server(options=OPTIONS)
+    rpc.add_RoutingServiceServicer_to_server(AioEcho(commit), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    print(port, flush=True)
+    await asyncio.gather(server.wait_for_termination(), *([commit.run()] if commit else []))
+
+
+def serve_sync(commit: Commit | None) -> None:
+    server = grpc.server(ThreadPoolExecutor(HOLDING_THREADS if commit else THREADS), options=OPTIONS)
+    rpc.add_RoutingServiceServicer_to_server(SyncEcho(commit), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    if commit:
+        threading.Thread(target=asyncio.run, args=(commit.run(),), daemon=True).start()
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    holding = Commit() if "held" in sys.argv else None
+    if sys.argv[1] == "aio":
+        asyncio.run(serve_aio(holding))
+    else:
+        serve_sync(holding)

@@ -1,0 +1,124 @@
+"""A client process: `python -m benchmarks._load` reads one order per line, carries it out, prints what it did.
+
+An order is JSON: address, method (Route, Feedback, FeedbackBatch), calls at once, seconds. Decision ids are signed
+here, with the key that the measured server was given, so that making them costs it nothing.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import grpc
+
+from bandit.signals import Kind
+from routeward.v1 import routing_service_pb2 as pb
+from server.tokens import DecisionToken, TokenKeys
+
+TOKEN_SECRET = b"benchmarks sign their own tokens"
+TOKEN_KEY_ID = "bench"
+MODELS = [f"model-{index}" for index in range(10)]
+BATCH_ITEMS = 500
+
+ROUTE = pb.RouteRequest(category="summarization", request_id="0d9b4f6e", input_tokens=1200)
+ROUTE_RESPONSE = pb.RouteResponse(
+    decision_id="x" * 124,
+    model="model-0",
+    fallbacks=[pb.Fallback(model=f"model-{index}", decision_id="y" * 140) for index in range(1, 4)],
+    propensity=0.31,
+    kind=pb.DECISION_KIND_SAMPLED,
+    forecast=pb.Forecast(
+        quality=0.8,
+        cost_usd=0.001,
+        latency={"nanos": 800_000_000},
+        latency_p95={"seconds": 2, "nanos": 100_000_000},
+        error_rate=0.01,
+    ),
+    revision=1234,
+)
+FEEDBACK_RESPONSE = pb.FeedbackResponse(
+    results=[
+        pb.SignalResult(signal="outcome", status=pb.SIGNAL_STATUS_APPLIED),
+        pb.SignalResult(signal="thumb", status=pb.SIGNAL_STATUS_APPLIED),
+    ],
+    revision=1234,
+)
+
+
+def reports(keys: TokenKeys) -> Iterator[pb.FeedbackRequest]:
+    """Endless feedback, each about a decision of its own."""
+    number = 0
+    while True:
+        number += 1
+        token = DecisionToken(
+            namespace="default",
+            category="summarization",
+            model=MODELS[number % len(MODELS)],
+            kind=Kind.SAMPLED,
+            propensity=0.1,
+            decided_us=time.time_ns() // 1000,
+            nonce=os.urandom(12),
+            input_tokens=1200,
+        )
+        outcome = pb.Outcome(
+            status=pb.STATUS_OK, latency={"nanos": 812_000_000}, input_tokens=1187, output_tokens=200 + number % 90
+        )
+        thumb = pb.THUMB_UP if number % 3 else pb.THUMB_DOWN
+        signals = [pb.Signal(outcome=outcome), pb.Signal(thumb=thumb)]
+        yield pb.FeedbackRequest(decision_id=keys.sign(token), signals=signals)
+
+
+def requests(method: str, keys: TokenKeys) -> Iterator[Any]:
+    """Endless requests of a method."""
+    told = reports(keys)
+    while True:
+        if method == "Route":
+            yield ROUTE
+        elif method == "Feedback":
+            yield next(told)
+        else:
+            yield pb.FeedbackBatchRequest(items=islice(told, BATCH_ITEMS))
+
+
+async def carry_out(order: dict[str, Any], keys: TokenKeys) -> dict[str, Any]:
+    """Call for some seconds; return the number of calls and their latencies."""
+    latencies: list[float] = []
+    method = order["method"]
+    async with grpc.aio.insecure_channel(order["address"]) as channel:
+        call: Any = channel.unary_unary(
+            f"/routeward.v1.RoutingService/{method}", request_serializer=lambda message: message.SerializeToString()
+        )
+        source = requests(method, keys)
+        end = time.perf_counter() + order["seconds"]
+
+        async def client() -> None:
+            while (started := time.perf_counter()) < end:
+                await call(next(source))
+                latencies.append(time.perf_counter() - started)
+
+        started = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(order["at_once"])))
+        elapsed = time.perf_counter() - started
+    latencies.sort()
+    return {
+        "calls": len(latencies),
+        "seconds": elapsed,
+        "p50_ms": 1e3 * latencies[len(latencies) // 2],
+        "p99_ms": 1e3 * latencies[len(latencies) * 99 // 100],
+    }
+
+
+async def main() -> None:
+    from server.settings import TokenKey
+
+    keys = TokenKeys([TokenKey(TOKEN_KEY_ID, TOKEN_SECRET)])
+    for line in sys.stdin:
+        print(json.dumps(await carry_out(json.loads(line), keys)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,166 @@
+"""What a call costs the server, over grpc, against servers that only answer.
+
+    python -m benchmarks.rpc [--rounds 5] [--seconds 0.8]
+
+Costs are processor time of the server process (user + system) per call, with two client processes, eight calls at
+once each; every figure is the median over rounds in which all servers are measured one after the other.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import psutil
+
+from benchmarks._load import BATCH_ITEMS, MODELS, TOKEN_KEY_ID, TOKEN_SECRET
+
+CLIENTS = 2
+SIGNALS_PER_REPORT = 2
+CONFIGURATION = """
+[server]
+listen = "127.0.0.1:0"
+metrics = "127.0.0.1:0"
+[store]
+min_free_mb = 1
+"""
+MODEL = """
+[[models]]
+id = "{id}"
+provider = "provider-{provider}"
+input_usd_per_mtok = {price}.0
+output_usd_per_mtok = {price}.0
+context_tokens = 128000
+"""
+
+
+class Server(NamedTuple):
+    """A server that runs."""
+
+    address: str
+    process: psutil.Process
+
+    def cpu_s(self) -> float:
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+class Measured(NamedTuple):
+    """What one server did for one method in one round."""
+
+    cpu_us: float
+    calls_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+@contextmanager
+def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-m", *command], text=True, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@contextmanager
+def echo(kind: str, *options: str) -> Iterator[Server]:
+    with running(["benchmarks._echo", kind, *options], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        yield Server(f"127.0.0.1:{int(process.stdout.readline())}", psutil.Process(process.pid))
+
+
+@contextmanager
+def routeward() -> Iterator[Server]:
+    models = [MODEL.format(id=name, provider=i % 3, price=i + 1) for i, name in enumerate(MODELS)]
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = Path(folder) / "routeward.toml"
+        configuration.write_text(CONFIGURATION + "".join(models), encoding="utf-8")
+        environment = {**os.environ, "ROUTEWARD_TOKEN_KEYS": f"{TOKEN_KEY_ID}:{TOKEN_SECRET.hex()}"}
+        command = ["server", "--config", str(configuration)]
+        with running(command, stderr=subprocess.PIPE, env=environment) as process:
+            assert process.stderr
+            ready = next(event for line in process.stderr if (event := json.loads(line))["event"] == "ready")
+            yield Server(ready["address"], psutil.Process(process.pid))
+
+
+def measure(server: Server, clients: list[subprocess.Popen[str]], method: str, seconds: float) -> Measured:
+    """Let all clients call one method of one server."""
+    at_once = 1 if method == "FeedbackBatch" else 8
+    order = {"address": server.address, "method": method, "at_once": at_once, "seconds": seconds}
+    before = server.cpu_s()
+    for client in clients:
+        assert client.stdin
+        client.stdin.write(json.dumps(order) + "\n")
+        client.stdin.flush()
+    results = [json.loads(client.stdout.readline()) for client in clients if client.stdout]
+    calls = sum(result["calls"] for result in results)
+    return Measured(
+        cpu_us=(server.cpu_s() - before) / calls * 1e6,
+        calls_per_s=sum(result["calls"] / result["seconds"] for result in results),
+        p50_ms=max(result["p50_ms"] for result in results),
+        p99_ms=max(result["p99_ms"] for result in results),
+    )
+
+
+def rounds(count: int, seconds: float) -> dict[tuple[str, str], Measured]:
+    """Measure everything `count` times; return the medians."""
+    found: dict[tuple[str, str], list[Measured]] = defaultdict(list)
+    with ExitStack() as stack:
+        servers = {
+            "aio": (stack.enter_context(echo("aio")), ("Route", "Feedback")),
+            "sync": (stack.enter_context(echo("sync")), ("Route", "Feedback")),
+            "aio-held": (stack.enter_context(echo("aio", "held")), ("Feedback",)),
+            "sync-held": (stack.enter_context(echo("sync", "held")), ("Feedback",)),
+            "routeward": (stack.enter_context(routeward()), ("Route", "Feedback", "FeedbackBatch")),
+        }
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        clients = [stack.enter_context(running(["benchmarks._load"], **pipes)) for _ in range(CLIENTS)]
+        for number in range(count + 1):
+            for name, (server, methods) in servers.items():
+                for method in methods:
+                    measured = measure(server, clients, method, seconds)
+                    if number:  # The first round warms up.
+                        found[name, method].append(measured)
+    return {key: Measured(*map(median, zip(*values, strict=True))) for key, values in found.items()}
+
+
+def figures(found: dict[tuple[str, str], Measured], command: str) -> Iterator[dict[str, Any]]:
+    """Return what is published."""
+
+    def figure(name: str, value: float, unit: str, **more: str) -> dict[str, Any]:
+        return {"name": name, "value": round(value, 2), "unit": unit, **more, "command": command}
+
+    for (server, method), measured in found.items():
+        yield figure(f"rpc.{server}.{method}.cpu", measured.cpu_us, "us/call")
+        yield figure(f"rpc.{server}.{method}.rate", measured.calls_per_s, "calls/s")
+        yield figure(f"rpc.{server}.{method}.p50", measured.p50_ms, "ms")
+        yield figure(f"rpc.{server}.{method}.p99", measured.p99_ms, "ms")
+    for method in ("Route", "Feedback"):
+        extra = found["routeward", method].cpu_us - found["aio", method].cpu_us
+        yield figure(f"rpc.{method}.cpu_over_echo", extra, "us/call", ratio_to="grpc.aio echo (difference)")
+    signals = found["routeward", "FeedbackBatch"].calls_per_s * BATCH_ITEMS * SIGNALS_PER_REPORT
+    yield figure("rpc.FeedbackBatch.signals", signals, "signals/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure calls over grpc.")
+    parser.add_argument("--data", type=Path, help="not used")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.8)
+    options = parser.parse_args()
+    command = f"python -m benchmarks.rpc --rounds {options.rounds} --seconds {options.seconds}"
+    print(json.dumps(list(figures(rounds(options.rounds, options.seconds), command)), indent=1))
+
+
+if __name__ == "__main__":
+    main()

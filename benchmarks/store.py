@@ -1,0 +1,155 @@
+"""What storing signals costs: throughput of large batches, processor time of small ones, starting, loading.
+
+Medians of five runs, each on a new file. Signals are outcomes of which everything is known, five events each,
+and as many thumbs. The last figures say why transactions run in a thread of our own and not statement by
+statement through SQLAlchemy's asyncio extension and aiosqlite: each statement crosses threads several times.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from adapters.sql import SqlStore, writing
+from bandit.records import SignalRecord
+from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
+
+COMMAND = "python -m benchmarks.store"
+RUNS = 5
+BUCKET_US = 10_000_000
+START_US = 1_700_000_000_000_000
+
+Write = Callable[[Sequence[SignalRecord]], Awaitable[object]]
+Cost = tuple[float, float]
+"""Wall and processor seconds."""
+
+Measure = Callable[[Path, np.random.Generator], Coroutine[Any, Any, tuple[float, ...]]]
+
+
+def signals(number: int, rng: np.random.Generator, *, first: int = 0) -> list[SignalRecord]:
+    """Outcomes and thumbs in turn, of five categories and ten models, a hundred decisions per second."""
+    latencies = rng.lognormal(14, 1, number).astype(int).tolist()
+    tokens = rng.integers(10, 2000, number).tolist()
+    return [signal(first + i, latencies[i], tokens[i], rng.bytes(12)) for i in range(number)]
+
+
+def signal(number: int, latency_us: int, tokens: int, nonce: bytes) -> SignalRecord:
+    decided_us = START_US + number * 10_000
+    fact = Thumb(number % 4 == 1) if number % 2 else Outcome(Status.OK, latency_us, latency_us // 3, 900, 0, tokens, 1)
+    decision = DecisionFacts(f"category-{number % 5}", f"model-{number // 2 % 10}", Kind.SAMPLED, decided_us, 1000)
+    return SignalRecord("default", nonce, fact.signal, fact, decided_us, decided_us, decision, 0.25)
+
+
+async def cost_per_signal(write: Write, size: int, batches: int, rng: np.random.Generator) -> Cost:
+    """Write batches of a size; the first is not counted."""
+    ready = [signals(size, rng, first=i * size) for i in range(batches + 1)]
+    await write(ready[0])
+    wall, processor = time.perf_counter(), time.process_time()
+    for batch in ready[1:]:
+        await write(batch)
+    count = size * batches
+    return (time.perf_counter() - wall) / count, (time.process_time() - processor) / count
+
+
+async def in_our_thread(file: Path, rng: np.random.Generator, *, size: int, batches: int) -> Cost:
+    store = await SqlStore.open(file, bucket_us=BUCKET_US)
+    try:
+        return await cost_per_signal(store.write, size, batches, rng)
+    finally:
+        await store.close()
+
+
+async def through_aiosqlite(file: Path, rng: np.random.Generator, *, size: int, batches: int) -> Cost:
+    """The same transactions, each statement by itself in the thread of aiosqlite."""
+    await (await SqlStore.open(file, bucket_us=BUCKET_US)).close()
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+    event.listen(engine.sync_engine, "connect", take_over_transactions)
+    event.listen(engine.sync_engine, "begin", begin)
+    try:
+        async with engine.connect() as connection:
+
+            async def write(records: Sequence[SignalRecord]) -> None:
+                async with connection.begin():
+                    await connection.run_sync(partial(writing.write, records=records, bucket_us=BUCKET_US))
+
+            return await cost_per_signal(write, size, batches, rng)
+    finally:
+        await engine.dispose()
+
+
+def take_over_transactions(connection: Any, _: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+async def start_and_load(file: Path, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Return seconds to make a store, to open it again, and to load a row of its sums."""
+    began = time.perf_counter()
+    store = await SqlStore.open(file, bucket_us=BUCKET_US)
+    made = time.perf_counter()
+    for second in range(0, 2000, 10):
+        await store.write(signals(200, rng, first=second * 100))
+    await store.close()
+    closed = time.perf_counter()
+    store = await SqlStore.open(file, bucket_us=BUCKET_US)
+    opened = time.perf_counter()
+    loaded = await store.load("default")
+    read = time.perf_counter()
+    await store.close()
+    return made - began, opened - closed, (read - opened) / len(loaded.rows)
+
+
+def medians(measure: Measure) -> tuple[float, ...]:
+    """Measure on new files and return the median of each number."""
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{run}.db" for run in range(RUNS)]
+        runs = [asyncio.run(measure(file, np.random.default_rng(seed))) for seed, file in enumerate(files)]
+    return tuple(map(median, zip(*runs, strict=True)))
+
+
+def figure(name: str, value: float, unit: str, **more: str) -> dict[str, Any]:
+    return {"name": name, "value": float(f"{value:.4g}"), "unit": unit, "command": COMMAND, **more}
+
+
+def main() -> list[dict[str, Any]]:
+    figures = []
+    for size, batches in ((1000, 15), (64, 50), (1, 300)):
+        wall, processor = medians(partial(in_our_thread, size=size, batches=batches))
+        plural = f"batches of {size}" if size > 1 else "one at a time"
+        figures += [
+            figure(f"signals stored durably, {plural}", 1 / wall, "signals/s"),
+            figure(f"processor time of a stored signal, {plural}", processor * 1e6, "us"),
+        ]
+    through = medians(partial(through_aiosqlite, size=1, batches=300))[1]
+    figures += [
+        figure("processor time of a stored signal, one at a time, through aiosqlite", through * 1e6, "us"),
+        figure("processor time through aiosqlite", through / processor, "ratio", ratio_to="our thread"),
+    ]
+    made, opened, loaded = medians(start_and_load)
+    return [
+        *figures,
+        figure("making a store", made * 1e3, "ms"),
+        figure("opening a store", opened * 1e3, "ms"),
+        figure("loading a row of sums", loaded * 1e6, "us"),
+    ]
+
+
+if __name__ == "__main__":
+    json.dump(main(), sys.stdout, indent=1)
+    print()

@@ -1,0 +1,44 @@
+"""`routeward config`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routeward.cli.options import DEFAULT_CONFIG, Json
+from routeward.cli.output import show
+from routeward.cli.service import loaded
+
+app = typer.Typer(no_args_is_help=True, help="Check the configuration, or read what may stand in it.")
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="Configuration file.", envvar="ROUTEWARD_CONFIG")] = DEFAULT_CONFIG,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say everything that is wrong with a configuration, with lines and advice; exit code 2 if anything is."""
+    settings = loaded(path)
+    catalogue = settings.catalogue
+    enabled = sum(model.enabled for model in catalogue.models)
+    document = {
+        "path": str(path),
+        "digest": settings.digest,
+        "listen": settings.server.listen,
+        "models": [model.id for model in catalogue.models if model.enabled],
+        "disabled_models": [model.id for model in catalogue.models if not model.enabled],
+        "categories": sorted(catalogue.categories),
+        "profiles": sorted(catalogue.profiles),
+        "api_keys": [key.id for key in settings.server.keys],
+    }
+    line = f"{path} is fine: {enabled} models, {len(catalogue.categories)} categories, digest {settings.digest}"
+    show(document, lambda: line, as_json=as_json)
+
+
+@app.command()
+def reference(*, as_json: Json = False) -> None:
+    """Print every key that a configuration may hold, with type, range, default and meaning."""
+    from server.config.manual import as_markdown, described
+
+    show({"keys": described()}, as_markdown, as_json=as_json)

@@ -1,0 +1,122 @@
+"""`routeward feedback`."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from routeward.cli.connection import Server
+from routeward.cli.options import (
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_S,
+    ApiKey,
+    Insecure,
+    Json,
+    RootCertificates,
+    Target,
+    Timeout,
+)
+from routeward.cli.output import show
+from routeward.signals import FeedbackResult, Outcome, Retract, Score, Signal, Status, Thumb
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+OUTCOME, JUDGEMENT = "How the call went", "How good the answer was"
+
+
+class StatusName(StrEnum):
+    """Result of a call, as typed."""
+
+    OK = "ok"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate-limited"
+    CANCELLED = "cancelled"
+
+
+class ThumbName(StrEnum):
+    """A user's judgement, as typed."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+def feedback(
+    decision_id: Annotated[str, typer.Argument(help="What route printed.", show_default=False)],
+    *,
+    status: Annotated[
+        StatusName | None, typer.Option(help="Result of the call.", rich_help_panel=OUTCOME, show_default=False)
+    ] = None,
+    latency: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Until the last byte.", rich_help_panel=OUTCOME)
+    ] = None,
+    first_token: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Until the first token.", rich_help_panel=OUTCOME)
+    ] = None,
+    input_tokens: Annotated[int | None, typer.Option(help="Prompt, as billed.", rich_help_panel=OUTCOME)] = None,
+    cached_input_tokens: Annotated[
+        int | None, typer.Option(help="Prompt tokens read from the cache.", rich_help_panel=OUTCOME)
+    ] = None,
+    output_tokens: Annotated[int | None, typer.Option(help="Answer, as billed.", rich_help_panel=OUTCOME)] = None,
+    cost_usd: Annotated[float | None, typer.Option(help="Billed cost.", rich_help_panel=OUTCOME)] = None,
+    thumb: Annotated[
+        ThumbName | None, typer.Option(help="The user's thumb.", rich_help_panel=JUDGEMENT, show_default=False)
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A grade from 0 to 1; repeatable.", rich_help_panel=JUDGEMENT),
+    ] = None,
+    rater: Annotated[
+        str, typer.Option(help="Pseudonym of who judged, no personal data.", rich_help_panel=JUDGEMENT)
+    ] = "",
+    retract: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIGNAL", help="Take back outcome, thumb or score:NAME; repeatable."),
+    ] = None,
+    target: Target = DEFAULT_TARGET,
+    api_key: ApiKey = "",
+    insecure: Insecure = False,
+    root_certificates: RootCertificates = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: Json = False,
+) -> None:
+    """Tell how a decision went. Saying the same again changes nothing."""
+    outcome = Outcome(
+        Status[status.name] if status else Status.OK,
+        latency_s=latency,
+        time_to_first_token_s=first_token,
+        input_tokens=input_tokens,
+        cached_input_tokens=cached_input_tokens,
+        output_tokens=output_tokens,
+        cost_usd=cost_usd,
+    )
+    if status is None and outcome != Outcome(Status.OK):
+        raise typer.BadParameter("latency, tokens and cost belong to an outcome: give its --status too")
+    signals: list[Signal] = [outcome] if status else []
+    signals += [Thumb(up=thumb is ThumbName.UP)] if thumb else []
+    signals += [*map(_score, score or ()), *map(Retract, retract or ())]
+    if not signals:
+        raise typer.BadParameter("nothing to tell: give --status, --thumb, --score or --retract")
+    with Server(target, api_key, insecure, root_certificates, timeout).client() as client:
+        result = client.feedback(decision_id, *signals, rater=rater)
+    statuses = [{"signal": one.signal, "status": one.status.name} for one in result.results]
+    show({"results": statuses, "revision": result.revision}, lambda: _human(result), as_json=as_json)
+
+
+def _score(text: str) -> Score:
+    name, _, value = text.partition("=")
+    try:
+        return Score(name, float(value))
+    except ValueError as error:
+        raise typer.BadParameter(f"--score {text} is not NAME=VALUE with a number, for example judge=0.8") from error
+
+
+def _human(result: FeedbackResult) -> "RenderableType":
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for one in result.results:
+        table.add_row(one.signal, one.status.name.lower())
+    table.add_row("revision", str(result.revision), style="dim")
+    return table

@@ -1,0 +1,59 @@
+"""`routeward simulate`."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from routeward.cli.output import WRONG_USE, CommandError, console, print_json
+
+PRINTED: Final = Path("-")
+
+
+def simulate(
+    *,
+    outcomes: Annotated[
+        Path, typer.Option(metavar="FILE", show_default=False, help="Table of outcomes: .parquet or .csv.")
+    ],
+    models: Annotated[str, typer.Option(metavar="A,B,C", help="Models to choose from.", show_default="all")] = "",
+    scenario: Annotated[str, typer.Option(metavar="NAME", help="stationary or profiles.")] = "stationary",
+    answer_value_usd: Annotated[float, typer.Option(help="Dollars that a fully good answer is worth.")] = 0.05,
+    second_value_usd: Annotated[float, typer.Option(help="Dollars that a second less of waiting is worth.")] = 0.001,
+    steps: Annotated[int, typer.Option(help="Requests per seed.")] = 4500,
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with random numbers of its own.")] = 16,
+    requests_per_second: Annotated[float, typer.Option(help="Pace of the requests.")] = 1.0,
+    refresh_seconds: Annotated[float, typer.Option(help="Time between two publications of what was learned.")] = 5.0,
+    workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
+    ] = None,
+) -> None:
+    """Run routeward and every baseline on the same requests, and compare what each achieved."""
+    from simulations.command import SimulateOptions, summary_table, write_json
+    from simulations.command import simulate as simulated
+    from simulations.errors import SimulationError
+    from simulations.progress import shown_progress
+
+    options = SimulateOptions(
+        outcomes=outcomes,
+        models=tuple(name.strip() for name in models.split(",") if name.strip()),
+        scenario=scenario,
+        answer_value_usd=answer_value_usd,
+        second_value_usd=second_value_usd,
+        steps=steps,
+        seeds=seeds,
+        requests_per_second=requests_per_second,
+        refresh_seconds=refresh_seconds,
+        workers=workers,
+    )
+    try:
+        with shown_progress(console(stderr=True), "runs") as progress:
+            simulation = simulated(options, progress)
+        if json == PRINTED:
+            print_json(simulation.as_json())
+            return
+        if json is not None:
+            write_json(simulation, json)
+    except SimulationError as error:
+        raise CommandError("SIMULATION_REFUSED", str(error), exit_code=WRONG_USE) from error
+    console().print(summary_table(simulation))

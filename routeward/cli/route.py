@@ -1,0 +1,149 @@
+"""`routeward route`."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from routeward.cli.connection import Server
+from routeward.cli.options import (
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_S,
+    ApiKey,
+    Insecure,
+    Json,
+    RootCertificates,
+    Target,
+    Timeout,
+)
+from routeward.cli.output import percent, seconds, show, usd
+from routeward.decisions import Constraints, Decision, Objective, OnInfeasible
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REQUEST, LIMITS = "Request", "Constraints"
+
+
+def route(
+    category: Annotated[str, typer.Argument(help="Kind of task, for example summarization.", show_default=False)],
+    *,
+    input_tokens: Annotated[int | None, typer.Option(help="Tokens of the prompt.", rich_help_panel=REQUEST)] = None,
+    max_output_tokens: Annotated[
+        int | None, typer.Option(help="Largest answer, in tokens.", rich_help_panel=REQUEST)
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="Objective from the configuration.", rich_help_panel=REQUEST, show_default="balanced")
+    ] = "",
+    answer_value_usd: Annotated[
+        float | None, typer.Option(help="Dollars that a fully good answer is worth.", rich_help_panel=REQUEST)
+    ] = None,
+    second_value_usd: Annotated[
+        float | None, typer.Option(help="Dollars that a second less of waiting is worth.", rich_help_panel=REQUEST)
+    ] = None,
+    model: Annotated[str, typer.Option(help="Force this model.", rich_help_panel=REQUEST)] = "",
+    previous: Annotated[
+        str,
+        typer.Option(metavar="DECISION_ID", help="Decision whose prompt cache is warm.", rich_help_panel=REQUEST),
+    ] = "",
+    cached_input_tokens: Annotated[
+        int | None, typer.Option(help="Prompt tokens that this cache holds.", rich_help_panel=REQUEST)
+    ] = None,
+    session_id: Annotated[str, typer.Option(help="Session, for the log.", rich_help_panel=REQUEST)] = "",
+    request_id: Annotated[str, typer.Option(help="Correlation id, for the log.", rich_help_panel=REQUEST)] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="Choose among these models; repeatable.", rich_help_panel=LIMITS),
+    ] = None,
+    capability: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="What the model must be capable of; repeatable.", rich_help_panel=LIMITS),
+    ] = None,
+    region: Annotated[str, typer.Option(help="Where it must be served from.", rich_help_panel=LIMITS)] = "",
+    max_cost_usd: Annotated[float | None, typer.Option(help="Largest expected cost.", rich_help_panel=LIMITS)] = None,
+    max_latency: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Largest latency.", rich_help_panel=LIMITS)
+    ] = None,
+    min_quality: Annotated[
+        float | None, typer.Option(help="Smallest expected quality, 0 to 1.", rich_help_panel=LIMITS)
+    ] = None,
+    least_violation: Annotated[
+        bool,
+        typer.Option("--least-violation", help="Where no model fits, take the nearest.", rich_help_panel=LIMITS),
+    ] = False,
+    target: Target = DEFAULT_TARGET,
+    api_key: ApiKey = "",
+    insecure: Insecure = False,
+    root_certificates: RootCertificates = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: Json = False,
+) -> None:
+    """Ask which model should serve a call."""
+    server = Server(target, api_key, insecure, root_certificates, timeout)
+    constraints = Constraints(
+        models=only or (),
+        capabilities=capability or (),
+        region=region,
+        max_cost_usd=max_cost_usd,
+        max_latency_s=max_latency,
+        min_quality=min_quality,
+        on_infeasible=OnInfeasible.LEAST_VIOLATION if least_violation else OnInfeasible.REFUSE,
+    )
+    with server.client() as client:
+        decision = client.route(
+            category,
+            input_tokens=input_tokens,
+            max_output_tokens=max_output_tokens,
+            profile=profile,
+            objective=Objective(answer_value_usd=answer_value_usd, second_value_usd=second_value_usd),
+            constraints=constraints,
+            model=model,
+            previous=previous,
+            cached_input_tokens=cached_input_tokens,
+            session_id=session_id,
+            request_id=request_id,
+        )
+    show(document_of(decision), lambda: _human(decision), as_json=as_json)
+
+
+def document_of(decision: Decision) -> dict[str, Any]:
+    """Return a decision as JSON values."""
+    return {
+        "decision_id": decision.decision_id,
+        "model": decision.model,
+        "kind": decision.kind.name,
+        "propensity": decision.propensity,
+        "fallbacks": [{"model": one.model, "decision_id": one.decision_id} for one in decision.fallbacks],
+        "forecast": asdict(decision.forecast) if decision.forecast else None,
+        "revision": decision.revision,
+        "reason": decision.reason.name if decision.reason else None,
+    }
+
+
+def _human(decision: Decision) -> "RenderableType":
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    why = f", {decision.reason.name.lower().replace('_', ' ')}" if decision.reason else ""
+    facts.add_row("chosen", f"{decision.kind.name.lower()} with probability {decision.propensity:.3g}{why}")
+    if decision.forecast:
+        forecast = decision.forecast
+        facts.add_row("quality", percent(forecast.quality))
+        facts.add_row("cost", usd(forecast.cost_usd))
+        facts.add_row("latency", f"{seconds(forecast.latency_s)}, 95 % below {seconds(forecast.latency_p95_s)}")
+        facts.add_row("errors", percent(forecast.error_rate))
+    if decision.fallbacks:
+        facts.add_row("fallbacks", ", ".join(one.model for one in decision.fallbacks))
+    command = f"routeward feedback {decision.decision_id} --status ok --latency SECONDS"
+    return Group(
+        Text(decision.model, "bold"),
+        Padding(facts, (0, 0, 1, 2), expand=False),
+        Text("Tell how it went:", "dim"),
+        # Whole, so that it can be copied.
+        Text(command, no_wrap=True, overflow="ignore"),
+    )

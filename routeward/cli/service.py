@@ -1,0 +1,78 @@
+"""`routeward init` and `routeward serve`."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
+from routeward.cli.output import WRONG_USE, CommandError, print_json, show
+
+if TYPE_CHECKING:
+    from server.settings import Settings
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = DEFAULT_CONFIG,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write a configuration with models and prices to edit. Never overwrites."""
+    text = starter()
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        message = f"{path} exists already, and is left as it is; name another file, or move it away"
+        raise CommandError("FILE_EXISTS", message) from error
+    except OSError as error:
+        raise CommandError("NOT_WRITTEN", f"{path} cannot be written: {error.strerror}") from error
+    option = "" if path == DEFAULT_CONFIG else f" --config {path}"
+    steps = f"Wrote {path}. Now put your models and their prices into it, then run\n\n    routeward serve{option}"
+    show({"path": str(path)}, lambda: steps, as_json=as_json)
+
+
+def starter() -> str:
+    """Return the configuration that `init` writes."""
+    return files("routeward.cli").joinpath("starter.toml").read_text(encoding="utf-8")
+
+
+def serve(
+    *,
+    config: ConfigFile = DEFAULT_CONFIG,
+    listen: Annotated[
+        str,
+        typer.Option(metavar="HOST:PORT", help="Address to listen on, instead of the one in the file."),
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Run the server until it is told to stop (Ctrl-C or SIGTERM)."""
+    settings = loaded(config, listen)
+    from server.main import run
+
+    exit_code = run(settings)
+    if exit_code:
+        raise CommandError("REFUSED_TO_START", "the server did not start; its log says why", exit_code=exit_code)
+    if as_json:
+        print_json({"stopped": True})
+
+
+def loaded(config: Path, listen: str = "") -> "Settings":
+    """Read a configuration; everything that is wrong with it becomes one CommandError."""
+    from server.config import ConfigError, load
+
+    try:
+        return load(config, os.environ, listen=listen)
+    except ConfigError as error:
+        problems = [
+            {"place": one.place, "line": one.line, "message": one.message, "hint": one.hint} for one in error.problems
+        ]
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise CommandError(
+            "CONFIG_INVALID",
+            f"{count} in the configuration\n\n{error}",
+            exit_code=WRONG_USE,
+            details={"problems": problems},
+        ) from error

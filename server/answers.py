@@ -1,0 +1,108 @@
+"""From what the use cases return to messages."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from bandit.signals import Kind
+from bandit.votes import SignalStatus
+from routeward.v1 import admin_service_pb2 as admin_pb
+from routeward.v1 import routing_service_pb2 as pb
+from routeward.v1.error_reason_pb2 import ErrorReason
+from server.beliefs import CategoryBelief, ModelBelief
+from server.errors import ServiceError
+from server.learning import Recorded
+from server.routing import CATEGORY_LIMIT, LEAST_VIOLATION, Decision
+
+_KINDS: Final = {kind: pb.DecisionKind.Value(f"DECISION_KIND_{kind.name}") for kind in Kind}
+_STATUSES: Final = {status: pb.SignalStatus.Value(f"SIGNAL_STATUS_{status.name}") for status in SignalStatus}
+_REASONS: Final = {
+    "": pb.ROUTE_REASON_UNSPECIFIED,
+    CATEGORY_LIMIT: pb.ROUTE_REASON_CATEGORY_LIMIT,
+    LEAST_VIOLATION: pb.ROUTE_REASON_LEAST_VIOLATION,
+}
+
+
+def route_response(decision: Decision) -> pb.RouteResponse:
+    """Say what was decided."""
+    expected, index = decision.distribution.forecasts, decision.index
+    return pb.RouteResponse(
+        decision_id=decision.id,
+        model=decision.model,
+        fallbacks=[pb.Fallback(model=one.model, decision_id=one.decision_id) for one in decision.fallbacks],
+        propensity=decision.propensity,
+        kind=_KINDS[decision.kind],
+        forecast=pb.Forecast(
+            quality=expected.quality.item(index),
+            cost_usd=expected.cost_usd.item(index),
+            latency=_duration(expected.latency_s.item(index)),
+            latency_p95=_duration(expected.latency_p95_s.item(index)),
+            error_rate=expected.error.item(index),
+        ),
+        revision=decision.question.published.snapshot.revision,
+        reason=_REASONS[decision.reason],
+    )
+
+
+def feedback_response(recorded: Recorded) -> pb.FeedbackResponse:
+    """Say what became of each signal."""
+    results = [pb.SignalResult(signal=signal, status=_STATUSES[status]) for signal, status in recorded.results]
+    return pb.FeedbackResponse(results=results, revision=recorded.revision)
+
+
+def batch_response(results: Iterable[Recorded | ServiceError]) -> pb.FeedbackBatchResponse:
+    """Say what became of each report."""
+    return pb.FeedbackBatchResponse(results=[_batch_result(result) for result in results])
+
+
+def _batch_result(result: Recorded | ServiceError) -> pb.FeedbackBatchResult:
+    if isinstance(result, Recorded):
+        return pb.FeedbackBatchResult(response=feedback_response(result))
+    violations = [pb.FieldViolation(field=field, description=rule) for field, rule in result.violations]
+    return pb.FeedbackBatchResult(
+        error=pb.FeedbackError(
+            code=result.code,
+            reason=ErrorReason.Value(f"ERROR_REASON_{result.reason}"),
+            message=result.message,
+            metadata=result.metadata,
+            violations=violations,
+        )
+    )
+
+
+def posterior_response(
+    revision: int, now_us: int, categories: Sequence[CategoryBelief]
+) -> admin_pb.GetPosteriorResponse:
+    """Say what is believed."""
+    computed = Timestamp(seconds=now_us // 1_000_000, nanos=now_us % 1_000_000 * 1000)
+    return admin_pb.GetPosteriorResponse(
+        revision=revision,
+        computed_time=computed,
+        categories=[
+            admin_pb.CategoryPosterior(category=one.category, models=map(_model_posterior, one.models))
+            for one in categories
+        ],
+    )
+
+
+def _model_posterior(model: ModelBelief) -> admin_pb.ModelPosterior:
+    return admin_pb.ModelPosterior(
+        model=model.model,
+        probability=model.probability,
+        quality=model.quality,
+        quality_sd=model.quality_sd,
+        cost_usd=model.cost_usd,
+        latency=_duration(model.latency_s),
+        latency_p95=_duration(model.latency_p95_s),
+        error_rate=model.error_rate,
+        outcome_count=model.outcome_count,
+        quality_count=model.quality_count,
+        excluded=model.excluded,
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    whole = int(seconds)
+    return Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))

@@ -1,0 +1,53 @@
+"""The reference of the configuration file, written from the schema."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from server.config.explain import toml_of
+from server.config.reference import ANY, Key, header, keys
+
+_HEAD: Final = "| key | type | default | range | meaning |\n|---|---|---|---|---|"
+
+
+def described() -> list[dict[str, Any]]:
+    """Return every key that holds a value, as JSON values; what has no default is null."""
+    return [
+        {
+            "table": header(key.path[:-1]),
+            "key": key.name,
+            "type": key.type_words,
+            "range": key.range_words,
+            "required": key.required,
+            "default": key.default,
+            "meaning": key.meaning,
+        }
+        for key in keys().values()
+        if _holds_a_value(key)
+    ]
+
+
+def as_markdown() -> str:
+    """Return a section for every table, each with a table of its keys."""
+    return "\n\n".join(_sections())
+
+
+def _sections() -> Iterator[str]:
+    for path, key in keys().items():
+        below = [one for one in keys().values() if one.path[:-1] == path and _holds_a_value(one)]
+        if key.table and below:
+            rows = "\n".join(map(_row, below))
+            yield f"## `{header(path)}`\n\n{_purpose(key)}\n\n{_HEAD}\n{rows}"
+
+
+def _row(key: Key) -> str:
+    default = "required" if key.required else f"`{toml_of(key.default)}`" if key.default is not None else "none"
+    cells = (f"`{key.name}`", key.type_words, default, key.range_words or "any", key.meaning)
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _purpose(key: Key) -> str:
+    return " ".join((key.table.__doc__ or "").split()) if key.table else ""
+
+
+def _holds_a_value(key: Key) -> bool:
+    return not key.table and key.path[-1] != ANY

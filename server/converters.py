@@ -1,0 +1,153 @@
+"""From messages to what the use cases take: every field is read, every rule of the contract checked."""
+
+import re
+from typing import Final
+
+from bandit.signals import OUTCOME, SCORE_PREFIX, THUMB, Fact, Outcome, Score, Status, Thumb, to_fixed_point
+from routeward.v1 import admin_service_pb2 as admin_pb
+from routeward.v1 import routing_service_pb2 as pb
+from server.errors import InvalidFieldError, ServiceError, Violation
+from server.fields import Fields
+from server.requests import Call, Observation, Report
+from server.tokens import MAX_CHARACTERS
+
+MAX_MODELS: Final = 64
+MAX_CAPABILITIES: Final = 16
+MAX_LABEL_CHARACTERS: Final = 128
+MAX_RATER_CHARACTERS: Final = 64
+MAX_SIGNALS: Final = 16
+MAX_ITEMS: Final = 1000
+
+_SCORE_NAME: Final = re.compile(r"[A-Za-z0-9._:/-]{1,57}")
+_STATUSES: Final = {int(status): status for status in Status}
+_THUMBS: Final = {pb.THUMB_UP: Thumb(up=True), pb.THUMB_DOWN: Thumb(up=False)}
+
+
+def call_of(message: pb.RouteRequest) -> Call:
+    """Return the call that a model is wanted for. Raises InvalidFieldError."""
+    fields = Fields(message)
+    objective, constraints = fields.nested("objective"), fields.nested("constraints")
+    max_latency_us = constraints.duration_us("max_latency")
+    call = Call(
+        category=fields.name("category", required=True),
+        request_id=fields.label("request_id", MAX_LABEL_CHARACTERS),
+        input_tokens=fields.integer("input_tokens"),
+        max_output_tokens=fields.integer("max_output_tokens", low=1),
+        profile=fields.name("profile"),
+        answer_value_usd=objective.number("answer_value_usd"),
+        second_value_usd=objective.number("second_value_usd"),
+        models=constraints.names("models", MAX_MODELS),
+        capabilities=constraints.names("capabilities", MAX_CAPABILITIES),
+        region=constraints.name("region"),
+        max_cost_usd=constraints.number("max_cost_usd"),
+        max_latency_s=None if max_latency_us is None else max_latency_us * 1e-6,
+        min_quality=constraints.number("min_quality", high=1.0),
+        least_violation=message.constraints.on_infeasible == pb.ON_INFEASIBLE_LEAST_VIOLATION,
+        model=fields.name("model"),
+        previous_decision_id=fields.label("previous_decision_id", MAX_CHARACTERS),
+        cached_input_tokens=fields.integer("cached_input_tokens"),
+        session_id=fields.label("session_id", MAX_LABEL_CHARACTERS),
+    )
+    if message.constraints.on_infeasible not in pb.OnInfeasible.values():
+        constraints.reject("on_infeasible", "is REFUSE or LEAST_VIOLATION")
+    _check_cached_tokens(fields, call)
+    fields.check()
+    return call
+
+
+def report_of(message: pb.FeedbackRequest, now_us: int, path: str = "") -> Report:
+    """Return what a message tells of one decision. Raises InvalidFieldError."""
+    fields = Fields(message, path)
+    if not message.decision_id:
+        fields.reject("decision_id", "is required")
+    if not 1 <= len(message.signals) <= MAX_SIGNALS:
+        fields.reject("signals", f"has 1 to {MAX_SIGNALS} entries")
+        fields.check()
+    observations = tuple(
+        _observation(signal, Fields(signal, f"{path}signals[{index}].", fields.violations), now_us)
+        for index, signal in enumerate(message.signals)
+    )
+    if len({one.signal for one in observations}) < len(observations):
+        fields.reject("signals", "has each signal name at most once")
+    rater = fields.label("rater", MAX_RATER_CHARACTERS)
+    fields.check()
+    return Report(message.decision_id, observations, rater)
+
+
+def reports_of(message: pb.FeedbackBatchRequest, now_us: int) -> list[Report | ServiceError]:
+    """Return each item, or why it is refused. Raises InvalidFieldError when there are too few or too many."""
+    if not 1 <= len(message.items) <= MAX_ITEMS:
+        raise InvalidFieldError([Violation("items", f"has 1 to {MAX_ITEMS} entries")])
+    return [_report_or_error(item, now_us, f"items[{index}].") for index, item in enumerate(message.items)]
+
+
+def posterior_question_of(message: admin_pb.GetPosteriorRequest) -> tuple[str, str]:
+    """Return the category and the profile asked for, each empty where any will do. Raises InvalidFieldError."""
+    fields = Fields(message)
+    asked = fields.name("category"), fields.name("profile")
+    fields.check()
+    return asked
+
+
+def _check_cached_tokens(fields: Fields, call: Call) -> None:
+    cached = call.cached_input_tokens
+    if cached is None:
+        return
+    if not call.previous_decision_id:
+        fields.reject("cached_input_tokens", "needs previous_decision_id, whose model holds the cache")
+    if call.input_tokens is not None and cached > call.input_tokens:
+        fields.reject("cached_input_tokens", "is at most input_tokens")
+
+
+def _report_or_error(message: pb.FeedbackRequest, now_us: int, path: str) -> Report | ServiceError:
+    try:
+        return report_of(message, now_us, path)
+    except InvalidFieldError as error:
+        return error
+
+
+def _observation(signal: pb.Signal, fields: Fields, now_us: int) -> Observation:
+    observed_us = fields.time_us("observed_time", now_us)
+    kind = signal.WhichOneof("fact")
+    if kind == "retract":
+        name = signal.retract.signal
+        score = name.removeprefix(SCORE_PREFIX)
+        if name not in (OUTCOME, THUMB) and (score == name or _SCORE_NAME.fullmatch(score) is None):
+            fields.reject("retract.signal", 'is "outcome", "thumb" or "score:<name>"')
+        return Observation(name, None, observed_us)
+    fact = _fact(kind, signal, fields)
+    return Observation(fact.signal, fact, observed_us)
+
+
+def _fact(kind: str | None, signal: pb.Signal, fields: Fields) -> Fact:
+    if kind == "outcome":
+        return _outcome(fields.nested("outcome"), signal.outcome.status)
+    if kind == "score":
+        return _score(signal.score, fields.nested("score"))
+    if kind != "thumb":
+        fields.reject("fact", "is required: outcome, thumb, score or retract")
+    elif signal.thumb not in _THUMBS:
+        fields.reject("thumb", "is THUMB_UP or THUMB_DOWN")
+    return _THUMBS.get(signal.thumb, _THUMBS[pb.THUMB_UP])
+
+
+def _outcome(fields: Fields, status: int) -> Outcome:
+    if status not in _STATUSES:
+        fields.reject("status", "is required")
+    cost_usd = fields.number("cost_usd")
+    return Outcome(
+        status=_STATUSES.get(status, Status.OK),
+        latency_us=fields.duration_us("latency"),
+        time_to_first_token_us=fields.duration_us("time_to_first_token"),
+        input_tokens=fields.integer("input_tokens"),
+        cached_input_tokens=fields.integer("cached_input_tokens"),
+        output_tokens=fields.integer("output_tokens"),
+        cost_nano_usd=None if cost_usd is None else round(cost_usd * 1e9),
+    )
+
+
+def _score(score: pb.Score, fields: Fields) -> Score:
+    if _SCORE_NAME.fullmatch(score.name) is None:
+        fields.reject("name", f"must match {_SCORE_NAME.pattern}")
+    fits = fields.in_range("value", score.value, 1.0)
+    return Score(score.name, to_fixed_point(score.value) if fits else 0)

@@ -1,0 +1,138 @@
+"""The decision log, written behind: Route never waits for it, and what finds no room is counted and dropped."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from adapters.ledger import StoreError
+from bandit.records import DecisionRecord, ModelForecast
+from server.metrics import Metrics
+from server.namespace import Namespace
+from server.ports import Store
+from server.routing import Decision
+from server.settings import DEFAULT_PROFILE
+
+MAX_WAITING: Final = 10_000
+"""Decisions that wait at most: some seconds of full load. The newest are dropped beyond it, whatever their model."""
+
+MAX_BATCH: Final = 256
+FLUSH_EVERY_S: Final = 0.25
+
+CREATED_BY_REQUEST: Final = "request"
+"""`managed_by` of categories that a request created."""
+
+
+class DecisionLog:
+    """Buffers decisions and writes them, with the categories they created. `paused` drops instead."""
+
+    def __init__(
+        self, store: Store, namespaces: Mapping[str, Namespace], metrics: Metrics, log: FilteringBoundLogger
+    ) -> None:
+        self._store = store
+        self._namespaces = namespaces
+        self._metrics = metrics
+        self._log = log
+        self._waiting: deque[Decision] = deque()
+        self._closing = asyncio.Event()
+        self.paused = False
+
+    def append(self, decision: Decision) -> None:
+        """Log a decision, if there is room."""
+        if self.paused or len(self._waiting) >= MAX_WAITING:
+            self._metrics.decision_log_dropped.inc()
+        else:
+            self._waiting.append(decision)
+
+    def close(self) -> None:
+        """Let `run` return when what waits is written."""
+        self._closing.set()
+
+    async def run(self) -> None:
+        """Write behind until closed."""
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), FLUSH_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits; keep it for later where the store does not answer."""
+        try:
+            await self._save_categories()
+            while self._waiting:
+                await self._write_batch()
+        except StoreError as error:
+            self._log.warning("decision_log_failed", waiting=len(self._waiting), error=str(error))
+
+    async def _save_categories(self) -> None:
+        for namespace in self._namespaces.values():
+            if new := sorted(namespace.unsaved_categories):
+                await self._store.add_categories(namespace.name, new, managed_by=CREATED_BY_REQUEST)
+                namespace.unsaved_categories.difference_update(new)
+
+    async def _write_batch(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        try:
+            await self._store.log_decisions(await asyncio.to_thread(records_of, batch))
+        except StoreError:
+            self._waiting.extendleft(reversed(batch))
+            raise
+
+
+def records_of(decisions: list[Decision]) -> list[DecisionRecord]:
+    """Build the rows; decisions of one distribution share its forecasts."""
+    forecasts = {id(one.distribution): _forecasts(one) for one in decisions}
+    return [_record(decision, forecasts[id(decision.distribution)]) for decision in decisions]
+
+
+def _record(decision: Decision, forecasts: Mapping[str, ModelForecast]) -> DecisionRecord:
+    call, request, snapshot = decision.call, decision.question.request, decision.question.published.snapshot
+    exclusions = {**decision.question.exclusions, **decision.distribution.exclusions}
+    exclusions.pop(decision.model, None)
+    return DecisionRecord(
+        namespace=decision.caller.namespace,
+        nonce=decision.nonce,
+        parent=b"",
+        decided_us=decision.decided_us,
+        category=request.category,
+        model=decision.model,
+        kind=decision.kind,
+        propensity=decision.propensity,
+        uniform=decision.uniform,
+        reason=decision.reason,
+        revision=snapshot.revision,
+        snapshot_us=snapshot.posterior.now_us,
+        config_hash=snapshot.config_hash,
+        profile=call.profile or DEFAULT_PROFILE,
+        answer_value_usd=request.objective.answer_value_usd,
+        second_value_usd=request.objective.second_value_usd,
+        forecasts=forecasts,
+        exclusions=exclusions,
+        input_tokens=call.input_tokens,
+        max_output_tokens=call.max_output_tokens,
+        cached_input_tokens=call.cached_input_tokens,
+        request_id=call.request_id,
+        session_id=call.session_id,
+        client=decision.caller.client,
+    )
+
+
+def _forecasts(decision: Decision) -> Mapping[str, ModelForecast]:
+    distribution, models = decision.distribution, decision.question.published.snapshot.models
+    expected = distribution.forecasts
+    columns = zip(
+        distribution.probabilities,
+        expected.quality.tolist(),
+        expected.cost_usd.tolist(),
+        expected.latency_s.tolist(),
+        expected.error.tolist(),
+        strict=True,
+    )
+    return {
+        model.id: ModelForecast(*numbers)
+        for model, numbers in zip(models, columns, strict=True)
+        if model.id not in decision.question.exclusions
+    }

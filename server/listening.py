@@ -1,0 +1,72 @@
+"""The sockets of the service: the gRPC server with its limits, and the port that serves the figures."""
+
+from collections.abc import Callable
+from typing import Final
+
+import grpc
+from prometheus_client import CollectorRegistry, start_http_server
+
+from server.settings import TlsFiles
+
+REFUSED_BYTES: Final = 1024 * 1024
+"""Size from which a message is refused before it is read; the contract's own, smaller limit answers with a reason."""
+
+OPTIONS: Final = (
+    # Two servers would silently share the port.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", REFUSED_BYTES),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.max_concurrent_streams", 100),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_age_ms", 600_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+
+class StartError(Exception):
+    """The service cannot start as it is configured; the text says what to change."""
+
+
+def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> str:
+    """Bind `server` and return its address with the port that was taken. Raises StartError."""
+    try:
+        port = server.add_insecure_port(address) if tls is None else server.add_secure_port(address, _credentials(tls))
+    except RuntimeError as error:
+        raise _cannot_listen(address, "server.listen") from error
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def serve_metrics(address: str, registry: CollectorRegistry) -> tuple[str, Callable[[], None]]:
+    """Serve the figures over HTTP; return the address, and what stops it. Raises StartError."""
+    host, _, port = address.rpartition(":")
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+    except OSError as error:
+        raise _cannot_listen(address, "server.metrics") from error
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return f"{host}:{server.server_port}", stop
+
+
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    try:
+        pair = tls.key.read_bytes(), tls.certificate.read_bytes()
+    except OSError as error:
+        raise StartError(f"{error.filename} cannot be read: {error.strerror}; check server.tls") from error
+    return grpc.ssl_server_credentials([pair])
+
+
+def _cannot_listen(address: str, setting: str) -> StartError:
+    return StartError(
+        f"cannot listen on {address}: another server may be running there, or this machine lacks the address; "
+        f"stop that one or change {setting}"
+    )

@@ -1,0 +1,95 @@
+"""The composition root: picks the adapters, and runs the service until it is told to stop."""
+
+import asyncio
+import gc
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from structlog.typing import FilteringBoundLogger
+
+from adapters.ledger import StoreError
+from adapters.memory.store import MemoryStore
+from adapters.sql.store import SqlStore
+from server.listening import StartError
+from server.logs import logger
+from server.ports import Store
+from server.service import Service, Sources
+from server.settings import Settings
+from server.token_keys import TokenKeyError, token_keys
+from server.tokens import NONCE_BYTES
+
+EXIT_OK: Final = 0
+EXIT_REFUSED: Final = 2
+IN_MEMORY: Final = Path()
+
+
+def run(settings: Settings, log: FilteringBoundLogger | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; a second one hurries. Returns the exit code: 0, or 2 where it cannot start.
+
+    The line of the log with the event "ready" names the addresses that were bound.
+    """
+    log = log or logger()
+    try:
+        asyncio.run(_serve(settings, log))
+    except (StartError, StoreError, TokenKeyError) as error:
+        log.error("refused_to_start", error=str(error))
+        return EXIT_REFUSED
+    return EXIT_OK
+
+
+async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    _on_signals(stop, hurry)
+    sources = Sources(
+        clock=lambda: time.time_ns() // 1000,
+        rng=np.random.default_rng(),
+        nonce=lambda: os.urandom(NONCE_BYTES),
+        incident=lambda: secrets.token_hex(4),
+    )
+    async with _opened(settings) as store:
+        service = Service(settings, store, token_keys(settings.server, os.urandom), sources, log)
+        try:
+            addresses = await service.start()
+            _spare_collection()
+            log.info("ready", address=addresses.grpc, metrics=addresses.metrics, config=settings.digest)
+            await stop.wait()
+            log.info("draining")
+        finally:
+            await service.stop(hurry)
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Store]:
+    bucket_us = round(settings.learning.bucket_s * 1e6)
+    store: Store
+    if settings.store.path == IN_MEMORY:
+        store = MemoryStore(bucket_us=bucket_us)
+    else:
+        store = await SqlStore.open(settings.store.path, bucket_us=bucket_us)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _spare_collection() -> None:
+    """Leave what lives as long as the process out of garbage collection: passing over it would hold calls up."""
+    gc.collect()
+    gc.freeze()
+
+
+def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+    def on_signal() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)

@@ -1,0 +1,129 @@
+"""The figures of the service, for Prometheus. Label values come from the configuration and the contract only."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bandit.signals import SCORE_PREFIX, Kind
+from bandit.votes import SignalStatus
+from server.namespace import Namespace
+
+OTHER: Final = "other"
+"""Stands for every category that the configuration does not name."""
+
+_CALL_SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_DECISION_SECONDS: Final = (25e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3)
+_BATCH_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+# A second series for every counter that only says when the process first counted it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """Counts what happens. `categories` are the names that may be labels."""
+
+    def __init__(self, categories: Collection[str]) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._categories = categories
+        self._handled = Counter(
+            "routeward_grpc_server_handled", "Calls answered.", ["method", "code"], registry=registry
+        )
+        self._handling_seconds = Histogram(
+            "routeward_grpc_server_handling_seconds",
+            "Time from a call's arrival to its answer.",
+            ["method"],
+            buckets=_CALL_SECONDS,
+            registry=registry,
+        )
+        self._decisions = Counter(
+            "routeward_decisions", "Decisions.", ["namespace", "category", "model", "kind"], registry=registry
+        )
+        self._decision_seconds = Histogram(
+            "routeward_decision_seconds", "Time to decide.", buckets=_DECISION_SECONDS, registry=registry
+        )
+        self._feedback = Counter(
+            "routeward_feedback", "Signals stored, by what became of them.", ["signal", "result"], registry=registry
+        )
+        self._feedback_refused = Counter(
+            "routeward_feedback_refused", "Reports refused, by reason.", ["reason"], registry=registry
+        )
+        self.write_batch_size = Histogram(
+            "routeward_write_batch_size", "Signals per transaction.", buckets=_BATCH_SIZES, registry=registry
+        )
+        self.commit_seconds = Histogram(
+            "routeward_commit_seconds", "Time of a transaction.", buckets=_CALL_SECONDS, registry=registry
+        )
+        self.write_queue_depth = Gauge(
+            "routeward_write_queue_depth", "Signals waiting to be written.", registry=registry
+        )
+        self.decision_log_dropped = Counter(
+            "routeward_decision_log_dropped", "Decisions that the log had no room for.", registry=registry
+        )
+        self.task_failures = Counter(
+            "routeward_task_failures", "Crashes of background tasks.", ["task"], registry=registry
+        )
+        ProcessCollector(registry=registry)
+
+    def answered(self, method: str, code: str, seconds: float) -> None:
+        """Count a call that ended with this status code."""
+        self._handled.labels(method, code).inc()
+        self._handling_seconds.labels(method).observe(seconds)
+
+    def decided(self, namespace: str, category: str, model: str, kind: Kind, seconds: float) -> None:
+        """Count a decision."""
+        known = category if category in self._categories else OTHER
+        self._decisions.labels(namespace, known, model, kind.name).inc()
+        self._decision_seconds.observe(seconds)
+
+    def recorded(self, results: Iterable[tuple[str, SignalStatus]]) -> None:
+        """Count the signals of a stored report."""
+        for signal, status in results:
+            name = "score" if signal.startswith(SCORE_PREFIX) else signal
+            self._feedback.labels(name, status.name).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a report that was refused."""
+        self._feedback_refused.labels(reason).inc()
+
+    def watch(self, namespaces: Mapping[str, Namespace], clock: Callable[[], int]) -> None:
+        """Show the snapshots of these namespaces; read only when somebody scrapes."""
+        self.registry.register(_Snapshots(namespaces, self._categories, clock))
+
+
+class _Snapshots(Collector):
+    def __init__(
+        self, namespaces: Mapping[str, Namespace], categories: Collection[str], clock: Callable[[], int]
+    ) -> None:
+        self._namespaces = namespaces
+        self._categories = categories
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the state of every snapshot, each read through one reference."""
+        age = GaugeMetricFamily("routeward_snapshot_age_seconds", "Age of the snapshot.", labels=["namespace"])
+        revision = GaugeMetricFamily("routeward_snapshot_revision", "Signals in the snapshot.", labels=["namespace"])
+        quality = GaugeMetricFamily(
+            "routeward_posterior_quality",
+            "Posterior mean of quality.",
+            labels=["namespace", "category", "model"],
+        )
+        for name, namespace in self._namespaces.items():
+            snapshot = namespace.published.snapshot
+            age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
+            revision.add_metric([name], snapshot.revision)
+            for category in self._categories:
+                means = snapshot.expectations.quality[snapshot.row(category)].tolist()
+                for model, mean in zip(snapshot.models, means, strict=True):
+                    quality.add_metric([name, category, model.id], mean)
+        yield from (age, revision, quality)

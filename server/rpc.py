@@ -1,0 +1,93 @@
+"""The methods of the contract: translation between messages and use cases, and nothing else."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+from routeward.v1 import admin_service_pb2 as admin_pb
+from routeward.v1 import routing_service_pb2 as pb
+from server.answers import batch_response, feedback_response, posterior_response, route_response
+from server.beliefs import Beliefs
+from server.converters import call_of, posterior_question_of, report_of, reports_of
+from server.credentials import Principal
+from server.decision_log import DecisionLog
+from server.edge import Method
+from server.errors import ServiceError
+from server.learning import Learner
+from server.metrics import Metrics
+from server.routing import Router
+
+ROUTING_SERVICE: Final = pb.DESCRIPTOR.services_by_name["RoutingService"].full_name
+ADMIN_SERVICE: Final = admin_pb.DESCRIPTOR.services_by_name["AdminService"].full_name
+
+
+class RoutingService:
+    """Route, Feedback and FeedbackBatch. The clock, in microseconds, is an argument."""
+
+    def __init__(
+        self, router: Router, learner: Learner, decisions: DecisionLog, metrics: Metrics, clock: Callable[[], int]
+    ) -> None:
+        self._router = router
+        self._learner = learner
+        self._decisions = decisions
+        self._metrics = metrics
+        self._clock = clock
+
+    def methods(self) -> tuple[Method, ...]:
+        """Return what an edge serves."""
+        return (
+            Method("Route", pb.RouteRequest, self.route),
+            Method("Feedback", pb.FeedbackRequest, self.feedback),
+            Method("FeedbackBatch", pb.FeedbackBatchRequest, self.feedback_batch),
+        )
+
+    async def route(self, message: pb.RouteRequest, caller: Principal) -> pb.RouteResponse:
+        """Choose a model."""
+        call = call_of(message)
+        started = perf_counter()
+        decision = self._router.route(call, caller)
+        seconds = perf_counter() - started
+        self._decisions.append(decision)
+        self._metrics.decided(
+            caller.namespace, decision.question.request.category, decision.model, decision.kind, seconds
+        )
+        return route_response(decision)
+
+    async def feedback(self, message: pb.FeedbackRequest, caller: Principal) -> pb.FeedbackResponse:
+        """Record how one decision went."""
+        try:
+            recorded = await self._learner.record(report_of(message, self._clock()), caller)
+        except ServiceError as error:
+            self._metrics.refused(error.reason)
+            raise
+        self._metrics.recorded(recorded.results)
+        return feedback_response(recorded)
+
+    async def feedback_batch(self, message: pb.FeedbackBatchRequest, caller: Principal) -> pb.FeedbackBatchResponse:
+        """Record how many decisions went."""
+        results = await self._learner.record_each(reports_of(message, self._clock()), caller)
+        for result in results:
+            if isinstance(result, ServiceError):
+                self._metrics.refused(result.reason)
+            else:
+                self._metrics.recorded(result.results)
+        return batch_response(results)
+
+
+class AdminService:
+    """GetPosterior."""
+
+    def __init__(self, beliefs: Beliefs) -> None:
+        self._beliefs = beliefs
+
+    def methods(self) -> tuple[Method, ...]:
+        """Return what an edge serves."""
+        return (Method("GetPosterior", admin_pb.GetPosteriorRequest, self.get_posterior),)
+
+    async def get_posterior(
+        self, message: admin_pb.GetPosteriorRequest, caller: Principal
+    ) -> admin_pb.GetPosteriorResponse:
+        """Show what is believed."""
+        category, profile = posterior_question_of(message)
+        snapshot, categories = self._beliefs.show(category, profile, caller)
+        return posterior_response(snapshot.revision, snapshot.posterior.now_us, categories)

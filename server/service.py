@@ -1,0 +1,174 @@
+"""The service put together, from its start to its end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from structlog.typing import FilteringBoundLogger
+
+from adapters.ledger import MANAGED_BY_FILE
+from bandit.draw import UniformSource
+from server.beliefs import Beliefs
+from server.credentials import Credentials
+from server.decision_log import DecisionLog
+from server.edge import Edge
+from server.health import FEEDBACK, Health
+from server.learning import Learner
+from server.listening import OPTIONS, listen, serve_metrics
+from server.metrics import Metrics
+from server.ports import Store
+from server.publisher import Publisher
+from server.questions import Questions
+from server.routing import Router
+from server.rpc import ADMIN_SERVICE, ROUTING_SERVICE, AdminService, RoutingService
+from server.settings import DEFAULT_NAMESPACE, Settings
+from server.supervision import supervised
+from server.tokens import TokenKeys
+from server.upkeep import Upkeep
+from server.writer import Writer
+
+FLUSH_S: Final = 10.0
+"""How long a stop waits for what callers were not told is stored."""
+
+ENDLESS: Final = ("publisher", "upkeep")
+"""Tasks that a stop cancels; the others end when what they hold is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What makes two runs differ: the clock in microseconds, uniform numbers, nonces of 12 bytes, incident ids."""
+
+    clock: Callable[[], int]
+    rng: UniformSource
+    nonce: Callable[[], bytes]
+    incident: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the service listens; an empty one does not."""
+
+    grpc: str
+    metrics: str = ""
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+class Service:
+    """One server over one store, which stays the caller's to close."""
+
+    def __init__(
+        self, settings: Settings, store: Store, keys: TokenKeys, sources: Sources, log: FilteringBoundLogger
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._log = log
+        self._health = Health()
+        self._metrics = Metrics(settings.catalogue.categories)
+        self._publisher = Publisher(store, settings, log, clock=sources.clock, on_read=self._feedback_serves)
+        namespaces = self._publisher.namespaces
+        self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
+        self._decisions = DecisionLog(store, namespaces, self._metrics, log)
+        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock)
+        self._handlers = self._assembled(keys, sources)
+        self._metrics.watch(namespaces, sources.clock)
+        self._server: grpc.aio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop_metrics: Callable[[], None] = _nothing
+
+    def _assembled(self, keys: TokenKeys, sources: Sources) -> tuple[grpc.GenericRpcHandler, ...]:
+        settings, namespaces, clock = self._settings, self._publisher.namespaces, sources.clock
+        max_age_s = settings.learning.max_feedback_age_s
+        questions = Questions(namespaces, settings.catalogue, keys, max_age_s)
+        router = Router(
+            questions,
+            keys,
+            max_fallbacks=settings.catalogue.max_fallbacks,
+            clock=clock,
+            rng=sources.rng,
+            nonce=sources.nonce,
+        )
+        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, clock=clock)
+        routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
+        admin = AdminService(Beliefs(namespaces, questions))
+        edge = Edge(Credentials(settings.server.keys), self._metrics, self._log, sources.incident)
+        return (
+            edge.handler(ROUTING_SERVICE, routing.methods()),
+            edge.handler(ADMIN_SERVICE, admin.methods()),
+            self._health.handler(),
+        )
+
+    async def start(self) -> Addresses:
+        """Load what was learned, then listen. Raises StartError, StoreError."""
+        await self._load()
+        server = grpc.aio.server(options=OPTIONS)
+        server.add_generic_rpc_handlers(self._handlers)
+        settings = self._settings.server
+        address, metrics_address = listen(server, settings.listen, settings.tls), ""
+        if settings.metrics_listen:
+            metrics_address, self._stop_metrics = serve_metrics(settings.metrics_listen, self._metrics.registry)
+        self._begin("writer", self._writer.run, self._feedback_fails)
+        self._begin("publisher", self._publisher.run)
+        self._begin("decision_log", self._decisions.run)
+        self._begin("upkeep", self._upkeep.run)
+        await server.start()
+        self._server = server
+        self._health.start()
+        return Addresses(address, metrics_address)
+
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """Drain: tell health checks, let callers leave, finish what began, write what waits; `hurry` skips waiting."""
+        self._health.stop()
+        if self._server is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), self._settings.server.drain_s)
+            await self._stop_server(self._server, hurry)
+        await self._stop_tasks()
+        # It returns when its thread notices, which may take half a second.
+        await asyncio.to_thread(self._stop_metrics)
+
+    async def _stop_server(self, server: grpc.aio.Server, hurry: asyncio.Event) -> None:
+        stopping = asyncio.create_task(server.stop(self._settings.server.grace_s))
+        hurrying = asyncio.create_task(hurry.wait())
+        await asyncio.wait([stopping, hurrying], return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            await server.stop(0)
+        hurrying.cancel()
+        await stopping
+
+    async def _stop_tasks(self) -> None:
+        self._writer.close()
+        self._decisions.close()
+        for task in self._tasks:
+            if task.get_name() in ENDLESS:
+                task.cancel()
+        if self._tasks:
+            _, unfinished = await asyncio.wait(self._tasks, timeout=FLUSH_S)
+            for task in unfinished:
+                self._log.error("unfinished", task=task.get_name())
+                task.cancel()
+
+    async def _load(self) -> None:
+        catalogue, keys = self._settings.catalogue, self._settings.server.keys
+        names = sorted({key.namespace for key in keys}) or [DEFAULT_NAMESPACE]
+        await self._store.apply_models(catalogue.models)
+        for name in names:
+            await self._store.add_categories(name, sorted(catalogue.categories), managed_by=MANAGED_BY_FILE)
+        await self._publisher.load(names)
+
+    def _begin(
+        self, name: str, work: Callable[[], Coroutine[Any, Any, None]], on_crash: Callable[[], None] = _nothing
+    ) -> None:
+        running = supervised(name, work, self._metrics, self._log, on_crash)
+        self._tasks.append(asyncio.create_task(running, name=name))
+
+    def _feedback_serves(self, serving: bool = True) -> None:
+        self._health.set(FEEDBACK, serving=serving)
+
+    def _feedback_fails(self) -> None:
+        self._feedback_serves(False)

@@ -1,0 +1,169 @@
+"""`routeward simulate`: from options to a result, its JSON and its table."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from bandit.request import Objective
+from simulations.compare import Comparison, compare
+from simulations.errors import OptionsError
+from simulations.outcomes import Outcomes, read_outcomes
+from simulations.parallel import Progress, unwatched
+from simulations.results import PolicyResult, Score
+from simulations.scenario import scenario_of
+from simulations.service import ServiceSettings
+from simulations.world import World, world_of
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """What to simulate.
+
+    `outcomes` is a .parquet or .csv table, `models` those to choose from (all by default). Dollars value a fully good
+    answer and a second of waiting. Seeds are `first_seed` and those after it. Categories come equally often, or with
+    `by_share` as often as in the table. 0 `workers` are as many as there are cores; their number changes no result.
+    """
+
+    outcomes: Path
+    models: tuple[str, ...] = ()
+    scenario: str = "stationary"
+    answer_value_usd: float = 0.05
+    second_value_usd: float = 0.001
+    steps: int = 4500
+    seeds: int = 16
+    requests_per_second: float = 1.0
+    refresh_seconds: float = 5.0
+    first_seed: int = 0
+    by_share: bool = False
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulation:
+    """What was asked, the world it was asked of, and how every policy did."""
+
+    options: SimulateOptions
+    outcomes: Outcomes
+    world: World
+    comparison: Comparison
+
+    def as_json(self) -> dict[str, object]:
+        """Return the result as JSON values; unknown is null."""
+        policies = self.comparison.policies
+        return {
+            "policies": {name: _policy_json(result) for name, result in policies.items()},
+            "seed_scores": {
+                name: [_finite(score) for score in result.score.by_seed] for name, result in policies.items()
+            },
+            "multipliers": dict(self.comparison.multipliers),
+            "settings": asdict(self.options) | {"outcomes": self.options.outcomes.name},
+            "world": _world_json(self.world, self.outcomes),
+        }
+
+
+def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simulation:
+    """Run every policy in the world of a table.
+
+    Raises SimulationError, whose message says what to do, where options or table do not allow it.
+    """
+    _check(options)
+    objective = Objective(options.answer_value_usd, options.second_value_usd)
+    scenario = scenario_of(options.scenario, objective, options.steps)
+    outcomes = read_outcomes(options.outcomes)
+    world = world_of(outcomes, options.models)
+    comparison = compare(
+        world,
+        scenario,
+        range(options.first_seed, options.first_seed + options.seeds),
+        ServiceSettings(requests_per_second=options.requests_per_second, refresh_s=options.refresh_seconds),
+        by_share=options.by_share,
+        workers=options.workers,
+        progress=progress,
+    )
+    return Simulation(options, outcomes, world, comparison)
+
+
+def write_json(simulation: Simulation, path: Path) -> None:
+    """Write the result to a file. Raises OptionsError where that cannot be done."""
+    text = json.dumps(simulation.as_json(), indent=2, allow_nan=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OptionsError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def summary_table(simulation: Simulation) -> Table:
+    """Return the policies as a table, best first."""
+    options = simulation.options
+    table = Table(title=f"{options.scenario}: {options.steps} requests, {options.seeds} seeds")
+    table.add_column("policy", no_wrap=True)
+    for heading in ("score", "+-", "regret", "ahead from"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("most chosen", overflow="fold")
+    policies = simulation.comparison.policies
+    for name in sorted(policies, key=lambda name: -(policies[name].score.mean or -math.inf)):
+        result = policies[name]
+        table.add_row(
+            name,
+            _shown(result.score.mean, ".1f"),
+            _shown(result.score.standard_error, ".1f"),
+            f"{result.regret:.1f}",
+            _shown(result.passes_best_fixed_at, ".0f"),
+            _most_chosen(result.shares),
+        )
+    return table
+
+
+def _check(options: SimulateOptions) -> None:
+    if options.seeds < 1 or options.first_seed < 0:
+        raise OptionsError("give at least one seed, counted from 0")
+    if not 0 < options.requests_per_second < math.inf:
+        raise OptionsError("requests per second must be above 0")
+    if not 0 <= options.refresh_seconds < math.inf:
+        raise OptionsError("seconds between refreshes must be 0 (after each request) or more")
+    if options.workers < 0:
+        raise OptionsError("workers must be 0 (one per core) or more")
+
+
+def _policy_json(result: PolicyResult) -> dict[str, object]:
+    return {
+        **_score_json(result.score),
+        "regret": result.regret,
+        "shares": dict(result.shares),
+        "passes_best_fixed_at": result.passes_best_fixed_at,
+        "phases": [
+            {"name": phase.name, "from": phase.start, "to": phase.end, **_score_json(score)}
+            for phase, score in result.phases.items()
+        ],
+    }
+
+
+def _score_json(score: Score) -> dict[str, float | None]:
+    return {"score": score.mean, "score_se": score.standard_error}
+
+
+def _world_json(world: World, outcomes: Outcomes) -> dict[str, object]:
+    return {
+        "categories": list(world.categories),
+        "models": {model.id: asdict(model.prices) for model in world.models},
+        "prompts": len(world.prompts),
+        "dropped_prompts": world.dropped_prompts,
+        "rejected_rows": dict(outcomes.rejected),
+    }
+
+
+def _finite(score: float) -> float | None:
+    return score if math.isfinite(score) else None
+
+
+def _shown(value: float | None, spec: str) -> str:
+    return "-" if value is None else format(value, spec)
+
+
+def _most_chosen(shares: Mapping[str, float]) -> str:
+    model = max(shares, key=lambda model: shares[model])
+    return f"{model} {shares[model]:.0%}"

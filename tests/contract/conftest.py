@@ -1,0 +1,110 @@
+"""Every test here runs over every store; what is true of one is true of all."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from adapters.memory import MemoryStore
+from adapters.sql import SqlStore
+from bandit.records import SignalRecord
+from bandit.signals import DecisionFacts, Fact, Kind
+from bandit.sums import Moments, RowKey
+from server.ports import Store
+
+settings.register_profile(
+    "routeward", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("routeward")
+
+HOUR_US = 3_600_000_000
+DECIDED_US = 480_000 * HOUR_US
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A kind of store: how to get an empty one, and how to corrupt a row of its sums behind its back."""
+
+    opened: Callable[[], AbstractAsyncContextManager[Store]]
+    plant: Callable[[Store, str, RowKey, Moments], None]
+
+
+def memory_backend() -> Backend:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Store]:
+        yield MemoryStore(bucket_us=HOUR_US)
+
+    def plant(store: Store, namespace: str, key: RowKey, moments: Moments) -> None:
+        assert isinstance(store, MemoryStore)
+        store._sums.setdefault(namespace, {})[key] = moments
+
+    return Backend(opened, plant)
+
+
+def sql_backend(folder: Path) -> Backend:
+    numbers = count()
+    files: dict[int, Path] = {}
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Store]:
+        file = folder / f"{next(numbers)}.db"
+        store = await SqlStore.open(file, bucket_us=HOUR_US)
+        files[id(store)] = file
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    def plant(store: Store, namespace: str, key: RowKey, moments: Moments) -> None:
+        with closing(sqlite3.connect(files[id(store)], isolation_level=None)) as connection:
+            connection.execute("INSERT OR REPLACE INTO sums VALUES (?,?,?,?,?,?,?,?,?)", (namespace, *key, *moments))
+
+    return Backend(opened, plant)
+
+
+@pytest.fixture(params=["memory", "sql"])
+def backend(request, tmp_path) -> Backend:
+    return memory_backend() if request.param == "memory" else sql_backend(tmp_path)
+
+
+@pytest.fixture
+async def store(backend) -> AsyncIterator[Store]:
+    async with backend.opened() as store:
+        yield store
+
+
+@pytest.fixture
+def a_signal() -> Callable[..., SignalRecord]:
+    """A signal about a decision of its own, and how it differs from the usual one."""
+    nonces = count()
+
+    def build(fact: Fact | None, *, signal: str = "", **changes: Any) -> SignalRecord:
+        usual: dict[str, Any] = {"category": "chat", "model": "large", "kind": Kind.SAMPLED, "decided_us": DECIDED_US}
+        decision = DecisionFacts(**{name: changes.pop(name, value) for name, value in usual.items()}, input_tokens=100)
+        fields: dict[str, Any] = {
+            "namespace": "acme",
+            "nonce": next(nonces).to_bytes(12, "big"),
+            "signal": fact.signal if fact else signal,
+            "fact": fact,
+            "observed_us": DECIDED_US + 1,
+            "received_us": DECIDED_US + 2,
+            "decision": decision,
+            "propensity": 0.25,
+        }
+        return SignalRecord(**fields | changes)
+
+    return build
+
+
+@pytest.fixture
+def kept() -> Callable[[Store], Awaitable[list[SignalRecord]]]:
+    async def read(store: Store) -> list[SignalRecord]:
+        return [record async for record in store.signals()]
+
+    return read

@@ -1,0 +1,129 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from simulations.command import SimulateOptions, Simulation, simulate, summary_table, write_json
+from simulations.errors import OptionsError
+from simulations.generator import generate, write_csv
+from simulations.progress import shown_progress
+
+MODELS = ("north-mini", "south-flash", "open-8b")
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> SimulateOptions:
+    path = tmp_path_factory.mktemp("tables") / "table.csv"
+    write_csv(generate(1, prompts_per_category=10), path)
+    return SimulateOptions(path, MODELS, steps=120, seeds=2, workers=1)
+
+
+@pytest.fixture(scope="module")
+def simulation(options: SimulateOptions) -> Simulation:
+    return simulate(options)
+
+
+def test_the_json_has_every_policy_and_every_figure(simulation: Simulation, tmp_path: Path) -> None:
+    write_json(simulation, tmp_path / "result.json")
+    policies = json.loads((tmp_path / "result.json").read_text())["policies"]
+    learning = {"routeward", "beta-ts", "beta-ts-tuned", "gaussian-ts", "gaussian-ts-tuned", "ucb1"}
+    assert policies.keys() == learning | {"random"} | {f"fixed:{model}" for model in MODELS}
+    for figures in policies.values():
+        assert figures.keys() == {"score", "score_se", "regret", "shares", "passes_best_fixed_at", "phases"}
+        assert figures["shares"].keys() == set(MODELS)
+        assert sum(figures["shares"].values()) == pytest.approx(1.0)
+        (phase,) = figures["phases"]
+        whole = {"score": figures["score"], "score_se": figures["score_se"]}
+        assert phase == {"name": "all", "from": 0, "to": 120, **whole}
+
+
+def test_the_json_tells_what_was_run(simulation: Simulation) -> None:
+    told = simulation.as_json()
+    assert told["settings"]["outcomes"] == "table.csv"  # type: ignore[index]
+    assert told["world"]["prompts"] == 60  # type: ignore[index]
+    assert told["multipliers"].keys() == {"beta-ts-tuned", "gaussian-ts-tuned"}  # type: ignore[attr-defined]
+    assert len(told["seed_scores"]["routeward"]) == 2  # type: ignore[index]
+
+
+def test_equal_options_give_equal_json(options: SimulateOptions, simulation: Simulation) -> None:
+    assert json.dumps(simulate(options).as_json()) == json.dumps(simulation.as_json())
+
+
+def test_other_seeds_give_other_scores(options: SimulateOptions, simulation: Simulation) -> None:
+    others = simulate(replace(options, first_seed=2)).as_json()
+    assert others["seed_scores"] != simulation.as_json()["seed_scores"]
+
+
+def test_a_fixed_model_is_chosen_always_and_random_choice_equally(simulation: Simulation) -> None:
+    policies = simulation.comparison.policies
+    assert policies["fixed:open-8b"].shares == {"north-mini": 0.0, "south-flash": 0.0, "open-8b": 1.0}
+    assert max(policies["random"].shares.values()) < 0.5
+
+
+def test_a_tuned_bandit_is_its_best_multiplier(simulation: Simulation) -> None:
+    policies = simulation.comparison.policies
+    for name in ("beta-ts", "gaussian-ts"):
+        textbook, tuned = policies[name].score.mean, policies[f"{name}-tuned"].score.mean
+        assert textbook is not None
+        assert tuned is not None
+        assert tuned >= textbook
+
+
+def test_progress_counts_every_run(options: SimulateOptions) -> None:
+    seen: list[tuple[int, int]] = []
+    simulate(replace(options, steps=2), lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 5) for done in range(6)]  # three bandits, and the service on two seeds
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": 0}, "at least one seed"),
+        ({"first_seed": -1}, "at least one seed"),
+        ({"steps": 0}, "steps is 0"),
+        ({"requests_per_second": 0.0}, "requests per second"),
+        ({"refresh_seconds": -1.0}, "seconds between refreshes"),
+        ({"refresh_seconds": float("nan")}, "seconds between refreshes"),
+        ({"workers": -1}, "workers"),
+        ({"scenario": "weather"}, "no scenario 'weather'"),
+        ({"models": ("nobody",)}, "no model 'nobody'"),
+    ],
+)
+def test_options_without_meaning_are_refused(options: SimulateOptions, change: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionsError, match=message):
+        simulate(replace(options, **change))  # type: ignore[arg-type]
+
+
+def test_a_result_that_cannot_be_written_is_an_error(simulation: Simulation, tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="cannot be written"):
+        write_json(simulation, tmp_path / "nowhere" / "result.json")
+
+
+def test_one_model_alone_has_no_score(options: SimulateOptions) -> None:
+    alone = simulate(replace(options, models=("open-8b",), steps=10)).as_json()
+    text = json.dumps(alone, allow_nan=False)
+    assert json.loads(text)["policies"]["routeward"]["score"] is None
+
+
+def test_the_table_shows_the_best_policy_first(simulation: Simulation) -> None:
+    table = summary_table(simulation)
+    scores = [float(cell) for cell in table.columns[1].cells if isinstance(cell, str)]
+    assert len(scores) == 10
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
+    console = Console(record=True, force_terminal=False, width=80)
+    with console.capture() as captured, shown_progress(console, "runs") as progress:
+        for done in range(11):
+            progress(done, 10)
+    assert captured.get().splitlines() == [f"runs: {done} of 10" for done in (2, 4, 6, 8, 10)]
+
+
+def test_progress_is_a_bar_on_a_terminal() -> None:
+    console = Console(force_terminal=True, width=80)
+    with console.capture() as captured, shown_progress(console, "runs") as progress:
+        progress(3, 10)
+    assert "runs" in captured.get()
