@@ -36,8 +36,9 @@ class AsyncClient(BaseClient):
     async def route(self, category: str, *, timeout: float | None = None, **options: Unpack[RouteOptions]) -> Decision:
         """Ask which model should serve a call: see `Client.route`."""
         request = messages.route_request(category, **options)
+        timeout = self._route_timeout if timeout is None else timeout
         try:
-            response = await self._invoke(self._stub.Route, request, timeout or self._route_timeout)
+            response = await self._invoke(self._stub.Route, request, timeout)
         except (UnavailableError, DeadlineExceededError) as error:
             decision = self._without_server(error, category, options)
             if decision is None:
@@ -53,16 +54,15 @@ class AsyncClient(BaseClient):
         if made_alone(feedback):
             return FeedbackResult()
         request = messages.feedback_request(feedback, self._clock.now())
-        return messages.feedback_result(
-            await self._invoke(self._stub.Feedback, request, timeout or self._feedback_timeout)
-        )
+        timeout = self._feedback_timeout if timeout is None else timeout
+        return messages.feedback_result(await self._invoke(self._stub.Feedback, request, timeout))
 
     async def feedback_batch(
         self, items: Iterable[Feedback], *, timeout: float | None = None
     ) -> tuple[FeedbackResult | RoutewardError, ...]:
         """Report about many decisions: see `Client.feedback_batch`."""
         items = tuple(items)
-        timeout = timeout or self._feedback_timeout
+        timeout = self._feedback_timeout if timeout is None else timeout
         answers = [
             answer
             for batch in self._batches(items)

@@ -1,6 +1,7 @@
 """What the synchronous and the asynchronous client share: everything but the calls themselves."""
 
 import logging
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -17,6 +18,8 @@ from routeward.signals import Feedback, FeedbackResult
 from routeward.v1 import routing_service_pb2 as pb
 
 logger: Final = logging.getLogger("routeward")
+
+UNANSWERED: Final = pb.FeedbackBatchResult()
 
 
 class BaseClient:
@@ -46,7 +49,7 @@ class BaseClient:
     clock
         Where the time is read.
 
-    Raises ValueError for contradictory arguments and OSError for certificates that cannot be read.
+    Raises ValueError for contradictory or impossible arguments and OSError for certificates that cannot be read.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class BaseClient:
         raise_report_errors: bool = False,
         clock: Clock | None = None,
     ) -> None:
+        if not (0 < route_timeout < math.inf and 0 < feedback_timeout < math.inf):
+            raise ValueError("route_timeout and feedback_timeout are seconds above 0, and finite")
         self._endpoint = endpoint(
             target, api_key, insecure=insecure, root_certificates=root_certificates, environment=os.environ
         )
@@ -114,4 +119,6 @@ def batch_results(
 ) -> tuple[FeedbackResult | RoutewardError, ...]:
     """Return one result per item, given the answers for those that were sent, in order."""
     rest = iter(answers)
-    return tuple(FeedbackResult() if made_alone(item) else messages.batch_item_result(next(rest)) for item in items)
+    return tuple(
+        FeedbackResult() if made_alone(item) else messages.batch_item_result(next(rest, UNANSWERED)) for item in items
+    )

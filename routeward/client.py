@@ -29,14 +29,15 @@ class Client(BaseClient):
     """
 
     def route(self, category: str, *, timeout: float | None = None, **options: Unpack[RouteOptions]) -> Decision:
-        """Ask which model should serve a call; `options` are those of `RouteOptions`.
+        """Ask which model should serve a call; `options` are those of `routeward.decisions.RouteOptions`.
 
         `timeout` is in seconds, retries included. Where the server cannot be reached in that time, the static
         fallback decides. Raises the errors of `routeward.errors`.
         """
         request = messages.route_request(category, **options)
+        timeout = self._route_timeout if timeout is None else timeout
         try:
-            response = self._invoke(self._stub.Route, request, self._route_timeout if timeout is None else timeout)
+            response = self._invoke(self._stub.Route, request, timeout)
         except (UnavailableError, DeadlineExceededError) as error:
             decision = self._without_server(error, category, options)
             if decision is None:

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from routeward.decisions import Constraints, Decision, DecisionKind, Forecast, Objective, RouteReason
 from routeward.error_details import error_of_item
-from routeward.errors import InvalidFieldError, RoutewardError, Violation
+from routeward.errors import InvalidFieldError, RoutewardError, ServerError, Violation
 from routeward.signals import (
     Feedback,
     FeedbackResult,
@@ -104,9 +104,12 @@ def feedback_result(response: pb.FeedbackResponse) -> FeedbackResult:
 
 def batch_item_result(result: pb.FeedbackBatchResult) -> FeedbackResult | RoutewardError:
     """Read what became of one item of a batch."""
-    if result.HasField("error"):
-        return error_of_item(result.error)
-    return feedback_result(result.response)
+    match result.WhichOneof("result"):
+        case "response":
+            return feedback_result(result.response)
+        case "error":
+            return error_of_item(result.error)
+    return ServerError("the server did not say what became of the item; report it again")
 
 
 def batches(requests: Sequence[pb.FeedbackRequest]) -> Iterator[pb.FeedbackBatchRequest]:

@@ -8,7 +8,7 @@ from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
 from server.errors import InvalidFieldError, ServiceError, Violation
 from server.fields import Fields
-from server.requests import Call, Observation, Report
+from server.requests import UNCONSTRAINED, Call, Constraints, Observation, Report
 from server.tokens import MAX_CHARACTERS
 
 MAX_MODELS: Final = 64
@@ -20,37 +20,33 @@ MAX_ITEMS: Final = 1000
 
 _SCORE_NAME: Final = re.compile(r"[A-Za-z0-9._:/-]{1,57}")
 _STATUSES: Final = {int(status): status for status in Status}
+_ON_INFEASIBLE: Final = frozenset(pb.OnInfeasible.values())
 _THUMBS: Final = {pb.THUMB_UP: Thumb(up=True), pb.THUMB_DOWN: Thumb(up=False)}
 
 
 def call_of(message: pb.RouteRequest) -> Call:
     """Return the call that a model is wanted for. Raises InvalidFieldError."""
     fields = Fields(message)
-    objective, constraints = fields.nested("objective"), fields.nested("constraints")
-    max_latency_us = constraints.duration_us("max_latency")
+    answer_value_usd, second_value_usd = None, None
+    if message.HasField("objective"):
+        objective = fields.nested("objective")
+        answer_value_usd, second_value_usd = objective.number("answer_value_usd"), objective.number("second_value_usd")
     call = Call(
         category=fields.name("category", required=True),
         request_id=fields.label("request_id", MAX_LABEL_CHARACTERS),
         input_tokens=fields.integer("input_tokens"),
         max_output_tokens=fields.integer("max_output_tokens", low=1),
         profile=fields.name("profile"),
-        answer_value_usd=objective.number("answer_value_usd"),
-        second_value_usd=objective.number("second_value_usd"),
-        models=constraints.names("models", MAX_MODELS),
-        capabilities=constraints.names("capabilities", MAX_CAPABILITIES),
-        region=constraints.name("region"),
-        max_cost_usd=constraints.number("max_cost_usd"),
-        max_latency_s=None if max_latency_us is None else max_latency_us * 1e-6,
-        min_quality=constraints.number("min_quality", high=1.0),
-        least_violation=message.constraints.on_infeasible == pb.ON_INFEASIBLE_LEAST_VIOLATION,
+        answer_value_usd=answer_value_usd,
+        second_value_usd=second_value_usd,
+        constraints=_constraints(fields, message.constraints) if message.HasField("constraints") else UNCONSTRAINED,
         model=fields.name("model"),
         previous_decision_id=fields.label("previous_decision_id", MAX_CHARACTERS),
         cached_input_tokens=fields.integer("cached_input_tokens"),
         session_id=fields.label("session_id", MAX_LABEL_CHARACTERS),
     )
-    if message.constraints.on_infeasible not in pb.OnInfeasible.values():
-        constraints.reject("on_infeasible", "is REFUSE or LEAST_VIOLATION")
-    _check_cached_tokens(fields, call)
+    if call.cached_input_tokens is not None:
+        _check_cached_tokens(fields, call, call.cached_input_tokens)
     fields.check()
     return call
 
@@ -89,10 +85,23 @@ def posterior_question_of(message: admin_pb.GetPosteriorRequest) -> tuple[str, s
     return asked
 
 
-def _check_cached_tokens(fields: Fields, call: Call) -> None:
-    cached = call.cached_input_tokens
-    if cached is None:
-        return
+def _constraints(call_fields: Fields, message: pb.Constraints) -> Constraints:
+    fields = call_fields.nested("constraints")
+    if message.on_infeasible not in _ON_INFEASIBLE:
+        fields.reject("on_infeasible", "is REFUSE or LEAST_VIOLATION")
+    max_latency_us = fields.duration_us("max_latency")
+    return Constraints(
+        models=fields.names("models", MAX_MODELS),
+        capabilities=fields.names("capabilities", MAX_CAPABILITIES),
+        region=fields.name("region"),
+        max_cost_usd=fields.number("max_cost_usd"),
+        max_latency_s=None if max_latency_us is None else max_latency_us * 1e-6,
+        min_quality=fields.number("min_quality", high=1.0),
+        least_violation=message.on_infeasible == pb.ON_INFEASIBLE_LEAST_VIOLATION,
+    )
+
+
+def _check_cached_tokens(fields: Fields, call: Call, cached: int) -> None:
     if not call.previous_decision_id:
         fields.reject("cached_input_tokens", "needs previous_decision_id, whose model holds the cache")
     if call.input_tokens is not None and cached > call.input_tokens:

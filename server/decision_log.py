@@ -20,7 +20,7 @@ MAX_WAITING: Final = 10_000
 """Decisions that wait at most: some seconds of full load. The newest are dropped beyond it, whatever their model."""
 
 MAX_BATCH: Final = 256
-FLUSH_EVERY_S: Final = 0.25
+FLUSH_EVERY_S: Final = 0.5
 
 CREATED_BY_REQUEST: Final = "request"
 """`managed_by` of categories that a request created."""

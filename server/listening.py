@@ -1,5 +1,6 @@
 """The sockets of the service: the gRPC server with its limits, and the port that serves the figures."""
 
+import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -59,9 +60,14 @@ def serve_metrics(address: str, registry: CollectorRegistry) -> tuple[str, Calla
 
 def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
     try:
+        # grpc would only say that it cannot listen.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password="")
         pair = tls.key.read_bytes(), tls.certificate.read_bytes()
     except OSError as error:
-        raise StartError(f"{error.filename} cannot be read: {error.strerror}; check server.tls") from error
+        raise StartError(
+            f"cannot speak TLS with {tls.certificate} and {tls.key}: {error.strerror or error}; check "
+            "server.tls_certificate and server.tls_key, which must be PEM files that belong together"
+        ) from error
     return grpc.ssl_server_credentials([pair])
 
 

@@ -1,7 +1,7 @@
 """The figures of the service, for Prometheus. Label values come from the configuration and the contract only."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 from bandit.signals import SCORE_PREFIX, Kind
 from bandit.votes import SignalStatus
 from server.namespace import Namespace
+
+FamilyT = TypeVar("FamilyT", Counter, Histogram)
 
 OTHER: Final = "other"
 """Stands for every category that the configuration does not name."""
@@ -36,27 +38,31 @@ class Metrics:
     def __init__(self, categories: Collection[str]) -> None:
         self.registry = registry = CollectorRegistry()
         self._categories = categories
-        self._handled = Counter(
-            "routeward_grpc_server_handled", "Calls answered.", ["method", "code"], registry=registry
+        self._handled = _Children(
+            Counter("routeward_grpc_server_handled", "Calls answered.", ["method", "code"], registry=registry)
         )
-        self._handling_seconds = Histogram(
-            "routeward_grpc_server_handling_seconds",
-            "Time from a call's arrival to its answer.",
-            ["method"],
-            buckets=_CALL_SECONDS,
-            registry=registry,
+        self._handling_seconds = _Children(
+            Histogram(
+                "routeward_grpc_server_handling_seconds",
+                "Time from a call's arrival to its answer.",
+                ["method"],
+                buckets=_CALL_SECONDS,
+                registry=registry,
+            )
         )
-        self._decisions = Counter(
-            "routeward_decisions", "Decisions.", ["namespace", "category", "model", "kind"], registry=registry
+        self._decisions = _Children(
+            Counter("routeward_decisions", "Decisions.", ["namespace", "category", "model", "kind"], registry=registry)
         )
         self._decision_seconds = Histogram(
             "routeward_decision_seconds", "Time to decide.", buckets=_DECISION_SECONDS, registry=registry
         )
-        self._feedback = Counter(
-            "routeward_feedback", "Signals stored, by what became of them.", ["signal", "result"], registry=registry
+        self._feedback = _Children(
+            Counter(
+                "routeward_feedback", "Signals stored, by what became of them.", ["signal", "result"], registry=registry
+            )
         )
-        self._feedback_refused = Counter(
-            "routeward_feedback_refused", "Reports refused, by reason.", ["reason"], registry=registry
+        self._feedback_refused = _Children(
+            Counter("routeward_feedback_refused", "Reports refused, by reason.", ["reason"], registry=registry)
         )
         self.write_batch_size = Histogram(
             "routeward_write_batch_size", "Signals per transaction.", buckets=_BATCH_SIZES, registry=registry
@@ -77,28 +83,41 @@ class Metrics:
 
     def answered(self, method: str, code: str, seconds: float) -> None:
         """Count a call that ended with this status code."""
-        self._handled.labels(method, code).inc()
-        self._handling_seconds.labels(method).observe(seconds)
+        self._handled[method, code].inc()
+        self._handling_seconds[method,].observe(seconds)
 
     def decided(self, namespace: str, category: str, model: str, kind: Kind, seconds: float) -> None:
         """Count a decision."""
         known = category if category in self._categories else OTHER
-        self._decisions.labels(namespace, known, model, kind.name).inc()
+        self._decisions[namespace, known, model, kind.name].inc()
         self._decision_seconds.observe(seconds)
 
     def recorded(self, results: Iterable[tuple[str, SignalStatus]]) -> None:
         """Count the signals of a stored report."""
         for signal, status in results:
             name = "score" if signal.startswith(SCORE_PREFIX) else signal
-            self._feedback.labels(name, status.name).inc()
+            self._feedback[name, status.name].inc()
 
     def refused(self, reason: str) -> None:
         """Count a report that was refused."""
-        self._feedback_refused.labels(reason).inc()
+        self._feedback_refused[reason,].inc()
 
     def watch(self, namespaces: Mapping[str, Namespace], clock: Callable[[], int]) -> None:
         """Show the snapshots of these namespaces; read only when somebody scrapes."""
         self.registry.register(_Snapshots(namespaces, self._categories, clock))
+
+
+class _Children(dict[tuple[str, ...], FamilyT]):
+    """The members of a family by their labels, found without the lock and the checks of `labels`."""
+
+    def __init__(self, family: FamilyT) -> None:
+        super().__init__()
+        self._family: FamilyT = family
+
+    def __missing__(self, labels: tuple[str, ...]) -> FamilyT:
+        child: FamilyT = self._family.labels(*labels)
+        self[labels] = child
+        return child
 
 
 class _Snapshots(Collector):

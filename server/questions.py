@@ -87,7 +87,7 @@ class Questions:
         settings = self._catalogue.categories.get(category, self._any_category)
         input_tokens = settings.input_tokens if call.input_tokens is None else call.input_tokens
         eligibility = self._eligibility(call, input_tokens)
-        count = _exact if call.max_cost_usd is not None else quarter_octave
+        count = _exact if call.constraints.max_cost_usd is not None else quarter_octave
         cached_model = self._warm_model(call, caller, now_us) if call.previous_decision_id else ""
         request = Request(
             category=category,
@@ -114,19 +114,20 @@ class Questions:
         return name
 
     def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
-        unknown = call.models - self._ids
+        constraints = call.constraints
+        unknown = constraints.models - self._ids
         if unknown:
             raise ModelUnknownError(min(unknown))
         if call.model:
             return self._forced_to(call.model)
-        output_tokens = call.max_output_tokens or 0
+        allowed, capabilities, region, output_tokens = *constraints[:3], call.max_output_tokens or 0
         # Models only differ in what they can serve where a context length is crossed.
-        key = call.models, call.capabilities, call.region, bisect_left(self._contexts, input_tokens + output_tokens)
+        key = allowed, capabilities, region, bisect_left(self._contexts, input_tokens + output_tokens)
         found = self._eligibilities.get(key)
         if found is None:
             if len(self._eligibilities) >= MAX_CACHED_ELIGIBILITIES:
                 self._eligibilities.clear()
-            needs = Needs(call.models, call.capabilities, call.region, input_tokens, output_tokens)
+            needs = Needs(allowed, capabilities, region, input_tokens, output_tokens)
             found = self._eligibilities[key] = eligible(self._catalogue.models, needs)
         return found
 
@@ -162,11 +163,10 @@ class Questions:
 
 
 def _limits(call: Call, settings: CategorySettings) -> Limits:
-    if call.model or (call.max_cost_usd is None and call.max_latency_s is None and call.min_quality is None):
+    cost_usd, latency_s, quality, least_violation = call.constraints[3:]
+    if call.model or (cost_usd is None and latency_s is None and quality is None):
         return _UNLIMITED
-    return Limits(
-        call.max_cost_usd, call.max_latency_s, call.min_quality, settings.latency_probability, call.least_violation
-    )
+    return Limits(cost_usd, latency_s, quality, settings.latency_probability, least_violation)
 
 
 def _exact(tokens: int) -> int:

@@ -3,9 +3,24 @@
 They are tuples because one is made per call. None is unknown or not limited.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bandit.signals import Fact
+
+
+class Constraints(NamedTuple):
+    """What the chosen model must satisfy; empty and None do not limit."""
+
+    models: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    region: str = ""
+    max_cost_usd: float | None = None
+    max_latency_s: float | None = None
+    min_quality: float | None = None
+    least_violation: bool = False
+
+
+UNCONSTRAINED: Final = Constraints()
 
 
 class Call(NamedTuple):
@@ -18,13 +33,7 @@ class Call(NamedTuple):
     profile: str = ""
     answer_value_usd: float | None = None
     second_value_usd: float | None = None
-    models: frozenset[str] = frozenset()
-    capabilities: frozenset[str] = frozenset()
-    region: str = ""
-    max_cost_usd: float | None = None
-    max_latency_s: float | None = None
-    min_quality: float | None = None
-    least_violation: bool = False
+    constraints: Constraints = UNCONSTRAINED
     model: str = ""
     previous_decision_id: str = ""
     cached_input_tokens: int | None = None

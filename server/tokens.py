@@ -59,7 +59,7 @@ class TokenExpiredError(TokenError):
 class DecisionToken:
     """What a decision id says. Names are ASCII, at most 64 characters.
 
-    `propensity` is kept exactly. `input_tokens` is None where the request said nothing, else below 2^32 - 1.
+    `propensity` is kept exactly. `input_tokens` is None where the request said nothing, else below 2^32.
     `nonce` has 12 bytes; `parent` 12 bytes of the decision this is a fallback of, else none.
     """
 
@@ -169,6 +169,8 @@ def _decoded(text: str) -> bytes:
 def _parsed(body: bytes, start: int) -> DecisionToken:
     """Read the fields of a body whose signature is right, so that its form is what `_encoded` made."""
     flags, kind, propensity, decided_us = _HEAD.unpack_from(body, start)
+    if kind not in _KINDS or flags > _HAS_INPUT_TOKENS + _HAS_PARENT:
+        raise TokenInvalidError("the decision id was made by a newer version")
     at = start + _HEAD.size
     input_tokens = None
     if flags & _HAS_INPUT_TOKENS:

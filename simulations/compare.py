@@ -45,19 +45,19 @@ def compare(
     workers: int = 0,
     progress: Progress = unwatched,
 ) -> Comparison:
-    """Run the service and every baseline; the result depends on nothing but the first five arguments.
+    """Run the service and every baseline; neither `workers` nor `progress` changes the result.
 
     Raises UnknownOutcomesError where the world does not know what the scenario's objectives ask about.
     """
-    referee_values = expected_values(world, scenario.objectives)
-    streams = [stream_of(world, scenario, seed, by_share=by_share) for seed in seeds]
+    values = expected_values(world, scenario.objectives)
     worth = rewards(world, scenario.objectives)
+    streams = [stream_of(world, scenario, seed, by_share=by_share) for seed in seeds]
     bandits = [partial(_bandit_choices, name, worth, len(world.categories), streams) for name in BANDITS]
-    services = [partial(_service_choices, world, scenario, stream, service) for stream in streams]
+    services = [partial(service_choices, world, scenario, stream, service) for stream in streams]
     chosen = run_all([*bandits, *services], workers, progress)
 
-    referee = Referee.of(referee_values, [model.id for model in world.models], scenario.phases, streams)
-    policies = {"routeward": referee.judge(np.stack([choices[0, 0] for choices in chosen[len(BANDITS) :]]))}
+    referee = Referee.of(values, [model.id for model in world.models], scenario.phases, streams)
+    policies = {"routeward": referee.judge(np.stack(chosen[len(BANDITS) :]))}
     policies |= {name: referee.judge(choices) for name, choices in _unlearning(world, streams)}
     multipliers = {}
     for name, variants in zip(BANDITS, chosen, strict=False):
@@ -70,16 +70,12 @@ def compare(
     return Comparison(policies, multipliers)
 
 
-def _service_choices(world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings) -> Ints:
-    return service_choices(world, scenario, stream, settings)[None, None]
-
-
 def _bandit_choices(name: str, worth: Floats, categories: int, streams: Sequence[Stream]) -> Ints:
     return BANDITS[name](categories, worth.shape[2], streams).choices(worth, streams)
 
 
 def _unlearning(world: World, streams: Sequence[Stream]) -> Iterator[tuple[str, Ints]]:
-    """Random choice, and each fixed model."""
+    """Yield random choice, and each fixed model."""
     uniforms = np.stack([stream.uniforms for stream in streams])
     yield "random", (uniforms * len(world.models)).astype(np.int64)
     for m, model in enumerate(world.models):

@@ -1,6 +1,7 @@
 """Independent work on all cores, with the same results on any number of them."""
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -32,7 +33,8 @@ def run_all(tasks: Sequence[Callable[[], Result]], workers: int, progress: Progr
 
 
 def _in_processes(tasks: Sequence[Callable[[], Result]], workers: int, progress: Progress) -> list[Result]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+    spawned, silently = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=signal.signal, initargs=silently) as executor:
         futures = [executor.submit(task) for task in tasks]
         try:
             for done, future in enumerate(as_completed(futures), start=1):

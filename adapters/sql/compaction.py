@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, select
 
-from adapters.ledger import NOTHING, covering
+from adapters.ledger import NOTHING, add, covering
 from adapters.sql import reading
 from adapters.sql.schema import meta, sums, sums_base
 from adapters.sql.statements import delete_row, execute_rows, insert_or_replace
@@ -57,4 +57,4 @@ def _merge(
         key = RowKey(category, model, signal, source, covering(starts, bucket))
         merged[namespace][key] += Moments(n, y, yy)
     execute_rows(connection, _DELETE[table.name], [tuple(row)[:6] for row in rows])
-    add_to_sums(connection, table, merged)
+    add_to_sums(connection, table, {namespace: add(total, {}) for namespace, total in merged.items()})

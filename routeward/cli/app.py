@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 import typer
 
-from routeward.cli import config, doctor, feedback, keys, offline, route, service, status, version
+from routeward.cli import config, demo, doctor, feedback, keys, offline, route, service, status, version
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show_error
 from routeward.errors import InvalidRequestError, RoutewardError
 
+SERVICE = ("server", "bandit", "adapters", "simulations")
 OPERATE, USE, STUDY = "Run a server", "Use a server", "Study"
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command(rich_help_panel=OPERATE)(version.version)
 app.command(rich_help_panel=USE)(route.route)
 app.command(rich_help_panel=USE)(feedback.feedback)
 app.command(rich_help_panel=USE)(status.status)
+app.command(rich_help_panel=STUDY)(demo.demo)
 app.command(rich_help_panel=STUDY)(offline.simulate)
 
 
@@ -61,13 +63,7 @@ def _failure(error: Exception) -> CommandError:
         return _refusal(error)
     if isinstance(error, typer.TyperException):
         return CommandError("WRONG_USE", error.format_message(), exit_code=WRONG_USE)
-    if isinstance(error, ModuleNotFoundError) and error.name not in (
-        None,
-        "server",
-        "bandit",
-        "adapters",
-        "simulations",
-    ):
+    if isinstance(error, ModuleNotFoundError) and error.name not in SERVICE:
         message = f"this command needs {error.name}, which is not installed: run  pip install 'routeward[all]'"
         return CommandError("NOT_INSTALLED", message, exit_code=WRONG_USE)
     raise error

@@ -108,7 +108,7 @@ def _disk(folder: Path, wanted_bytes: int) -> Check:
     free_bytes = shutil.disk_usage(folder).free
     detail = f"{free_bytes / 1024**2:,.0f} MB free in {folder}"
     if free_bytes < wanted_bytes:
-        advice = f"free some: below min_free_mb ({wanted_bytes // 1024**2}) nothing new is stored"
+        advice = f"free some: below min_free_mb ({wanted_bytes // 1024**2}) decisions are not logged"
         return Check("disk", Verdict.FAILED, detail, advice)
     return ok("disk", detail)
 

@@ -4,6 +4,7 @@ The document may be wrong in other ways, which are reported elsewhere: a value o
 """
 
 import math
+import os.path
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -15,6 +16,9 @@ from server.config.reference import keys
 from server.config.schema import parse_address
 
 MAX_SCORE_NAMES: Final = 7
+_HUGE: Final = 1e300
+"""TOML knows whole numbers that no float can hold."""
+
 Tables = Mapping[str, Any]
 """A table of the document as it was read."""
 
@@ -54,7 +58,7 @@ def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> I
     if not server.get("keys"):
         yield Finding(place, f"{message}, but no API key is configured", "make one with  routeward keys create ID")
     file = key_file_of(document, folder)
-    if not has_token_keys and not (file and file.is_file()):
+    if not has_token_keys and not (file and os.path.isfile(file)):
         advice = f"set ROUTEWARD_TOKEN_KEYS, or run  routeward keys rotate {file or 'FILE'}"
         yield Finding(place, f"{message}, but no key signs decision ids that replicas could share", advice)
 
@@ -65,7 +69,8 @@ def key_file_of(document: Tables, folder: FilePath) -> FilePath | None:
     database = _text(document, "store", "path")
     if named:
         return folder / named
-    return (folder / database).with_suffix(".keys") if database else None
+    path = folder / database
+    return path.with_name(f"{path.stem}.keys") if path.name and database else None
 
 
 def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:
@@ -73,13 +78,15 @@ def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:
     for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         if names[name] and not names[other]:
             yield Finding(("server", name), f"{name} is given without {other}", "give both, or neither for no TLS")
-        if names[name] and not (folder / names[name]).is_file():
+        if names[name] and not os.path.isfile(folder / names[name]):
             message = f"there is no file {folder / names[name]}"
             yield Finding(("server", name), message, "make it, or name another; relative paths start at this file")
     database = _text(document, "store", "path")
     if database == ":memory:":
         yield Finding(("store", "path"), "the store cannot have this name", 'write  path = ""  to keep it in memory')
-    elif database and not (folder / database).parent.is_dir():
+    elif database and os.path.isdir(folder / database):
+        yield Finding(("store", "path"), f"{folder / database} is a folder", "name a file in it")
+    elif database and not os.path.isdir((folder / database).parent):
         yield Finding(("store", "path"), f"there is no folder {(folder / database).parent}", "make it, or name another")
 
 
@@ -90,8 +97,9 @@ def _models(document: Tables) -> Iterator[Finding]:
     for index, model in models:
         context, answer = model.get("context_tokens"), model.get("max_output_tokens")
         if isinstance(context, int) and isinstance(answer, int) and answer > context:
-            message = f"max_output_tokens is more than context_tokens, {context:,}"
-            yield Finding(("models", index, "max_output_tokens"), message, "an answer is part of the context; lower it")
+            place = ("models", index, "max_output_tokens")
+            message = "max_output_tokens is more than context_tokens"
+            yield Finding(place, message, "an answer is part of the context: lower it")
 
 
 def _shares(document: Tables) -> Iterator[Finding]:
@@ -147,7 +155,7 @@ def _text(document: Tables, table: str, name: str) -> str:
 
 def _number(document: Tables, table: str, name: str) -> float:
     value = _table(document, table).get(name, keys()[table, name].default)
-    return float(value) if isinstance(value, int | float) else math.nan
+    return float(max(min(value, _HUGE), -_HUGE)) if isinstance(value, int | float) else math.nan
 
 
 def _is_loopback(address: str) -> bool:

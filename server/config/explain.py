@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +17,8 @@ _SHOWN: Final = 40
 _SURE: Final = 0.8
 """Likeness of two names from which on one is a misspelling of the other, wherever it belongs."""
 
+_LONG_BITS: Final = 128
+_TYPES: Final[Mapping[type, str]] = {str: "text", bool: "a truth value", int: "a number", float: "a number"}
 _WANTED: Final = {
     "text": "text in quotes",
     "number": "a number without quotes",
@@ -108,19 +110,19 @@ def toml_of(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, list):
         return f"[{', '.join(map(toml_of, value))}]"
-    return f"{value:_}" if isinstance(value, int) else str(value)
+    if isinstance(value, int):
+        return f"{value:_}" if value.bit_length() < _LONG_BITS else "a number with too many digits"
+    return str(value)
 
 
-def _type_of(value: Any) -> str:
+def _type_of(value: object) -> str:
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
         return "a list"
-    return f"{_shown(value)}, a " + {str: "text", bool: "truth value", int: "number", float: "number"}.get(
-        type(value), "date or time"
-    )
+    return f"{_shown(value)}, which is {_TYPES.get(type(value), 'a date or time')}"
 
 
 def _shown(value: object) -> str:
-    text = toml_of(value) if isinstance(value, str | int | float) else str(value)
+    text = toml_of(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -67,10 +67,9 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         line = int(found[1]) if found and found[1] else text.rstrip("\n").count("\n") + 1
         message = f"not TOML: {_POSITION.sub('', str(error))}"
         raise _failed(path, line, message, _syntax_hint(text.split("\n")[line - 1])) from error
-    except RecursionError as error:
-        raise _failed(
-            path, 1, "not a configuration: it is nested too deeply", "compare with  routeward init"
-        ) from error
+    except (RecursionError, ValueError) as error:
+        message = "not a configuration: a number is too long, or something is nested too deeply"
+        raise _failed(path, 1, message, "compare with what  routeward init  writes") from error
 
 
 def _syntax_hint(line: str) -> str:
@@ -81,7 +80,7 @@ def _syntax_hint(line: str) -> str:
     if not equals and not line.lstrip().startswith("["):
         return "write  key = value  or  [table];  comments begin with #"
     if equals and re.match(r"\s*[A-Za-z_][\w.:/-]*\s*(#|$)", value):
-        return f'text stands in quotes:  {key.strip()} = "{value.strip()}";  true and false are lower case'
+        return f'text stands in quotes:  {key.strip()} = "...";  true and false are lower case'
     return "a key or table may stand only once; brackets and quotes must be closed on their line"
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from server.config.explain import toml_of
 from server.config.reference import ANY, Key, header, keys
+from server.config.schema import NAME_RULE
 
 _HEAD: Final = "| key | type | default | range | meaning |\n|---|---|---|---|---|"
 
@@ -41,7 +42,8 @@ def _sections() -> Iterator[str]:
 
 def _row(key: Key) -> str:
     default = "required" if key.required else f"`{toml_of(key.default)}`" if key.default is not None else "none"
-    cells = (f"`{key.name}`", key.type_words, default, key.range_words or "any", key.meaning)
+    allowed = key.range_words.replace(NAME_RULE.words, "a name")
+    cells = (f"`{key.name}`", key.type_words, default, allowed, key.meaning)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 

@@ -34,6 +34,7 @@ Sha256 = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
     Rule("64 lower case hexadecimal digits, as `routeward keys create` prints them"),
 ]
+FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$"), Rule("a path")]
 Days = Annotated[float, Field(ge=0.01, le=3650)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 UsdPerMtok = Annotated[float, Field(ge=0, le=100_000)]
@@ -107,13 +108,13 @@ class ServerTable(Table):
     metrics: Listen = Field(
         default="127.0.0.1:9464", description="address for Prometheus figures, which are served without authentication"
     )
-    tls_certificate: str = Field(
+    tls_certificate: FileName = Field(
         default="", description="PEM file of the certificate chain; needs tls_key", examples=["tls.crt"]
     )
-    tls_key: str = Field(
+    tls_key: FileName = Field(
         default="", description="PEM file of the private key; needs tls_certificate", examples=["tls.key"]
     )
-    token_key_file: str = Field(
+    token_key_file: FileName = Field(
         default="",
         description="file with the keys that sign decision ids, unless ROUTEWARD_TOKEN_KEYS holds them; "
         "empty: beside the database, with the ending .keys",
@@ -131,14 +132,17 @@ class ServerTable(Table):
 class StoreTable(Table):
     """Where to keep what is learned."""
 
-    path: str = Field(
+    path: FileName = Field(
         default="routeward.db", description="SQLite file, relative to this file; empty: memory, gone with the process"
     )
     retention_days: Days = Field(
         default=30.0, description="age at which signals and decisions are dropped; what they taught stays"
     )
     min_free_mb: int = Field(
-        default=256, ge=0, le=1_000_000, description="free disk space below which nothing new is stored"
+        default=256,
+        ge=0,
+        le=1_000_000,
+        description="free disk space below which decisions are not logged; feedback always is",
     )
 
 

@@ -2,18 +2,16 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Protocol
-
-import numpy as np
+from typing import Final, Protocol
 
 from adapters.ledger import StoreError
-from simulations.demo.accounts import Account, Truth, account, chosen_shares, rivals, truth_of
+from simulations.demo.accounts import Account, account, chosen_shares, rivals
 from simulations.demo.configuration import DATABASE, configuration
 from simulations.demo.errors import ServerFailedError
 from simulations.demo.lessons import Lesson, lessons, posterior
@@ -21,26 +19,27 @@ from simulations.demo.memory import Memory, OpenArchive, memory_of, saved_in
 from simulations.demo.options import DemoOptions
 from simulations.demo.process import Server, serving
 from simulations.demo.stage import Stage, stage_of
-from simulations.demo.traffic import Player, Tally, Traffic, traffic_of
+from simulations.demo.traffic import Player, Tally
 from simulations.errors import OptionsError
 
-CONFIG, LOG = "routeward.toml", "server.log"
+CONFIG: Final = "routeward.toml"
+LOG: Final = "server.log"
 
 
 class Screen(Protocol):
     """Is told how the demo goes."""
 
     def opens(self, stage: Stage, options: DemoOptions) -> None:
-        """The world is there."""
+        """Everything is there; the server is started."""
 
-    def serves(self, server: Server) -> None:
-        """The server is ready, and traffic begins."""
+    def serves(self, server: Server, options: DemoOptions) -> None:
+        """The server is ready; traffic begins."""
 
-    def plays(self, tally: Tally, traffic: Traffic, truth: Truth) -> None:
+    def plays(self, tally: Tally, stage: Stage) -> None:
         """Traffic is under way; told several times a second, and at its end."""
 
     def restarts(self) -> None:
-        """Traffic has ended, and the server is stopped and started again."""
+        """Traffic has ended; the server is stopped and started again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +55,7 @@ class Demo:
     lessons: tuple[Lesson, ...]
     routeward: Account
     late: Account
-    rivals: dict[str, Account]
+    rivals: Mapping[str, Account]
     memory: Memory
 
     @property
@@ -66,7 +65,7 @@ class Demo:
 
     def as_json(self) -> dict[str, object]:
         """Return everything as JSON values; unknown is null."""
-        world, options, requests = self.stage.world, self.options, self.options.requests
+        world, options, policies = self.stage.world, self.options, {"routeward": self.routeward, **self.rivals}
         return {
             "world": {
                 "source": self.stage.source,
@@ -79,72 +78,93 @@ class Demo:
             },
             "settings": asdict(options)
             | {"outcomes": options.outcomes and options.outcomes.name, "keep": options.keep and str(options.keep)},
-            "traffic": {"requests": requests, "seconds": self.seconds, "per_second": requests / self.seconds},
-            "score": self.routeward.score,
-            "late_score": self.late.score,
-            "policies": {
-                name: asdict(one) | {"model": one.model or None}
-                for name, one in {"routeward": self.routeward, **self.rivals}.items()
+            "traffic": {
+                "requests": options.requests,
+                "seconds": self.seconds,
+                "requests_per_second": options.requests / self.seconds,
             },
-            "learned": [asdict(lesson) | {"is_best": lesson.behind_usd == 0} for lesson in self.lessons],
+            "score": self.routeward.score,
+            "score_of_last_quarter": self.late.score,
+            "policies": {name: asdict(one) | {"model": one.model or None} for name, one in policies.items()},
+            "learned": [asdict(lesson) | {"is_best": lesson.is_best} for lesson in self.lessons],
             "memory": asdict(self.memory) | {"sums_verified": not self.memory.saved.discrepancies},
         }
 
 
 def demo(options: DemoOptions, screen: Screen, open_archive: OpenArchive) -> Demo:
-    """Start a server, play traffic to it, and see what it learned and remembers.
+    """Start a server, play traffic to it, and see what it learned and what it remembers.
 
     Whatever happens, its process has ended when this returns or raises, and its folder is gone unless it is to be
-    kept. Raises SimulationError for options and tables that cannot be used, ServerFailedError, KeyboardInterrupt.
+    kept. Call it from the main thread. Raises SimulationError where options or table cannot be used,
+    ServerFailedError, and KeyboardInterrupt for SIGTERM and SIGHUP too.
     """
     options.check()
     stage = stage_of(options)
-    truth = truth_of(stage.world, options.objective)
     text = configuration(stage.world, options.objective)
-    traffic = traffic_of(stage.world, options)
     with _interruptible(), _folder(options.keep) as folder:
-        screen.opens(stage, options)
         (folder / CONFIG).write_text(text, encoding="utf-8")
-        return _run(options, stage, truth, traffic, folder, screen, open_archive)
+        screen.opens(stage, options)
+        return _played(options, stage, folder, screen, open_archive)
 
 
-def _run(
-    options: DemoOptions,
-    stage: Stage,
-    truth: Truth,
-    traffic: Traffic,
-    folder: Path,
-    screen: Screen,
-    open_archive: OpenArchive,
-) -> Demo:
+def _played(options: DemoOptions, stage: Stage, folder: Path, screen: Screen, open_archive: OpenArchive) -> Demo:
     player = Player(
         stage.world,
-        traffic,
+        stage.traffic,
         requests_per_second=options.requests_per_second,
         clock=monotonic,
-        watch=lambda tally: screen.plays(tally, traffic, truth),
+        watch=lambda tally: screen.plays(tally, stage),
     )
     with serving(folder / CONFIG, folder / LOG) as server:
-        screen.serves(server)
+        screen.serves(server, options)
         tally = asyncio.run(player.play(server.target))
         learned = posterior(server.target, tally.revision)
     screen.restarts()
     try:
-        saved = asyncio.run(saved_in(folder / DATABASE, open_archive))
+        saved = saved_in(folder / DATABASE, open_archive)
     except StoreError as error:
         raise ServerFailedError(f"what the server stored cannot be read: {error}") from error
     with serving(folder / CONFIG, folder / LOG) as server:
         memory = memory_of(saved, learned, posterior(server.target, 0), server.started_in_s)
-    shape = truth.value_usd.shape
-    shares = chosen_shares(traffic.categories, tally.models, shape)
-    late = np.array(tally.ended[-max(1, len(traffic) // 4) :])
+    categories, truth, quarter = stage.traffic.categories, stage.truth, -(-options.requests // 4)
+    shares = chosen_shares(categories, tally.models, truth.value_usd.shape)
+    late = chosen_shares(categories[-quarter:], tally.models[-quarter:], truth.value_usd.shape)
     return Demo(
         options=options,
         stage=stage,
         seconds=tally.seconds,
         lessons=lessons(learned, truth, stage.world.categories),
         routeward=account(truth, shares),
-        late=account(truth, chosen_shares(traffic.categories[late], tally.models[late], shape)),
-        rivals=dict(rivals(truth, shares)),
+        late=account(truth, late),
+        rivals=rivals(truth, shares),
         memory=memory,
     )
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with TemporaryDirectory(prefix="routeward-demo-") as folder:
+            yield Path(folder)
+        return
+    for name in (CONFIG, DATABASE):
+        if (keep / name).exists():
+            raise OptionsError(f"{keep / name} exists already, and is left as it is; name another folder to keep")
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionsError(f"the folder {keep} cannot be made: {error.strerror}") from error
+    yield keep
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let whatever ends programs in order raise KeyboardInterrupt, so that everything is cleaned up."""
+    default = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in default:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in default:
+            signal.signal(number, signal.SIG_DFL)

@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 
 
 def configuration(world: World, objective: Objective) -> str:
-    """Return the TOML file for a world's models and categories. Raises OptionsError for a name that cannot be served."""
+    """Return the TOML file that serves a world. Raises OptionsError for names that cannot be served."""
     for name in (*world.categories, *(model.id for model in world.models)):
         if not _NAME.fullmatch(name):
             raise OptionsError(

@@ -36,6 +36,11 @@ class Lesson:
     best_model: str
     behind_usd: float
 
+    @property
+    def is_best(self) -> bool:
+        """Whether no model is better in truth."""
+        return self.behind_usd == 0
+
 
 def posterior(target: str, revision: int) -> GetPosteriorResponse:
     """Ask the server at `target` what it believes, once that includes `revision`. Raises ServerFailedError."""

@@ -1,5 +1,6 @@
 """What the server has left behind on disk, and whether it is all there when it starts again."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,21 +58,25 @@ class Memory:
     restarted_in_s: float
 
 
-async def saved_in(file: Path, open_archive: OpenArchive) -> Saved:
-    """Count what a file holds, and verify it."""
+def saved_in(file: Path, open_archive: OpenArchive) -> Saved:
+    """Count what a file holds, and verify it. Raises StoreError."""
+    size_bytes = file.stat().st_size
+    signals, decisions, discrepancies = asyncio.run(_contents(file, open_archive))
+    return Saved(file.name, size_bytes, signals["outcome"], signals["thumb"], decisions, discrepancies)
+
+
+async def _contents(file: Path, open_archive: OpenArchive) -> tuple[Counter[str], int, int]:
     archive = await open_archive(file)
     try:
-        kinds = Counter([record.signal async for record in archive.signals()])
-        decisions = [record.nonce async for record in archive.decisions()]
+        signals = Counter([record.signal async for record in archive.signals()])
+        decisions = len([record.nonce async for record in archive.decisions()])
         discrepancies = sum(map(len, (await archive.verify()).values()))
     finally:
         await archive.close()
-    return Saved(file.name, file.stat().st_size, kinds["outcome"], kinds["thumb"], len(decisions), discrepancies)
+    return signals, decisions, discrepancies
 
 
-def memory_of(
-    saved: Saved, before: GetPosteriorResponse, after: GetPosteriorResponse, restarted_in_s: float
-) -> Memory:
+def memory_of(saved: Saved, before: GetPosteriorResponse, after: GetPosteriorResponse, restarted_in_s: float) -> Memory:
     """Compare what is believed before and after a restart; the time it was computed for is no belief."""
     return Memory(
         saved=saved,

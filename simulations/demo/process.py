@@ -31,7 +31,8 @@ class Server:
 def serving(config: Path, log: Path) -> Iterator[Server]:
     """Run a server until the end of the `with` statement, and append what it logs to `log`.
 
-    Raises ServerFailedError when it does not get ready, or has ended, or fails, before it is told to stop.
+    Raises ServerFailedError when it does not get ready or fails; one that is raised in the statement gets the last
+    lines of the log too.
     """
     started = monotonic()
     with log.open("ab") as output:
@@ -46,13 +47,12 @@ def serving(config: Path, log: Path) -> Iterator[Server]:
             process_group=0,
         )
     try:
-        yield Server(_ready(process, log, begin), monotonic() - started)
-        if process.poll() is not None:
-            raise _failure(f"the server ended by itself with exit code {process.returncode}", log, begin)
-    finally:
-        _stop(process)
-    if process.returncode != 0:
-        raise _failure(f"the server stopped with exit code {process.returncode}", log, begin)
+        with _stopping(process):
+            target = _ready(process, log, begin)
+            yield Server(target, monotonic() - started)
+    except ServerFailedError as error:
+        last = [f"  {line}" for line in _lines(log, begin)[-_LAST_LINES:]]
+        raise ServerFailedError("\n".join([f"{error}; its last words:", *(last or ["  (none)"])])) from error
 
 
 def _ready(process: "subprocess.Popen[bytes]", log: Path, begin: int) -> str:
@@ -66,22 +66,28 @@ def _ready(process: "subprocess.Popen[bytes]", log: Path, begin: int) -> str:
                 if entry["event"] == "ready":
                     return str(entry["address"])
         if exit_code is not None:
-            raise _failure(f"the server did not start; it ended with exit code {exit_code}", log, begin)
+            raise ServerFailedError(f"the server did not start, but ended with exit code {exit_code}")
         sleep(_POLL_S)
-    raise _failure(f"the server was not ready within {START_S:g} seconds", log, begin)
+    raise ServerFailedError(f"the server was not ready within {START_S:g} seconds")
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
+@contextmanager
+def _stopping(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End the process with the statement, in order where there is time for it."""
     try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+        yield
+        if process.poll() is not None:
+            raise ServerFailedError(f"the server ended by itself with exit code {process.returncode}")
+    finally:
+        process.terminate()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode != 0:
+        raise ServerFailedError(f"the server stopped with exit code {process.returncode}")
 
 
 def _lines(log: Path, begin: int) -> list[str]:
@@ -89,8 +95,3 @@ def _lines(log: Path, begin: int) -> list[str]:
     with log.open("rb") as file:
         file.seek(begin)
         return file.read().decode(errors="replace").split("\n")[:-1]
-
-
-def _failure(what: str, log: Path, begin: int) -> ServerFailedError:
-    last = [f"  {line}" for line in _lines(log, begin)[-_LAST_LINES:]]
-    return ServerFailedError("\n".join([f"{what}. Its last words:", *(last or ["  (none)"])]))

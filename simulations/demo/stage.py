@@ -1,11 +1,13 @@
-"""The world that the demo plays in, and why it has the models it has."""
+"""Everything that is there before the server starts: the world, what is true in it, and the traffic."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
+from simulations.demo.accounts import Truth, truth_of
 from simulations.demo.options import DemoOptions
+from simulations.demo.traffic import Traffic, traffic_of
 from simulations.errors import OptionsError
 from simulations.generator import generate
 from simulations.outcomes import Outcomes, read_outcomes
@@ -18,12 +20,13 @@ MODELS_PICKED: Final = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """A world, where it comes from, and what of its table was left out; `picked` says that models were picked here."""
+    """A world, what is true in it, the traffic that is played, and the table that all of it comes from."""
 
     world: World
+    truth: Truth
+    traffic: Traffic
     outcomes: Outcomes
     source: str
-    picked: bool
 
     @property
     def left_out_models(self) -> int:
@@ -32,24 +35,31 @@ class Stage:
 
 
 def stage_of(options: DemoOptions) -> Stage:
-    """Read or invent the table. Raises SimulationError where it cannot be used."""
+    """Read or invent the table, and set the stage. Raises SimulationError where that cannot be done."""
     if options.outcomes is None:
         outcomes, source = generate(options.seed), "an invented sample"
     else:
         outcomes, source = read_outcomes(options.outcomes), options.outcomes.name
-    picked = not options.models and len(outcomes.models) > MODELS_AT_MOST
-    world = world_of(outcomes, _spread_over_costs(outcomes) if picked else options.models)
+    world = world_of(outcomes, options.models or models_of(outcomes))
     if len(world.models) < 2:
         raise OptionsError("with one model there is nothing to choose; give at least two")
-    return Stage(world, outcomes, source, picked)
+    truth = truth_of(world, options.objective)
+    return Stage(world, truth, traffic_of(world, options), outcomes, source)
 
 
-def _spread_over_costs(outcomes: Outcomes) -> tuple[str, ...]:
-    """Pick models evenly from the cheapest to the dearest, which tells nothing about how good they are."""
+def models_of(outcomes: Outcomes) -> tuple[str, ...]:
+    """Return the models of a table; of many those that lie evenly between the cheapest and the dearest.
+
+    What models cost tells nothing about how good they are, so this leaves everything to be learned.
+    """
+    models = outcomes.models
+    if len(models) <= MODELS_AT_MOST:
+        return models
     costs: defaultdict[str, list[float]] = defaultdict(list)
     for answer in outcomes.answers:
         if answer.cost_usd is not None:
             costs[answer.model].append(answer.cost_usd)
     ranked = sorted(costs, key=lambda model: (fmean(costs[model]), model))
-    count = min(MODELS_PICKED, len(ranked))
-    return tuple(ranked[round(place * (len(ranked) - 1) / max(count - 1, 1))] for place in range(count))
+    last = len(ranked) - 1
+    places = {round(place * last / (MODELS_PICKED - 1)) for place in range(MODELS_PICKED)}
+    return tuple(ranked[place] for place in sorted(places) if place >= 0)

@@ -26,7 +26,10 @@ _SHOW_EVERY_S: Final = 0.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traffic:
-    """T requests; arrays of shape (T,). A `judged` answer gets a thumb, up where `luck` in [0, 1) is below its quality."""
+    """T requests; arrays of shape (T,).
+
+    A `judged` answer gets a thumb: up where `luck`, in [0, 1), is below its quality.
+    """
 
     categories: Ints
     prompts: Ints

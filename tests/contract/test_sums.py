@@ -94,6 +94,13 @@ async def test_many_old_signals_are_dropped_in_pieces_that_add_up(store, a_signa
     assert await store.verify() == {}
 
 
+async def test_many_decisions_of_one_instant_are_dropped_too(store, a_signal, kept):
+    await store.write([a_signal(UP, decided_us=HOUR_US) for _ in range(2100)])
+    assert await store.retain(2 * HOUR_US) == 2100
+    assert await kept(store) == []
+    assert await store.verify() == {}
+
+
 async def test_a_cell_holds_its_largest_count_and_refuses_one_more(backend, store, a_signal, kept):
     backend.plant(store, "acme", KEY, Moments(MAX_COUNT - 1, 0, 0))
     assert (await store.write([a_signal(UP)])).statuses == (SignalStatus.APPLIED,)

@@ -13,6 +13,7 @@ from routeward import (
     Decision,
     DecisionKind,
     Feedback,
+    FeedbackResult,
     Forecast,
     Objective,
     OnInfeasible,
@@ -26,8 +27,9 @@ from routeward import (
     Thumb,
     messages,
 )
+from routeward.base import batch_results
 from routeward.decisions import RouteOptions
-from routeward.errors import InvalidFieldError
+from routeward.errors import InvalidFieldError, ServerError
 from routeward.v1 import routing_service_pb2 as pb
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -224,6 +226,14 @@ def test_a_batch_is_split_before_a_message_is_larger_than_a_server_reads():
     assert max(batch.ByteSize() for batch in batches) <= 256 * 1024
     assert [len(batch.items) for batch in batches][:-1] == [len(batches[0].items)] * (len(batches) - 1)
     assert len(batches) == 2
+
+
+def test_an_item_that_the_server_says_nothing_of_is_not_taken_for_stored():
+    items = [Feedback("d-1", (routeward.thumbs_up(),)), Feedback("d-2", (routeward.thumbs_up(),))]
+    answered = pb.FeedbackBatchResult(response=pb.FeedbackResponse(revision=3))
+    assert batch_results(items, [answered])[0] == FeedbackResult((), 3)
+    for answers in ([answered], [answered, pb.FeedbackBatchResult()]):
+        assert isinstance(batch_results(items, answers)[1], ServerError)
 
 
 def test_a_batch_of_nothing_sends_nothing():

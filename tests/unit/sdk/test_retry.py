@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import routeward
 from routeward import NO_RETRY, RetryPolicy
 from routeward.retry import SERVICE, service_config
 from routeward.v1 import routing_service_pb2 as pb
@@ -50,6 +51,14 @@ def test_retries_stop_while_most_calls_fail():
 
 def test_without_retries_gRPC_is_told_of_none():  # noqa: N802
     assert set(config(NO_RETRY)) == {"loadBalancingConfig"}
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["route_timeout", "feedback_timeout"])
+def test_a_timeout_that_no_wait_fits_into_is_refused(name, timeout):
+    for client in (routeward.Client, routeward.AsyncClient):
+        with pytest.raises(ValueError, match="above 0, and finite"):
+            client(**{name: timeout})
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ CORPUS = [
         "profiles is a list",
         "write [profiles.NAME], with one bracket",
     ),
-    Bad("model as a text", 'models = [\n  "gpt-4o",\n]\n', 2, '"gpt-4o", a text', "write [[models]]"),
+    Bad("model as a text", 'models = [\n  "gpt-4o",\n]\n', 2, '"gpt-4o", which is text', "write [[models]]"),
     Bad(
         *("price missing", '[[models]]\nid = "a"\ninput_usd_per_mtok = 1\n', 1),
         *("output_usd_per_mtok is missing in [[models]]", "from the provider's price list"),
@@ -67,18 +67,24 @@ CORPUS = [
         *("id missing", GOOD + "[[models]]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 1\n", 5),
         *("id is missing in [[models]]", 'add  id = "gpt-4o-mini"'),
     ),
-    Bad("price as text", GOOD.replace("2.5", '"2.5"'), 3, '"2.5", a text', "a number without quotes (0 to 100,000)"),
+    Bad(
+        "price as text",
+        GOOD.replace("2.5", '"2.5"'),
+        3,
+        '"2.5", which is text',
+        "a number without quotes (0 to 100,000)",
+    ),
     Bad("price below zero", GOOD.replace("10", "-10"), 4, "is -10, which is out of range", "(0 to 100,000)"),
     Bad("price not a number", GOOD.replace("10", "nan"), 4, "nan, which is no finite number", "(0 to 100,000)"),
     Bad("price infinite", GOOD.replace("10", "-inf"), 4, "-inf", "(0 to 100,000)"),
-    Bad("price true", GOOD.replace("10", "true"), 4, "true, a truth value", "a number without quotes"),
-    Bad("price a date", GOOD.replace("10", "2026-01-01"), 4, "2026-01-01, a date or time", "a number"),
+    Bad("price true", GOOD.replace("10", "true"), 4, "true, which is a truth value", "a number without quotes"),
+    Bad("price a date", GOOD.replace("10", "2026-01-01"), 4, "2026-01-01, which is a date or time", "a number"),
     Bad("same id twice", GOOD + GOOD, 6, '"gpt-4o" is the id of two models', "an id of its own"),
     Bad("id with a blank", GOOD.replace("gpt-4o", "gpt 4o"), 2, '"gpt 4o"', "1 to 64 characters of A-Z"),
     Bad("id too long", GOOD.replace("gpt-4o", "g" * 65), 2, "not what it should be", "1 to 64 characters of A-Z"),
     Bad("id empty", GOOD.replace("gpt-4o", ""), 2, 'id is ""', "1 to 64 characters of A-Z"),
     Bad("id with a line end", GOOD.replace("gpt-4o", "gpt-4o\\n"), 2, "id is", "1 to 64 characters of A-Z"),
-    Bad("capabilities as text", GOOD + 'capabilities = "tools"\n', 5, '"tools", a text', '["tools", "vision"]'),
+    Bad("capabilities as text", GOOD + 'capabilities = "tools"\n', 5, '"tools", which is text', '["tools", "vision"]'),
     Bad(
         "a capability in a long list",
         GOOD + 'capabilities = [\n "tools",\n 5,\n]\n',
@@ -90,9 +96,9 @@ CORPUS = [
     Bad("no tokens", GOOD + "max_output_tokens = 0\n", 5, "is 0, which is out of range", "(1 to 100,000,000)"),
     Bad(
         *("answer longer than context", GOOD + "context_tokens = 10\nmax_output_tokens = 11\n", 6),
-        *("more than context_tokens, 10", "an answer is part of the context"),
+        *("max_output_tokens is more than context_tokens", "an answer is part of the context"),
     ),
-    Bad("truth as text", GOOD + 'enabled = "yes"\n', 5, '"yes", a text', "true or false without quotes"),
+    Bad("truth as text", GOOD + 'enabled = "yes"\n', 5, '"yes", which is text', "true or false without quotes"),
     Bad("nothing enabled", GOOD + "enabled = false\n", 1, "no model is enabled", "remove  enabled = false"),
     Bad("address without port", "[server]\nlisten = 'localhost'\n" + GOOD, 2, '"localhost"', '"HOST:PORT"'),
     Bad(
@@ -128,6 +134,15 @@ CORPUS = [
     Bad("namespace with a blank", KEY + 'namespace = "a b"\n' + GOOD, 4, '"a b"', "1 to 64 characters"),
     Bad("drain too long", "[server]\ndrain_seconds = 61\n" + GOOD, 2, "is 61, which is out of range", "(0 to 60)"),
     Bad("no such folder", "[store]\npath = 'no/such.db'\n" + GOOD, 2, "there is no folder", "make it, or name another"),
+    Bad("folder as database", "[store]\npath = '.'\n" + GOOD, 2, "is a folder", "name a file in it"),
+    Bad("path with a null", '[server]\ntoken_key_file = "a\\u0000"\n' + GOOD, 2, "token_key_file is", "(a path)"),
+    Bad(
+        "path too long",
+        f"[server]\ntls_key = '{'a' * 300}'\ntls_certificate = 'here.toml'\n" + GOOD,
+        2,
+        "no file",
+        "another",
+    ),
     Bad("memory by another name", "[store]\npath = ':memory:'\n" + GOOD, 2, "cannot have this name", 'path = ""'),
     Bad("retention", "[store]\nretention_days = 3\n" + GOOD, 2, "less than max_feedback_age_days (7)", "count twice"),
     Bad(
@@ -164,9 +179,7 @@ CORPUS = [
     ),
     Bad("value below zero", "[profiles.x]\nanswer_value_usd = -1\n" + GOOD, 2, "is -1", "(0 to 1,000,000)"),
     Bad("syntax: no value", "[server]\nlisten =\n" + GOOD, 2, "not TOML", "a key or table may stand only once"),
-    Bad(
-        "syntax: no quotes", GOOD.replace('"gpt-4o"', "gpt-4o"), 2, "not TOML", 'text stands in quotes:  id = "gpt-4o"'
-    ),
+    Bad("syntax: no quotes", GOOD.replace('"gpt-4o"', "gpt-4o"), 2, "not TOML", 'text stands in quotes:  id = "..."'),
     Bad("syntax: capital True", GOOD + "enabled = True\n", 5, "not TOML", "true and false are lower case"),
     Bad("syntax: prose", "# fine\nhello\n" + GOOD, 2, "not TOML", "write  key = value"),
     Bad("syntax: key twice", GOOD + 'id = "b"\n', 5, "not TOML: Cannot overwrite a value", "may stand only once"),
@@ -174,6 +187,15 @@ CORPUS = [
     Bad("syntax: open list", GOOD + "capabilities = [\n", 5, "not TOML", "brackets and quotes must be closed"),
     Bad("syntax: byte order mark", "\ufeff" + GOOD, 1, "not TOML", "without a byte order mark"),
     Bad("syntax: nested too deeply", "a = " + "[" * 5000, 1, "nested too deeply", "routeward init"),
+    Bad("syntax: endless number", GOOD.replace("10", "1" * 5000), 1, "a number is too long", "routeward init"),
+    Bad("price with too many digits", GOOD.replace("10", "1" * 400), 4, "too many digits", "(0 to 100,000)"),
+    Bad(
+        "hexadecimal without end",
+        "[store]\nretention_days = 0x1" + "0" * 9999 + "\n" + GOOD,
+        2,
+        "too many digits",
+        "3,650",
+    ),
     Bad("with carriage returns", ("[server]\nlissen = 1\n" + GOOD).replace("\n", "\r\n"), 2, "lissen", "listen"),
 ]
 

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.config.lines import Path, line_of, lines_of
@@ -113,6 +113,7 @@ def test_what_does_not_exist_has_the_line_of_what_is_around_it() -> None:
     assert line_of(LINES, ("missing",)) == 1
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(STATEMENTS, max_size=8).map("\n".join))
 def test_whatever_the_parser_accepts_every_key_has_a_line_of_the_text(text: str) -> None:
     try:
@@ -124,6 +125,7 @@ def test_whatever_the_parser_accepts_every_key_has_a_line_of_the_text(text: str)
     assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.text("abc", min_size=1, max_size=2), st.text(max_size=20)), unique_by=lambda pair: pair[0])
 )

@@ -7,7 +7,7 @@ import hmac
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandit.signals import Kind
@@ -51,6 +51,7 @@ def keys() -> TokenKeys:
     return TokenKeys([KEY])
 
 
+@settings(deadline=None, derandomize=True)
 @given(tokens, st.binary(min_size=32, max_size=100), st.from_regex(r"[A-Za-z0-9_-]{1,16}", fullmatch=True))
 def test_a_decision_comes_back_exactly_as_it_was_signed(token: DecisionToken, secret: bytes, key_id: str) -> None:
     keys = TokenKeys([TokenKey(key_id, secret)])
@@ -126,6 +127,7 @@ def test_what_is_no_decision_id_is_refused(text: str, keys: TokenKeys) -> None:
         keys.verify(text, NOW_US, WEEK_S)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text(max_size=450) | st.text(ALPHABET, max_size=400))
 def test_whatever_text_arrives_is_refused_with_a_typed_error(text: str) -> None:
     with pytest.raises(TokenInvalidError):
@@ -143,6 +145,16 @@ def test_the_id_of_another_version_is_refused_even_if_it_is_signed() -> None:
     raw = body + hmac.digest(KEY.secret, body, hashlib.sha256)[:16]
     with pytest.raises(TokenInvalidError, match="version"):
         TokenKeys([KEY]).verify(base64.urlsafe_b64encode(raw).rstrip(b"=").decode(), NOW_US, WEEK_S)
+
+
+@pytest.mark.parametrize(("place", "value"), [(4, 4), (4, 255), (5, 0), (5, 6)])
+def test_flags_and_kinds_of_a_newer_version_are_refused_even_if_signed(place: int, value: int, keys: TokenKeys) -> None:
+    body = bytearray(base64.urlsafe_b64decode(_padded(keys.sign(TOKEN)))[:-16])
+    assert bytes(body[2:4]) == b"k1"
+    body[place] = value
+    raw = bytes(body) + hmac.digest(KEY.secret, body, hashlib.sha256)[:16]
+    with pytest.raises(TokenInvalidError, match="newer version"):
+        keys.verify(base64.urlsafe_b64encode(raw).rstrip(b"=").decode(), NOW_US, WEEK_S)
 
 
 def test_after_a_rotation_the_new_key_signs_and_both_are_accepted() -> None:

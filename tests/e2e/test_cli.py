@@ -1,0 +1,169 @@
+"""The command line as its users meet it: processes of their own, a real server, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "routeward")
+SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A folder in which commands are typed."""
+
+    folder: Path
+
+    def run(self, *words: str, **variables: str) -> Ended:
+        ended = subprocess.run(
+            [*COMMAND, *words],
+            cwd=self.folder,
+            env=environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert "Traceback" not in ended.stdout + ended.stderr
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    @contextmanager
+    def serving(self, *words: str, **variables: str) -> Iterator[str]:
+        """Run a server on a free port; gives its address. It must end well when it is told to stop."""
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--listen", "127.0.0.1:0", *words],
+            cwd=self.folder,
+            env=environment(variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield ready_address(process)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=SECONDS)
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+        assert (process.returncode, out) == (0, "")
+        assert "Traceback" not in err
+
+
+def ready_address(process: "subprocess.Popen[str]") -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        event = json.loads(line)
+        if event["event"] == "ready":
+            return str(event["address"])
+    raise AssertionError(f"the server ended with status {process.wait()} before it was ready")
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ROUTEWARD_")}
+    return kept | {"PYTHONPATH": str(ROOT)} | variables
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A desk with a configuration whose metrics take any free port."""
+    desk = Desk(tmp_path)
+    assert desk.run("init").code == 0
+    path = tmp_path / "routeward.toml"
+    path.write_text(path.read_text().replace('"127.0.0.1:9464"', '"127.0.0.1:0"'))
+    return desk
+
+
+def test_from_init_to_what_was_learned(desk: Desk) -> None:
+    assert desk.run("config", "check").code == 0
+    with desk.serving() as target:
+        routed = desk.run("route", "summarization", "--json", ROUTEWARD_TARGET=target)
+        decision = routed.document
+        assert decision["kind"] == "SAMPLED"
+        told = desk.run(
+            *("feedback", decision["decision_id"], "--status", "ok", "--latency", "1.2", "--thumb", "up"),
+            *("--input-tokens", "3000", "--output-tokens", "200", "--score", "judge=.8", "--json"),
+            ROUTEWARD_TARGET=target,
+        )
+        assert [result["status"] for result in told.document["results"]] == ["APPLIED"] * 3
+        taken_back = desk.run("feedback", decision["decision_id"], "--retract", "thumb", "--target", target)
+        assert "retracted" in taken_back.out
+        assert desk.run("feedback", "forged", "--thumb", "up", "--target", target).code == 2
+    with desk.serving() as target:
+        beliefs = desk.run("status", "--json", "--target", target).document
+        [category] = [one for one in beliefs["categories"] if one["category"] == "summarization"]
+        [model] = [one for one in category["models"] if one["model"] == decision["model"]]
+        assert (model["outcome_count"], model["quality_count"]) == (pytest.approx(1, rel=1e-3), 0)
+        shown = desk.run("status", "--target", target).out
+        assert decision["model"] in shown
+        assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_a_second_server_on_the_same_database_is_refused(desk: Desk) -> None:
+    with desk.serving():
+        refused = desk.run("serve", "--listen", "127.0.0.1:0", "--json")
+        assert refused.code == 2
+        assert refused.document["error"]["reason"] == "REFUSED_TO_START"
+        assert "in use by another server" in refused.err
+
+
+def test_a_server_with_keys_knows_its_callers(desk: Desk) -> None:
+    made = desk.run("keys", "create", "checkout", "--namespace", "shop", "--json").document
+    path = desk.folder / "routeward.toml"
+    path.write_text(f"{path.read_text()}\n{made['toml']}\n")
+    assert desk.run("keys", "rotate", "routeward.keys").code == 0
+    with desk.serving() as target:
+        stranger = desk.run("route", "x", "--json", "--target", target)
+        assert (stranger.code, stranger.document["error"]["reason"]) == (1, "API_KEY_INVALID")
+        known = {"ROUTEWARD_TARGET": target, "ROUTEWARD_API_KEY": made["key"]}
+        decision = desk.run("route", "x", "--json", **known).document
+        assert desk.run("feedback", decision["decision_id"], "--thumb", "down", **known).code == 0
+        assert made["key"].partition(".")[2] not in desk.run("status", **known).out
+
+
+def test_decisions_outlive_a_rotation_of_the_signing_keys(desk: Desk) -> None:
+    with desk.serving() as target:
+        decision_id = desk.run("route", "x", "--json", "--target", target).document["decision_id"]
+    assert desk.run("keys", "rotate", "routeward.keys").code == 0
+    with desk.serving() as target:
+        assert desk.run("feedback", decision_id, "--thumb", "up", "--target", target).code == 0
+
+
+def test_an_exposed_key_file_stops_the_start_with_what_to_run(desk: Desk) -> None:
+    assert desk.run("keys", "rotate", "routeward.keys").code == 0
+    (desk.folder / "routeward.keys").chmod(0o644)
+    refused = desk.run("serve", "--listen", "127.0.0.1:0")
+    assert refused.code == 2
+    assert "chmod 600" in refused.err
+    assert desk.run("doctor").code == 1
+
+
+def test_the_doctor_asks_the_server_that_runs(desk: Desk) -> None:
+    with desk.serving() as target:
+        path = desk.folder / "routeward.toml"
+        path.write_text(path.read_text().replace('"127.0.0.1:7443"', f'"{target}"'))
+        ended = desk.run("doctor", "--json")
+    [server] = [check for check in ended.document["checks"] if check["name"] == "server"]
+    assert server["detail"] == f"runs on {target}, and serves"
+    assert ended.code == 0

@@ -1,0 +1,152 @@
+"""Route answers whatever the store does; feedback is refused honestly, and nothing is lost or counted twice."""
+
+import asyncio
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from adapters.ledger import StoreUnavailableError
+from adapters.sql import SqlStore
+from routeward.v1 import routing_service_pb2 as pb
+from server.health import FEEDBACK, ROUTING
+
+UP = pb.Signal(thumb=pb.THUMB_UP)
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class FragileStore:
+    """A real store that fails, hangs, or forgets to say that it wrote, when a test says so."""
+
+    def __init__(self, store):
+        self.store = store
+        self.down = False
+        self.hanging = None
+        self.silent = False
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    async def write(self, records):
+        if self.hanging:
+            await self.hanging.wait()
+        if self.down:
+            raise StoreUnavailableError("no space left")
+        written = await self.store.write(records)
+        if self.silent:
+            raise StoreUnavailableError("the answer was lost")
+        return written
+
+    async def load(self, namespace):
+        if self.down:
+            raise StoreUnavailableError("no space left")
+        return await self.store.load(namespace)
+
+
+async def fragile(tmp_path):
+    return FragileStore(await SqlStore.open(tmp_path / "fragile.db", bucket_us=10_000_000))
+
+
+async def health(client, service):
+    stub = health_pb2_grpc.HealthStub(client.channel)
+    return (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status
+
+
+async def becomes(client, service, status):
+    async with asyncio.timeout(20):
+        while await health(client, service) != status:
+            await asyncio.sleep(0.01)
+
+
+async def test_while_the_store_is_down_route_answers_and_feedback_is_unavailable_with_a_time_to_retry(
+    serve, settings, tmp_path
+):
+    store = await fragile(tmp_path)
+    async with serve(settings, store=store) as running:
+        client = running.client()
+        decision = await client.route()
+        store.down = True
+        failure = await client.feedback(decision.decision_id, UP)
+        assert (failure.code, failure.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+        assert "grpc-retry-pushback-ms" in failure.everything
+        assert "no space" not in failure.everything
+        assert (await client.route()).model
+        assert await health(client, FEEDBACK) == NOT_SERVING
+        assert await health(client, ROUTING) == await health(client, "") == SERVING
+        store.down = False
+        await becomes(client, FEEDBACK, SERVING)
+        assert (await client.feedback(decision.decision_id, UP)).revision == 1
+
+
+async def test_a_write_whose_answer_was_lost_is_found_again_and_its_retry_counts_once(serve, settings, tmp_path):
+    store = await fragile(tmp_path)
+    async with serve(settings, store=store) as running:
+        client = running.client()
+        first, second = await client.route(), await client.route()
+        store.silent = True
+        signal = pb.Signal(thumb=pb.THUMB_UP)
+        signal.observed_time.seconds = 1_700_000_000
+        assert (await client.feedback(first.decision_id, signal)).reason == "STORE_UNAVAILABLE"
+        store.silent = False
+        retried = await client.feedback(first.decision_id, signal)
+        assert [result.status for result in retried.results] == [pb.SIGNAL_STATUS_DUPLICATE]
+        told = await client.feedback(second.decision_id, UP)
+        assert told.revision == 2
+        await running.published(2)
+        namespace = running.service._publisher.namespaces["default"]
+        assert namespace.sums.rows() == (await running.store.load("default")).rows
+        assert await running.store.verify() == {}
+
+
+async def test_while_the_store_hangs_route_answers_and_a_deadline_loses_nothing(serve, settings, tmp_path):
+    store = await fragile(tmp_path)
+    async with serve(settings, store=store) as running:
+        client = running.client()
+        decisions = [await client.route() for _ in range(20)]
+        store.hanging = asyncio.Event()
+        calls = [
+            client.routing.Feedback(pb.FeedbackRequest(decision_id=decision.decision_id, signals=[UP]), timeout=0.3)
+            for decision in decisions
+        ]
+        assert (await client.route()).model
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert {result.code() for result in results} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        store.hanging.set()
+        await running.published(20)
+        assert len([record async for record in store.signals()]) == 20
+
+
+async def test_watchers_of_health_hear_when_feedback_fails_and_when_the_server_drains(serve, settings, tmp_path):
+    store = await fragile(tmp_path)
+    async with serve(settings, store=store) as running:
+        client = running.client()
+        decision = await client.route()
+        stub = health_pb2_grpc.HealthStub(client.channel)
+        feedback = stub.Watch(health_pb2.HealthCheckRequest(service=FEEDBACK))
+        routing = stub.Watch(health_pb2.HealthCheckRequest(service=ROUTING))
+        assert (await feedback.read()).status == (await routing.read()).status == SERVING
+        store.down = True
+        await client.feedback(decision.decision_id, UP)
+        assert (await feedback.read()).status == NOT_SERVING
+        stopping = asyncio.create_task(running.service.stop(asyncio.Event()))
+        assert (await routing.read()).status == NOT_SERVING
+        feedback.cancel()
+        routing.cancel()
+        await stopping
+
+
+async def test_a_drain_finishes_what_began_and_loses_nothing(serve, settings):
+    async with serve(settings) as running:
+        client = running.client()
+        decisions = [await client.route() for _ in range(60)]
+        told = [asyncio.create_task(client.feedback(one.decision_id, UP)) for one in decisions]
+        await asyncio.sleep(0)
+        await running.service.stop(asyncio.Event())
+        answers = await asyncio.gather(*told)
+        stored = {record.nonce async for record in running.store.signals()}
+        for decision, answer in zip(decisions, answers, strict=True):
+            if isinstance(answer, pb.FeedbackResponse):
+                assert running.nonce(decision.decision_id) in stored
+            else:
+                assert answer.code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert await running.store.verify() == {}
+        assert len([row async for row in running.store.decisions()]) == 60

@@ -1,0 +1,138 @@
+"""`init`, `config` and `keys`."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routeward.cli.service import starter
+from server.config import load
+from server.credentials import Credentials, Principal
+from server.settings import ApiKey
+from server.token_keys import read_keys
+
+Cli = Callable[..., Any]
+
+
+def test_what_init_writes_passes_the_check(cli: Cli) -> None:
+    assert "Wrote routeward.toml" in cli("init").out
+    ended = cli("config", "check")
+    assert ended.code == 0
+    assert ended.out.startswith("routeward.toml is fine: 6 models, 2 categories, digest ")
+
+
+def test_what_init_writes_explains_itself_and_prices_every_model(tmp_path: Path) -> None:
+    (tmp_path / "routeward.toml").write_text(starter(), encoding="utf-8")
+    catalogue = load(tmp_path / "routeward.toml", {}).catalogue
+    assert all(model.prices.input_usd_per_mtok > 0 for model in catalogue.models)
+    assert len({model.family for model in catalogue.models}) < len(catalogue.models)
+    assert starter().count("#") > 20
+
+
+def test_what_init_writes_still_holds_when_its_suggestions_are_taken(tmp_path: Path) -> None:
+    taken = re.sub(r"^# (half_life_days|caps)", r"\1", starter(), flags=re.MULTILINE)
+    (tmp_path / "routeward.toml").write_text(taken, encoding="utf-8")
+    learning = load(tmp_path / "routeward.toml", {}).learning
+    assert learning.policy.caps == {"gpt-4.1": 0.5}
+    assert learning.inference.half_lives_s["error"] == 2 * 86400.0
+
+
+def test_init_never_overwrites(cli: Cli) -> None:
+    Path("routeward.toml").write_text("mine")
+    ended = cli("init")
+    assert (ended.code, ended.out) == (1, "")
+    assert "left as it is" in ended.err
+    assert Path("routeward.toml").read_text() == "mine"
+    assert cli("init", "--json").document["error"]["reason"] == "FILE_EXISTS"
+
+
+def test_init_takes_another_path_and_says_how_to_use_it(cli: Cli) -> None:
+    assert "routeward serve --config other.toml" in cli("init", "other.toml").out
+    assert "No such file or directory" in cli("init", "no/such/folder.toml").err
+
+
+@pytest.mark.parametrize("words", [("config", "check"), ("serve",)])
+def test_a_broken_configuration_ends_with_2_and_the_line(words: tuple[str, ...], cli: Cli) -> None:
+    Path("routeward.toml").write_text("[server]\nlissen = 1\n")
+    ended = cli(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "2 problems in the configuration" in ended.err
+    assert 'routeward.toml:2: unknown key "lissen" in [server]\n    did you mean "listen"?' in ended.err
+
+
+def test_a_broken_configuration_is_told_in_json(cli: Cli) -> None:
+    Path("routeward.toml").write_text("models = 3\n")
+    error = cli("config", "check", "--json").document["error"]
+    assert error["reason"] == "CONFIG_INVALID"
+    [problem] = error["problems"]
+    assert (problem["place"], problem["line"]) == ("routeward.toml:1", 1)
+    assert problem["message"] == "models is 3, which is a number"
+    assert problem["hint"].startswith("write [[models]]")
+
+
+def test_the_path_of_the_configuration_comes_from_the_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTEWARD_CONFIG", "other.toml")
+    cli("init", "other.toml")
+    assert cli("config", "check", "--json").document["path"] == "other.toml"
+
+
+def test_a_server_does_not_start_on_another_address_without_keys(cli: Cli) -> None:
+    cli("init")
+    ended = cli("serve", "--listen", "0.0.0.0:7443")
+    assert ended.code == 2
+    assert "--listen: 0.0.0.0:7443 can be reached from other machines, but no API key is configured" in ended.err
+    assert "make one with  routeward keys create ID" in ended.err
+
+
+def test_the_reference_names_every_key_of_the_schema(cli: Cli) -> None:
+    from server.config.reference import keys
+
+    shown = cli("config", "reference").out
+    assert all(f"`{key.name}`" in shown for key in keys().values() if not key.table and key.name != "*")
+    described = cli("config", "reference", "--json").document["keys"]
+    assert {"input_usd_per_mtok", "listen", "quality_source"} <= {key["key"] for key in described}
+
+
+def test_a_new_api_key_works_with_the_table_that_is_to_be_pasted(cli: Cli, tmp_path: Path) -> None:
+    made = cli("keys", "create", "checkout", "--namespace", "shop", "--json").document
+    path = tmp_path / "routeward.toml"
+    path.write_text(starter() + made["toml"], encoding="utf-8")
+    keys = load(path, {}).server.keys
+    assert keys == (ApiKey("checkout", made["sha256"], "shop"),)
+    assert Credentials(keys).authenticate(f"Bearer {made['key']}") == Principal("shop", "checkout")
+
+
+def test_the_secret_of_an_api_key_is_shown_once(cli: Cli) -> None:
+    shown = cli("keys", "create", "checkout").out
+    secret = shown.splitlines()[0].partition(".")[2]
+    assert len(secret) == 43
+    assert shown.count(secret) == 1
+    assert "[[server.keys]]" in shown
+
+
+@pytest.mark.parametrize("words", [("a b",), ("a", "--namespace", "")])
+def test_the_names_of_a_key_obey_the_rule_for_names(words: tuple[str, ...], cli: Cli) -> None:
+    ended = cli("keys", "create", *words, "--json")
+    assert ended.code == 2
+    assert "begin with a letter or digit" in ended.document["error"]["message"]
+
+
+def test_rotating_puts_a_new_signing_key_before_the_older_ones(cli: Cli) -> None:
+    path = Path("routeward.keys")
+    first = cli("keys", "rotate", str(path), "--json").document["signs"]
+    ended = cli("keys", "rotate", str(path))
+    [second, older] = [key.id for key in read_keys(path)]
+    assert older == first
+    assert ended.out == f"routeward.keys: {second} signs, {first} is accepted too. Restart the server.\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_file_that_others_can_read_is_left_alone(cli: Cli) -> None:
+    path = Path("routeward.keys")
+    path.write_text("a:" + "0" * 64)
+    path.chmod(0o644)
+    ended = cli("keys", "rotate", str(path))
+    assert ended.code == 1
+    assert "chmod 600" in ended.err

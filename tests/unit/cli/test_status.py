@@ -1,0 +1,129 @@
+"""`status` against a server that believes what it is told, over real gRPC."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from routeward.v1.admin_service_pb2 import (
+    CategoryPosterior,
+    GetPosteriorRequest,
+    GetPosteriorResponse,
+    ModelPosterior,
+)
+from routeward.v1.admin_service_pb2_grpc import AdminServiceServicer, add_AdminServiceServicer_to_server
+
+Cli = Callable[..., Any]
+
+SMALL = ModelPosterior(
+    model="small",
+    probability=0.25,
+    quality=0.8125,
+    quality_sd=0.03125,
+    cost_usd=0.00042,
+    latency=Duration(nanos=500_000_000),
+    latency_p95=Duration(seconds=1),
+    error_rate=0.02,
+    outcome_count=1234.4,
+    quality_count=56,
+)
+LARGE = ModelPosterior(model="large", probability=0.75, quality=0.9, latency=Duration(seconds=2, nanos=500_000_000))
+OLD = ModelPosterior(model="old", excluded="disabled")
+BELIEFS = GetPosteriorResponse(
+    revision=7,
+    computed_time=Timestamp(seconds=1_800_000_000),
+    categories=[CategoryPosterior(category="summarization", models=[SMALL, LARGE, OLD])],
+)
+LONG = GetPosteriorResponse(
+    categories=[
+        CategoryPosterior(
+            category="c" * 64, models=[ModelPosterior(model="m" * 64, cost_usd=123_456.0, excluded="region")]
+        )
+    ]
+)
+
+
+class Believer(AdminServiceServicer):
+    """Answers with BELIEFS, or with what the category asks for; keeps the last request."""
+
+    target: str
+    asked: GetPosteriorRequest
+    metadata: dict[str, str | bytes]
+
+    def GetPosterior(  # noqa: N802 - the contract's name
+        self, request: GetPosteriorRequest, context: grpc.ServicerContext
+    ) -> GetPosteriorResponse:
+        self.asked = request
+        self.metadata = dict(context.invocation_metadata())
+        if request.category == "forbidden":
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such key")
+        return {"": BELIEFS, "long": LONG}.get(request.category, GetPosteriorResponse())
+
+
+@pytest.fixture
+def believer() -> Iterator[Believer]:
+    servicer = Believer()
+    with ThreadPoolExecutor(1) as threads:
+        server = grpc.server(threads)
+        add_AdminServiceServicer_to_server(servicer, server)
+        servicer.target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        yield servicer
+        server.stop(None).wait()
+
+
+def test_beliefs_are_a_table_with_the_largest_share_first(cli: Cli, believer: Believer) -> None:
+    lines = [line.split() for line in cli("status", "--target", believer.target).out.splitlines() if line.strip()]
+    assert lines[0] == ["summarization"]
+    assert lines[1] == ["model", "share", "quality", "cost", "latency", "errors", "calls", "votes"]
+    assert lines[3] == ["large", "75%", "0.900", "±", "0.000", "$0", "2.50", "s", "0%", "0", "0"]
+    assert lines[4] == ["small", "25%", "0.812", "±", "0.031", "$0.000420", "500", "ms", "2.0%", "1,234", "56"]
+    assert lines[5][:2] == ["old", "(disabled)"]
+    assert lines[6][:5] == ["revision", "7,", "2027-01-15", "08:00:00", "UTC;"]
+
+
+def test_a_table_with_the_longest_names_fits_a_hundred_columns(cli: Cli, believer: Believer) -> None:
+    lines = cli("status", "--target", believer.target, "--category", "long").out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "".join(lines).count("m") >= 64
+
+
+def test_beliefs_are_json_in_base_units(cli: Cli, believer: Believer) -> None:
+    document = cli("status", "--target", believer.target, "--json").document
+    assert (document["revision"], document["computed_time"]) == (7, "2027-01-15T08:00:00Z")
+    [category] = document["categories"]
+    assert category["category"] == "summarization"
+    assert category["models"][0] == {
+        "model": "small",
+        "share": 0.25,
+        "quality": 0.8125,
+        "quality_sd": 0.03125,
+        "cost_usd": 0.00042,
+        "latency_s": 0.5,
+        "latency_p95_s": 1.0,
+        "error_rate": 0.02,
+        "outcome_count": 1234.4,
+        "quality_count": 56.0,
+        "excluded": None,
+    }
+    assert category["models"][2]["excluded"] == "disabled"
+
+
+def test_category_profile_and_key_reach_the_server(cli: Cli, believer: Believer) -> None:
+    cli("status", "--target", believer.target, "--category", "code", "--profile", "fast", "--api-key", "app.secret")
+    assert believer.asked == GetPosteriorRequest(category="code", profile="fast")
+    assert believer.metadata["authorization"] == "Bearer app.secret"
+
+
+def test_where_nothing_is_known_it_says_what_to_try(cli: Cli, believer: Believer) -> None:
+    ended = cli("status", "--target", believer.target, "--category", "other")
+    assert (ended.code, "try  routeward route" in ended.out) == (0, True)
+
+
+def test_a_refusal_is_told(cli: Cli, believer: Believer) -> None:
+    ended = cli("status", "--target", believer.target, "--category", "forbidden", "--json")
+    assert (ended.code, ended.document["error"]["reason"]) == (1, "API_KEY_INVALID")

@@ -1,0 +1,130 @@
+"""The decision log: complete rows, written behind, dropped only when there is no room."""
+
+import asyncio
+
+import pytest
+
+from adapters.ledger import StoreUnavailableError
+from bandit.signals import Kind
+from server.decision_log import MAX_WAITING, DecisionLog
+from server.requests import Call, Constraints
+
+
+@pytest.fixture
+async def decisions(parts):
+    return DecisionLog(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger)
+
+
+async def logged(parts):
+    return [record async for record in parts.store.decisions()]
+
+
+def dropped(parts):
+    return parts.metrics.registry.get_sample_value("routeward_decision_log_dropped_total")
+
+
+async def test_a_row_holds_all_that_replaying_the_decision_takes(parts, decisions):
+    call = Call(
+        "chat",
+        request_id="r-1",
+        input_tokens=700,
+        max_output_tokens=90,
+        profile="frugal",
+        constraints=Constraints(capabilities=frozenset({"tools"})),
+        session_id="s-1",
+    )
+    decision = parts.route(call)
+    decisions.append(decision)
+    await decisions.flush()
+    (row,) = await logged(parts)
+    assert (row.namespace, row.nonce, row.parent) == ("acme", decision.nonce, b"")
+    assert (row.category, row.model, row.kind) == ("chat", decision.model, Kind.SAMPLED)
+    assert (row.propensity, row.uniform) == (decision.propensity, decision.uniform)
+    assert (row.decided_us, row.snapshot_us, row.revision) == (parts.clock(), parts.clock(), 0)
+    assert (row.config_hash, row.reason) == ("c0ffee", "")
+    assert (row.profile, row.answer_value_usd, row.second_value_usd) == ("frugal", 0.001, 0.0)
+    assert (row.input_tokens, row.max_output_tokens, row.cached_input_tokens) == (700, 90, None)
+    assert (row.request_id, row.session_id, row.client) == ("r-1", "s-1", "checkout")
+    assert row.exclusions == {"small": "capabilities", "retired": "disabled"}
+    assert set(row.forecasts) == {"large", "other"}
+    assert row.forecasts[decision.model].probability == decision.propensity
+    assert sum(forecast.probability for forecast in row.forecasts.values()) == pytest.approx(1.0, abs=1e-12)
+
+
+async def test_the_drawn_number_and_the_probabilities_reproduce_the_choice(parts, decisions):
+    for _ in range(30):
+        decisions.append(parts.route(Call("chat")))
+    await decisions.flush()
+    for row in await logged(parts):
+        total = 0.0
+        for model, forecast in row.forecasts.items():
+            total += forecast.probability
+            if row.uniform < total:
+                break
+        assert model == row.model
+
+
+async def test_a_least_violation_names_the_limits_of_the_others_only(parts, decisions):
+    decisions.append(parts.route(Call("chat", constraints=Constraints(max_cost_usd=1e-9, least_violation=True))))
+    await decisions.flush()
+    (row,) = await logged(parts)
+    assert row.reason == "LEAST_VIOLATION"
+    assert row.exclusions == {"large": "max_cost_usd", "other": "max_cost_usd", "retired": "disabled"}
+
+
+async def test_a_forced_decision_drew_nothing(parts, decisions):
+    decisions.append(parts.route(Call("chat", model="other")))
+    await decisions.flush()
+    (row,) = await logged(parts)
+    assert (row.kind, row.uniform, row.propensity) == (Kind.FORCED, None, 1.0)
+    assert row.exclusions == {"small": "model", "large": "model", "retired": "model"}
+
+
+async def test_new_categories_are_stored_with_it(parts, decisions):
+    decisions.append(parts.route(Call("poetry")))
+    await decisions.flush()
+    assert (await parts.store.load("acme")).categories == ("poetry",)
+    assert parts.namespace.unsaved_categories == set()
+
+
+async def test_without_room_the_newest_decisions_are_dropped_and_counted(parts, decisions, monkeypatch):
+    monkeypatch.setattr("server.decision_log.MAX_WAITING", 10)
+    made = [parts.route(Call("chat")) for _ in range(13)]
+    for decision in made:
+        decisions.append(decision)
+    await decisions.flush()
+    assert [row.nonce for row in await logged(parts)] == [decision.nonce for decision in made[:10]]
+    assert dropped(parts) == 3.0
+    assert MAX_WAITING >= 1000
+
+
+async def test_a_paused_log_drops_and_counts(parts, decisions):
+    decisions.paused = True
+    decisions.append(parts.route(Call("chat")))
+    await decisions.flush()
+    assert (await logged(parts), dropped(parts)) == ([], 1.0)
+
+
+async def test_what_the_store_does_not_take_is_kept_in_order_for_later(parts, decisions, monkeypatch):
+    made = [parts.route(Call("chat")) for _ in range(300)]
+    for decision in made:
+        decisions.append(decision)
+
+    async def fail(_records):
+        raise StoreUnavailableError("busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.store, "log_decisions", fail)
+        await decisions.flush()
+    assert await logged(parts) == []
+    await decisions.flush()
+    assert sorted(row.nonce for row in await logged(parts)) == sorted(decision.nonce for decision in made)
+
+
+async def test_closing_writes_what_waits(parts, decisions):
+    running = asyncio.create_task(decisions.run())
+    await asyncio.sleep(0)
+    decisions.append(parts.route(Call("chat")))
+    decisions.close()
+    await running
+    assert len(await logged(parts)) == 1

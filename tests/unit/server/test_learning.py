@@ -1,0 +1,173 @@
+"""What Feedback accepts, and what it makes of it."""
+
+import asyncio
+
+import pytest
+
+from bandit.signals import SCALE, DecisionFacts, Kind, Score, Thumb
+from bandit.sums import Moments, RowKey
+from bandit.votes import SignalStatus
+from server.credentials import Principal
+from server.errors import (
+    DecisionExpiredError,
+    DecisionIdInvalidError,
+    ForeignDecisionError,
+    InvalidFieldError,
+    ScoreNameLimitError,
+    Violation,
+)
+from server.learning import MAX_SCORE_NAMES, Learner
+from server.requests import Call, Observation, Report
+from server.writer import Writer
+
+APPLIED, AMENDED = SignalStatus.APPLIED, SignalStatus.AMENDED
+
+
+@pytest.fixture
+async def learner(parts):
+    writer = Writer(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger, lambda _: None)
+    learner = Learner(
+        parts.publisher.namespaces,
+        parts.keys,
+        writer,
+        max_age_s=parts.settings.learning.max_feedback_age_s,
+        clock=parts.clock,
+    )
+    task = asyncio.create_task(writer.run())
+    yield learner
+    writer.close()
+    await task
+
+
+def thumb(decision_id, *, up=True, observed_us=None):
+    return Report(decision_id, (Observation("thumb", Thumb(up), observed_us),))
+
+
+def scores(decision_id, *names):
+    return Report(decision_id, tuple(Observation(f"score:{name}", Score(name, SCALE)) for name in names))
+
+
+async def stored(parts):
+    return [record async for record in parts.store.signals()]
+
+
+async def test_a_signal_is_stored_with_what_the_decision_id_says(parts, learner):
+    decision = parts.route(Call("chat", input_tokens=321))
+    parts.clock.pass_s(60)
+    report = thumb(decision.id, observed_us=parts.clock() - 7)._replace(rater="user-7")
+    recorded = await learner.record(report, parts.caller)
+    assert recorded.results == (("thumb", APPLIED),)
+    assert recorded.revision == 1
+    (record,) = await stored(parts)
+    assert record.decision == DecisionFacts("chat", decision.model, Kind.SAMPLED, decision.decided_us, 321)
+    assert (record.nonce, record.propensity, record.parent) == (decision.nonce, decision.propensity, b"")
+    assert (record.client, record.rater) == ("checkout", "user-7")
+    assert (record.observed_us, record.received_us) == (parts.clock() - 7, parts.clock())
+
+
+async def test_a_signal_without_a_time_was_observed_when_it_arrived(parts, learner):
+    await learner.record(thumb(parts.route(Call("chat")).id), parts.caller)
+    (record,) = await stored(parts)
+    assert record.observed_us == parts.clock()
+
+
+async def test_feedback_to_a_fallback_counts_for_its_model(parts, learner):
+    decision = parts.route(Call("chat"))
+    await learner.record(thumb(decision.fallbacks[0].decision_id), parts.caller)
+    (record,) = await stored(parts)
+    assert record.decision.model == decision.fallbacks[0].model
+    assert (record.decision.kind, record.parent) == (Kind.FALLBACK, decision.nonce)
+
+
+async def test_what_is_recorded_shows_in_the_next_snapshot(parts, learner):
+    decision = parts.route(Call("chat"))
+    await learner.record(thumb(decision.id), parts.caller)
+    await parts.publisher.refresh(parts.namespace)
+    key = RowKey("chat", decision.model, "quality", "thumb", decision.decided_us // 10_000_000)
+    assert parts.namespace.sums.rows() == {key: Moments(1, SCALE, SCALE)}
+    assert parts.namespace.published.snapshot.revision == 1
+
+
+async def test_a_duplicate_answers_with_the_revision_it_is_part_of(parts, learner):
+    report = thumb(parts.route(Call("chat")).id, observed_us=parts.clock())
+    await learner.record(report, parts.caller)
+    again = await learner.record(report, parts.caller)
+    assert again.results == (("thumb", SignalStatus.DUPLICATE),)
+    assert again.revision == 1
+
+
+@pytest.mark.parametrize("forged", ["", "x", "A" * 124, "Ä" * 50, "a" * 4000])
+async def test_a_garbled_decision_id_is_refused_and_nothing_is_recorded(parts, learner, forged):
+    with pytest.raises(DecisionIdInvalidError):
+        await learner.record(thumb(forged), parts.caller)
+    assert await stored(parts) == []
+
+
+async def test_every_forged_bit_of_a_decision_id_is_noticed(parts, learner):
+    genuine = parts.route(Call("chat")).id
+    for place, character in enumerate(genuine):
+        forged = genuine[:place] + ("A" if character != "A" else "B") + genuine[place + 1 :]
+        with pytest.raises(DecisionIdInvalidError):
+            await learner.record(thumb(forged), parts.caller)
+    assert await stored(parts) == []
+
+
+async def test_an_expired_decision_is_refused_and_nothing_is_recorded(parts, learner):
+    decision = parts.route(Call("chat"))
+    parts.clock.pass_s(7 * 86_400 + 1)
+    with pytest.raises(DecisionExpiredError) as refused:
+        await learner.record(thumb(decision.id), parts.caller)
+    assert refused.value.metadata == {"max_age_seconds": "604800"}
+    assert await stored(parts) == []
+
+
+async def test_a_decision_of_another_namespace_is_refused_and_nothing_is_recorded(parts, learner):
+    decision = parts.route(Call("chat"))
+    with pytest.raises(ForeignDecisionError):
+        await learner.record(thumb(decision.id), Principal("globex"))
+    assert await stored(parts) == []
+
+
+async def test_an_eighth_score_name_is_refused_and_the_others_still_work(parts, learner):
+    names = [f"judge-{number}" for number in range(MAX_SCORE_NAMES)]
+    await learner.record(scores(parts.route(Call("chat")).id, *names), parts.caller)
+    with pytest.raises(ScoreNameLimitError) as refused:
+        await learner.record(scores(parts.route(Call("chat")).id, "judge-0", "judge-9"), parts.caller)
+    assert refused.value.metadata == {"name": "judge-9"}
+    recorded = await learner.record(scores(parts.route(Call("chat")).id, "judge-0"), parts.caller)
+    assert recorded.results == (("score:judge-0", APPLIED),)
+
+
+async def test_score_names_are_remembered_over_a_restart(parts, learner):
+    names = [f"judge-{number}" for number in range(MAX_SCORE_NAMES)]
+    await learner.record(scores(parts.route(Call("chat")).id, *names), parts.caller)
+    parts.namespace.score_names.clear()
+    parts.namespace.stale = True
+    await parts.publisher.refresh(parts.namespace)
+    assert parts.namespace.score_names == set(names)
+
+
+async def test_a_retraction_needs_room_for_its_score_name_too(parts, learner):
+    names = [f"judge-{number}" for number in range(MAX_SCORE_NAMES)]
+    await learner.record(scores(parts.route(Call("chat")).id, *names), parts.caller)
+    report = Report(parts.route(Call("chat")).id, (Observation("score:another", None),))
+    with pytest.raises(ScoreNameLimitError):
+        await learner.record(report, parts.caller)
+
+
+async def test_reports_of_a_batch_fail_alone_and_keep_their_order(parts, learner):
+    good, other = parts.route(Call("chat")), parts.route(Call("chat"))
+    refused = InvalidFieldError([Violation("items[2].signals", "has 1 to 16 entries")])
+    reports = [thumb(good.id), thumb("forged"), refused, scores(other.id, "judge"), thumb(good.id, up=False)]
+    first, forged, broken, third, amended = await learner.record_each(reports, parts.caller)
+    assert first.results == (("thumb", APPLIED),)
+    assert isinstance(forged, DecisionIdInvalidError)
+    assert broken is refused
+    assert third.results == (("score:judge", APPLIED),)
+    assert amended.results == (("thumb", SignalStatus.SUPERSEDED),)
+    assert len(await stored(parts)) == 2
+
+
+async def test_a_batch_of_nothing_but_errors_answers_each(parts, learner):
+    results = await learner.record_each([thumb("x"), thumb("y")], parts.caller)
+    assert [type(result) for result in results] == [DecisionIdInvalidError] * 2

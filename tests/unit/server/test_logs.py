@@ -1,0 +1,53 @@
+"""Logs that machines read, and people at a terminal."""
+
+import io
+import json
+
+import pytest
+
+from server.logs import logger
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_line_is_a_json_object_that_begins_with_time_level_and_event():
+    stream = io.StringIO()
+    logger(stream).info("ready", address="127.0.0.1:1")
+    event = json.loads(stream.getvalue())
+    assert list(event) == ["timestamp", "level", "event", "address"]
+    assert (event["level"], event["event"], event["address"]) == ("info", "ready", "127.0.0.1:1")
+
+
+def test_at_a_terminal_a_line_is_key_and_value():
+    stream = Terminal()
+    logger(stream).info("ready", address="127.0.0.1:1")
+    assert "event='ready' address='127.0.0.1:1'" in stream.getvalue()
+
+
+def test_a_line_break_in_a_value_does_not_break_the_line():
+    stream = io.StringIO()
+    logger(stream).info("refused", name='a"\n{"event": "forged"}')
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_an_exception_is_logged_with_its_traceback():
+    stream = io.StringIO()
+    log = logger(stream)
+    try:
+        raise ValueError("what happened")
+    except ValueError:
+        log.exception("defect")
+    assert "ValueError: what happened" in json.loads(stream.getvalue())["exception"]
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 3), ("info", 2), ("error", 1)])
+def test_what_is_below_the_level_is_left_out(level, lines):
+    stream = io.StringIO()
+    log = logger(stream, level=level)
+    log.debug("one")
+    log.info("two")
+    log.error("three")
+    assert len(stream.getvalue().splitlines()) == lines

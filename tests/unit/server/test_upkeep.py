@@ -1,0 +1,63 @@
+"""The disk does not fill: what is old goes, and the decision log gives way to feedback."""
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.ledger import StoreUnavailableError
+from server.decision_log import DecisionLog
+from server.settings import StoreSettings
+from server.upkeep import TOKEN_MARGIN_S, Upkeep
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+async def decisions(parts):
+    return DecisionLog(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger)
+
+
+@pytest.fixture
+async def upkeep_of(parts, decisions):
+    def build(**store):
+        settings = replace(parts.settings, store=StoreSettings(**store))
+        return Upkeep(parts.store, decisions, settings, parts.log.logger, parts.clock)
+
+    return build
+
+
+async def test_the_decision_log_pauses_while_the_disk_is_nearly_full(decisions, upkeep_of, parts, log, monkeypatch):
+    upkeep = upkeep_of(min_free_bytes=1000)
+    for free, paused in ((1000, False), (999, True), (5, True), (1001, False), (None, False)):
+
+        async def free_bytes(free=free):
+            return free
+
+        monkeypatch.setattr(parts.store, "free_bytes", free_bytes)
+        await upkeep.check_disk()
+        assert decisions.paused is paused
+    assert [event["event"] for event in log.events] == ["disk_short", "disk_recovered"]
+
+
+@pytest.mark.parametrize(("retention_s", "kept_s"), [(30 * DAY_S, 30 * DAY_S), (DAY_S, 7 * DAY_S + TOKEN_MARGIN_S)])
+async def test_signals_are_kept_at_least_as_long_as_feedback_to_their_decision_is_accepted(
+    upkeep_of, parts, monkeypatch, retention_s, kept_s
+):
+    before = []
+
+    async def retain(before_us):
+        before.append(before_us)
+        return 0
+
+    monkeypatch.setattr(parts.store, "retain", retain)
+    await upkeep_of(retention_s=retention_s).sweep()
+    assert before == [parts.clock() - kept_s * 1_000_000]
+
+
+async def test_a_sweep_that_fails_is_logged_and_tried_again_later(upkeep_of, parts, log, monkeypatch):
+    async def fail(_before_us):
+        raise StoreUnavailableError("busy")
+
+    monkeypatch.setattr(parts.store, "retain", fail)
+    await upkeep_of().sweep()
+    assert [event["event"] for event in log.events] == ["retention_failed"]
