@@ -14,7 +14,6 @@ import grpc
 
 from benchmarks._load import FEEDBACK_RESPONSE, ROUTE_RESPONSE
 from routeward.v1 import routing_service_pb2 as pb
-from routeward.v1 import routing_service_pb2_grpc as rpc
 
 OPTIONS = [("grpc.so_reuseport", 0)]
 COMMIT_S = 0.002
@@ -37,39 +36,32 @@ class Commit:
                 one.set_result(None)
 
 
-class AioEcho(rpc.RoutingServiceServicer):
-    def __init__(self, commit: Commit | None) -> None:
-        self.commit = commit
-
-    async def Route(self, request: pb.RouteRequest, context: Any) -> pb.RouteResponse:
-        return ROUTE_RESPONSE
-
-    async def Feedback(self, request: pb.FeedbackRequest, context: Any) -> pb.FeedbackResponse:
-        if self.commit:
-            done = asyncio.get_running_loop().create_future()
-            self.commit.waiting.append(done)
-            await done
-        return FEEDBACK_RESPONSE
-
-
-class SyncEcho(rpc.RoutingServiceServicer):
-    def __init__(self, commit: Commit | None) -> None:
-        self.commit = commit
-
-    def Route(self, request: pb.RouteRequest, context: Any) -> pb.RouteResponse:
-        return ROUTE_RESPONSE
-
-    def Feedback(self, request: pb.FeedbackRequest, context: Any) -> pb.FeedbackResponse:
-        if self.commit:
-            done: Future[None] = Future()
-            self.commit.waiting.append(done)
-            done.result()
-        return FEEDBACK_RESPONSE
+def handlers(route: Any, feedback: Any) -> grpc.GenericRpcHandler:
+    """Return what makes a server answer both methods with generated code."""
+    methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Route": grpc.unary_unary_rpc_method_handler(
+            route, pb.RouteRequest.FromString, pb.RouteResponse.SerializeToString
+        ),
+        "Feedback": grpc.unary_unary_rpc_method_handler(
+            feedback, pb.FeedbackRequest.FromString, pb.FeedbackResponse.SerializeToString
+        ),
+    }
+    return grpc.method_handlers_generic_handler("routeward.v1.RoutingService", methods)
 
 
 async def serve_aio(commit: Commit | None) -> None:
+    async def route(_request: pb.RouteRequest, _context: Any) -> pb.RouteResponse:
+        return ROUTE_RESPONSE
+
+    async def feedback(_request: pb.FeedbackRequest, _context: Any) -> pb.FeedbackResponse:
+        if commit:
+            done = asyncio.get_running_loop().create_future()
+            commit.waiting.append(done)
+            await done
+        return FEEDBACK_RESPONSE
+
     server = grpc.aio.server(options=OPTIONS)
-    rpc.add_RoutingServiceServicer_to_server(AioEcho(commit), server)
+    server.add_generic_rpc_handlers((handlers(route, feedback),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
@@ -77,8 +69,18 @@ async def serve_aio(commit: Commit | None) -> None:
 
 
 def serve_sync(commit: Commit | None) -> None:
+    def route(_request: pb.RouteRequest, _context: Any) -> pb.RouteResponse:
+        return ROUTE_RESPONSE
+
+    def feedback(_request: pb.FeedbackRequest, _context: Any) -> pb.FeedbackResponse:
+        if commit:
+            done: Future[None] = Future()
+            commit.waiting.append(done)
+            done.result()
+        return FEEDBACK_RESPONSE
+
     server = grpc.server(ThreadPoolExecutor(HOLDING_THREADS if commit else THREADS), options=OPTIONS)
-    rpc.add_RoutingServiceServicer_to_server(SyncEcho(commit), server)
+    server.add_generic_rpc_handlers((handlers(route, feedback),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

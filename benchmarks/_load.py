@@ -14,14 +14,15 @@ from itertools import islice
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 
 from bandit.signals import Kind
+from benchmarks._processes import MODELS
 from routeward.v1 import routing_service_pb2 as pb
+from server.settings import TokenKey
 from server.tokens import DecisionToken, TokenKeys
 
-TOKEN_SECRET = b"benchmarks sign their own tokens"
-TOKEN_KEY_ID = "bench"
-MODELS = [f"model-{index}" for index in range(10)]
+SIGNING_KEY = TokenKey("bench", b"benchmarks sign their own tokens")
 BATCH_ITEMS = 500
 
 ROUTE = pb.RouteRequest(category="summarization", request_id="0d9b4f6e", input_tokens=1200)
@@ -34,8 +35,8 @@ ROUTE_RESPONSE = pb.RouteResponse(
     forecast=pb.Forecast(
         quality=0.8,
         cost_usd=0.001,
-        latency={"nanos": 800_000_000},
-        latency_p95={"seconds": 2, "nanos": 100_000_000},
+        latency=Duration(nanos=800_000_000),
+        latency_p95=Duration(seconds=2, nanos=100_000_000),
         error_rate=0.01,
     ),
     revision=1234,
@@ -65,7 +66,7 @@ def reports(keys: TokenKeys) -> Iterator[pb.FeedbackRequest]:
             input_tokens=1200,
         )
         outcome = pb.Outcome(
-            status=pb.STATUS_OK, latency={"nanos": 812_000_000}, input_tokens=1187, output_tokens=200 + number % 90
+            status=pb.STATUS_OK, latency=Duration(nanos=812_000_000), input_tokens=1187, output_tokens=200 + number % 90
         )
         thumb = pb.THUMB_UP if number % 3 else pb.THUMB_DOWN
         signals = [pb.Signal(outcome=outcome), pb.Signal(thumb=thumb)]
@@ -113,9 +114,7 @@ async def carry_out(order: dict[str, Any], keys: TokenKeys) -> dict[str, Any]:
 
 
 async def main() -> None:
-    from server.settings import TokenKey
-
-    keys = TokenKeys([TokenKey(TOKEN_KEY_ID, TOKEN_SECRET)])
+    keys = TokenKeys([SIGNING_KEY])
     for line in sys.stdin:
         print(json.dumps(await carry_out(json.loads(line), keys)), flush=True)
 

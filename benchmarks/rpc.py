@@ -8,7 +8,6 @@ once each; every figure is the median over rounds in which all servers are measu
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,25 +20,11 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from benchmarks._load import BATCH_ITEMS, MODELS, TOKEN_KEY_ID, TOKEN_SECRET
+from benchmarks._load import BATCH_ITEMS, SIGNING_KEY
+from benchmarks._processes import ServiceProcess, write_configuration
 
 CLIENTS = 2
 SIGNALS_PER_REPORT = 2
-CONFIGURATION = """
-[server]
-listen = "127.0.0.1:0"
-metrics = "127.0.0.1:0"
-[store]
-min_free_mb = 1
-"""
-MODEL = """
-[[models]]
-id = "{id}"
-provider = "provider-{provider}"
-input_usd_per_mtok = {price}.0
-output_usd_per_mtok = {price}.0
-context_tokens = 128000
-"""
 
 
 class Server(NamedTuple):
@@ -81,16 +66,10 @@ def echo(kind: str, *options: str) -> Iterator[Server]:
 
 @contextmanager
 def routeward() -> Iterator[Server]:
-    models = [MODEL.format(id=name, provider=i % 3, price=i + 1) for i, name in enumerate(MODELS)]
     with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "routeward.toml"
-        configuration.write_text(CONFIGURATION + "".join(models), encoding="utf-8")
-        environment = {**os.environ, "ROUTEWARD_TOKEN_KEYS": f"{TOKEN_KEY_ID}:{TOKEN_SECRET.hex()}"}
-        command = ["server", "--config", str(configuration)]
-        with running(command, stderr=subprocess.PIPE, env=environment) as process:
-            assert process.stderr
-            ready = next(event for line in process.stderr if (event := json.loads(line))["event"] == "ready")
-            yield Server(ready["address"], psutil.Process(process.pid))
+        environment = {"ROUTEWARD_TOKEN_KEYS": f"{SIGNING_KEY.id}:{SIGNING_KEY.secret.hex()}"}
+        with ServiceProcess(write_configuration(Path(folder)), environment) as service:
+            yield Server(service.address, psutil.Process(service.process.pid))
 
 
 def measure(server: Server, clients: list[subprocess.Popen[str]], method: str, seconds: float) -> Measured:

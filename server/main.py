@@ -19,15 +19,14 @@ from adapters.memory import MemoryStore
 from adapters.sql import SqlStore
 from server.listening import StartError
 from server.logs import logger
+from server.nonces import Nonces
 from server.ports import Store
 from server.service import Service, Sources
 from server.settings import Settings
 from server.token_keys import TokenKeyError, token_keys
-from server.tokens import NONCE_BYTES
 
 EXIT_OK: Final = 0
 EXIT_REFUSED: Final = 2
-NONCE_TIME_BYTES: Final = 5
 IN_MEMORY: Final = Path()
 
 
@@ -49,9 +48,9 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
     sources = Sources(
-        clock=lambda: time.time_ns() // 1000,
+        clock=_now_us,
         rng=np.random.default_rng(),
-        nonce=_nonce,
+        nonce=Nonces(_now_us),
         incident=lambda: secrets.token_hex(4),
     )
     async with _opened(settings) as store:
@@ -81,10 +80,8 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
-def _nonce() -> bytes:
-    """Make a nonce that begins with the time, so that rows keyed by it are appended rather than scattered."""
-    milliseconds = time.time_ns() // 1_000_000 % (1 << 8 * NONCE_TIME_BYTES)
-    return milliseconds.to_bytes(NONCE_TIME_BYTES, "big") + os.urandom(NONCE_BYTES - NONCE_TIME_BYTES)
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def _spare_collection() -> None:

@@ -26,6 +26,9 @@ MAX_BATCH: Final = 1000
 MAX_WAITING: Final = 20_000
 """Records that wait at most; more would wait for seconds, so they are refused."""
 
+GATHER_S: Final = 0.004
+"""How long a batch waits for company: a transaction costs as much as fifty signals."""
+
 RETRY_AFTER_S: Final = 1.0
 
 
@@ -83,6 +86,8 @@ class Writer:
         while self._waiting or not self._closing:
             await self._wake.wait()
             while self._waiting:
+                if self._records_waiting < MAX_BATCH and not self._closing:
+                    await asyncio.sleep(GATHER_S)
                 await self._write(self._next_batch())
             if not self._closing:
                 self._wake.clear()

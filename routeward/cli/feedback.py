@@ -1,6 +1,7 @@
 """`routeward feedback`."""
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,8 @@ from routeward.signals import FeedbackResult, Outcome, Retract, Score, Signal, S
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-OUTCOME, JUDGEMENT = "How the call went", "How good the answer was"
+_outcome = partial(typer.Option, rich_help_panel="How the call went")
+_judgement = partial(typer.Option, rich_help_panel="How good the answer was")
 
 
 class StatusName(StrEnum):
@@ -46,33 +48,19 @@ def feedback(
     decision_id: Annotated[str, typer.Argument(help="What route printed.", show_default=False)],
     *,
     status: Annotated[
-        StatusName | None, typer.Option(help="Result of the call.", rich_help_panel=OUTCOME, show_default=False)
+        StatusName | None, _outcome(metavar="STATUS", help="ok, error, timeout, rate-limited or cancelled.")
     ] = None,
-    latency: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Until the last byte.", rich_help_panel=OUTCOME)
-    ] = None,
-    first_token: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Until the first token.", rich_help_panel=OUTCOME)
-    ] = None,
-    input_tokens: Annotated[int | None, typer.Option(help="Prompt, as billed.", rich_help_panel=OUTCOME)] = None,
-    cached_input_tokens: Annotated[
-        int | None, typer.Option(help="Prompt tokens read from the cache.", rich_help_panel=OUTCOME)
-    ] = None,
-    output_tokens: Annotated[int | None, typer.Option(help="Answer, as billed.", rich_help_panel=OUTCOME)] = None,
-    cost_usd: Annotated[float | None, typer.Option(help="Billed cost.", rich_help_panel=OUTCOME)] = None,
-    thumb: Annotated[
-        ThumbName | None, typer.Option(help="The user's thumb.", rich_help_panel=JUDGEMENT, show_default=False)
-    ] = None,
-    score: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A grade from 0 to 1; repeatable.", rich_help_panel=JUDGEMENT),
-    ] = None,
-    rater: Annotated[
-        str, typer.Option(help="Pseudonym of who judged, no personal data.", rich_help_panel=JUDGEMENT)
-    ] = "",
+    latency: Annotated[float | None, _outcome(metavar="SECONDS", help="Until the last byte.")] = None,
+    first_token: Annotated[float | None, _outcome(metavar="SECONDS", help="Until the first token.")] = None,
+    input_tokens: Annotated[int | None, _outcome(help="Prompt, as billed.")] = None,
+    cached_input_tokens: Annotated[int | None, _outcome(help="Prompt tokens read from the cache.")] = None,
+    output_tokens: Annotated[int | None, _outcome(help="Answer, as billed.")] = None,
+    cost_usd: Annotated[float | None, _outcome(help="Billed cost.")] = None,
+    thumb: Annotated[ThumbName | None, _judgement(help="The user's thumb.")] = None,
+    score: Annotated[list[str] | None, _judgement(metavar="NAME=VALUE", help="A grade, 0 to 1; repeatable.")] = None,
+    rater: Annotated[str, _judgement(help="Pseudonym of who judged, no personal data.")] = "",
     retract: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SIGNAL", help="Take back outcome, thumb or score:NAME; repeatable."),
+        list[str] | None, typer.Option(metavar="SIGNAL", help="Take back outcome, thumb or score:NAME; repeatable.")
     ] = None,
     target: Target = DEFAULT_TARGET,
     api_key: ApiKey = "",

@@ -1,6 +1,7 @@
 """`routeward route`."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,55 +23,30 @@ from routeward.decisions import Constraints, Decision, Objective, OnInfeasible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-REQUEST, LIMITS = "Request", "Constraints"
+_asked = partial(typer.Option, rich_help_panel="Request")
+_limit = partial(typer.Option, rich_help_panel="Constraints")
 
 
 def route(
     category: Annotated[str, typer.Argument(help="Kind of task, for example summarization.", show_default=False)],
     *,
-    input_tokens: Annotated[int | None, typer.Option(help="Tokens of the prompt.", rich_help_panel=REQUEST)] = None,
-    max_output_tokens: Annotated[
-        int | None, typer.Option(help="Largest answer, in tokens.", rich_help_panel=REQUEST)
-    ] = None,
-    profile: Annotated[
-        str, typer.Option(help="Objective from the configuration.", rich_help_panel=REQUEST, show_default="balanced")
-    ] = "",
-    answer_value_usd: Annotated[
-        float | None, typer.Option(help="Dollars that a fully good answer is worth.", rich_help_panel=REQUEST)
-    ] = None,
-    second_value_usd: Annotated[
-        float | None, typer.Option(help="Dollars that a second less of waiting is worth.", rich_help_panel=REQUEST)
-    ] = None,
-    model: Annotated[str, typer.Option(help="Force this model.", rich_help_panel=REQUEST)] = "",
-    previous: Annotated[
-        str,
-        typer.Option(metavar="DECISION_ID", help="Decision whose prompt cache is warm.", rich_help_panel=REQUEST),
-    ] = "",
-    cached_input_tokens: Annotated[
-        int | None, typer.Option(help="Prompt tokens that this cache holds.", rich_help_panel=REQUEST)
-    ] = None,
-    session_id: Annotated[str, typer.Option(help="Session, for the log.", rich_help_panel=REQUEST)] = "",
-    request_id: Annotated[str, typer.Option(help="Correlation id, for the log.", rich_help_panel=REQUEST)] = "",
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MODEL", help="Choose among these models; repeatable.", rich_help_panel=LIMITS),
-    ] = None,
-    capability: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="What the model must be capable of; repeatable.", rich_help_panel=LIMITS),
-    ] = None,
-    region: Annotated[str, typer.Option(help="Where it must be served from.", rich_help_panel=LIMITS)] = "",
-    max_cost_usd: Annotated[float | None, typer.Option(help="Largest expected cost.", rich_help_panel=LIMITS)] = None,
-    max_latency: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Largest latency.", rich_help_panel=LIMITS)
-    ] = None,
-    min_quality: Annotated[
-        float | None, typer.Option(help="Smallest expected quality, 0 to 1.", rich_help_panel=LIMITS)
-    ] = None,
-    least_violation: Annotated[
-        bool,
-        typer.Option("--least-violation", help="Where no model fits, take the nearest.", rich_help_panel=LIMITS),
-    ] = False,
+    input_tokens: Annotated[int | None, _asked(help="Tokens of the prompt.")] = None,
+    max_output_tokens: Annotated[int | None, _asked(help="Largest answer, in tokens.")] = None,
+    profile: Annotated[str, _asked(help="Objective from the configuration.", show_default="balanced")] = "",
+    answer_value_usd: Annotated[float | None, _asked(help="Dollars that a fully good answer is worth.")] = None,
+    second_value_usd: Annotated[float | None, _asked(help="Dollars that a second less of waiting is worth.")] = None,
+    model: Annotated[str, _asked(help="Force this model.")] = "",
+    previous: Annotated[str, _asked(metavar="DECISION_ID", help="Decision whose prompt cache is warm.")] = "",
+    cached_input_tokens: Annotated[int | None, _asked(help="Prompt tokens that this cache holds.")] = None,
+    session_id: Annotated[str, _asked(help="Session, for the log.")] = "",
+    request_id: Annotated[str, _asked(help="Correlation id, for the log.")] = "",
+    only: Annotated[list[str] | None, _limit(metavar="MODEL", help="Choose among these; repeatable.")] = None,
+    capability: Annotated[list[str] | None, _limit(metavar="NAME", help="What it must be able to; repeatable.")] = None,
+    region: Annotated[str, _limit(help="Where it must be served from.")] = "",
+    max_cost_usd: Annotated[float | None, _limit(help="Largest expected cost.")] = None,
+    max_latency: Annotated[float | None, _limit(metavar="SECONDS", help="Largest latency.")] = None,
+    min_quality: Annotated[float | None, _limit(help="Smallest expected quality, 0 to 1.")] = None,
+    least_violation: Annotated[bool, _limit("--least-violation", help="Where none fits, take the nearest.")] = False,
     target: Target = DEFAULT_TARGET,
     api_key: ApiKey = "",
     insecure: Insecure = False,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from types import FrameType
 from typing import Final, Protocol
 
 from adapters.ledger import StoreError
@@ -159,12 +160,18 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let whatever ends programs in order raise KeyboardInterrupt, so that everything is cleaned up."""
+    """Let whatever ends a program in order do what Ctrl-C does, so that everything is cleaned up."""
     default = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in default:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
         for number in default:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does just now: an event loop cancels its tasks, anything else raises KeyboardInterrupt."""
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)

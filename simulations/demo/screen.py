@@ -31,7 +31,7 @@ class ConsoleScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._told_s = 0.0
+        self._told_s = -_PLAIN_EVERY_S
 
     def __enter__(self) -> Self:
         return self
@@ -71,21 +71,18 @@ class ConsoleScreen:
         """Show how far traffic has come, and what it is worth."""
         if not tally.ended:
             return
-        if not self._console.is_terminal:
-            self._play_plainly(tally, stage)
-            return
-        self._live.start()
-        self._live.update(_picture(tally, stage), refresh=True)
-
-    def restarts(self) -> None:
-        """Take the picture away."""
-        self._live.stop()
-        self._tell("Restart", "the server is stopped, and started again on the same file")
-
-    def _play_plainly(self, tally: Tally, stage: Stage) -> None:
-        if tally.seconds >= self._told_s + _PLAIN_EVERY_S or len(tally.ended) == tally.requests:
+        ended = len(tally.ended) == tally.requests
+        if self._console.is_terminal and not ended:
+            self._live.start()
+            self._live.update(_picture(tally, stage), refresh=True)
+        elif ended or tally.seconds >= self._told_s + _PLAIN_EVERY_S:
+            self._live.stop()
             self._told_s = tally.seconds
             self._tell("", f"{_pace(tally)}; {_worth(tally, stage)}")
+
+    def restarts(self) -> None:
+        """Say what happens next."""
+        self._tell("Restart", "the server is stopped, and started again on the same file")
 
     def _tell(self, label: str, text: str) -> None:
         self._console.print(Text.assemble((label.ljust(LABEL), "bold"), text), soft_wrap=True)
@@ -119,11 +116,12 @@ def _pace(tally: Tally) -> str:
 
 
 def _worth(tally: Tally, stage: Stage) -> str:
-    so_far, recent = _account(tally.ended, tally, stage), _account(tally.ended[-RECENT:], tally, stage)
+    last = tally.ended[-RECENT:]
+    so_far, recent = _account(tally.ended, tally, stage), _account(last, tally, stage)
     random = rivals(stage.truth, _shares(tally.ended, tally, stage))["random"]
     return (
-        f"{per_thousand(so_far.value_usd)} per 1,000 (random {per_thousand(random.value_usd)}), "
-        f"score {whole(so_far.score)}, of the last {RECENT}: {whole(recent.score)}"
+        f"worth {per_thousand(so_far.value_usd)} per 1,000 (random {per_thousand(random.value_usd)}), "
+        f"score {whole(so_far.score)}, of the last {len(last)}: {whole(recent.score)}"
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
+import numpy as np
+
 from simulations.demo.accounts import Truth, truth_of
 from simulations.demo.options import DemoOptions
 from simulations.demo.traffic import Traffic, traffic_of
@@ -60,6 +62,5 @@ def models_of(outcomes: Outcomes) -> tuple[str, ...]:
         if answer.cost_usd is not None:
             costs[answer.model].append(answer.cost_usd)
     ranked = sorted(costs, key=lambda model: (fmean(costs[model]), model))
-    last = len(ranked) - 1
-    places = {round(place * last / (MODELS_PICKED - 1)) for place in range(MODELS_PICKED)}
-    return tuple(ranked[place] for place in sorted(places) if place >= 0)
+    places = np.linspace(0, len(ranked) - 1, min(MODELS_PICKED, len(ranked))).round().astype(int)
+    return tuple(ranked[place] for place in places)

@@ -100,7 +100,7 @@ def _further(demo: Demo) -> list[RenderableType]:
         ]
     return [
         _heading("Look at it"),
-        Text(f"routeward serve --config {keep / CONFIG} --listen 127.0.0.1:7443", overflow="fold"),
+        Text(f"routeward serve --config {keep / CONFIG} --listen 127.0.0.1:7443"),
         Text("routeward status"),
     ]
 

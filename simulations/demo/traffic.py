@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CLIENTS: Final = 12
-TIMEOUT_S: Final = 15.0
+TIMEOUT_S: Final = 10.0
 _SHOW_EVERY_S: Final = 0.25
 
 

@@ -11,14 +11,16 @@ from simulations.scenario import scenario_of
 from simulations.service import ServiceSettings
 from simulations.world import world_of
 
-SEEDS = range(8)
+SEEDS = range(12)
 FALSE_ALARMS = 0.001
 """Probability that a test passes although the service is no better, under normal scores."""
 
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
-    return compare(world_of(generate(0)), scenario_of("stationary", Objective(), 1000), SEEDS, ServiceSettings(), workers=1)
+    return compare(
+        world_of(generate(0)), scenario_of("stationary", Objective(), 1000), SEEDS, ServiceSettings(), workers=1
+    )
 
 
 def lead_is_significant(comparison: Comparison, rival: str) -> bool:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -140,5 +140,5 @@ async def parts_of(clock, log, keys, a_catalogue):
 
 
 @pytest.fixture
-async def parts(parts_of) -> Parts:
+async def parts(parts_of: Callable[..., Awaitable[Parts]]) -> Parts:
     return await parts_of()

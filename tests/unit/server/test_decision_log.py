@@ -1,6 +1,7 @@
 """The decision log: complete rows, written behind, dropped only when there is no room."""
 
 import asyncio
+from itertools import accumulate
 
 import pytest
 
@@ -56,12 +57,9 @@ async def test_the_drawn_number_and_the_probabilities_reproduce_the_choice(parts
         decisions.append(parts.route(Call("chat")))
     await decisions.flush()
     for row in await logged(parts):
-        total = 0.0
-        for model, forecast in row.forecasts.items():
-            total += forecast.probability
-            if row.uniform < total:
-                break
-        assert model == row.model
+        reached = accumulate(forecast.probability for forecast in row.forecasts.values())
+        drawn = next(model for model, total in zip(row.forecasts, reached, strict=True) if row.uniform < total)
+        assert drawn == row.model
 
 
 async def test_a_least_violation_names_the_limits_of_the_others_only(parts, decisions):

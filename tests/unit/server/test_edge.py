@@ -11,10 +11,10 @@ from server.edge import MAX_MESSAGE_BYTES, Edge, Method
 from server.errors import ProfileUnknownError
 from server.settings import ApiKey
 
-SECRET = "sk-very-secret"
+LEAK = "sk-very-secret"
 
 
-class Aborted(Exception):
+class AbortedError(Exception):
     """What a context raises when a call is ended with an error."""
 
 
@@ -23,14 +23,15 @@ class Context:
 
     def __init__(self, *metadata):
         self.metadata = metadata
-        self.code = self.text = self.trailing = None
+        self.code, self.text = None, ""
+        self.trailing: tuple[tuple[str, bytes], ...] = ()
 
     def invocation_metadata(self):
         return self.metadata
 
     async def abort(self, code, text, trailing):
         self.code, self.text, self.trailing = code, text, trailing
-        raise Aborted
+        raise AbortedError
 
     @property
     def reason(self):
@@ -56,10 +57,10 @@ async def echo(message, caller):
 
 
 async def fail(message, caller):
-    raise ValueError(f"{SECRET} for {message.category} of {caller}")
+    raise ValueError(f"{LEAK} for {message.category} of {caller}")
 
 
-async def refuse(message, caller):
+async def refuse(_message, _caller):
     raise ProfileUnknownError("cheap")
 
 
@@ -67,7 +68,7 @@ async def call(enter, body, *metadata):
     context = Context(*metadata)
     try:
         return pb.RouteResponse.FromString(await enter(body, context)), context
-    except Aborted:
+    except AbortedError:
         return None, context
 
 
@@ -125,16 +126,16 @@ async def test_a_typed_error_becomes_its_status(edge_of):
 async def test_a_defect_reaches_the_log_and_of_it_only_the_incident_reaches_the_client(edge_of, log, parts):
     _, context = await call(entrance(edge_of(), fail), b"")
     assert (context.code, context.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
-    assert SECRET not in context.text + str(context.trailing)
+    assert LEAK not in context.text + str(context.trailing)
     assert "incident-1" in context.text
     (event,) = [event for event in log.events if event["event"] == "defect"]
     assert event["incident"] == "incident-1"
-    assert SECRET in event["exception"]
+    assert LEAK in event["exception"]
     assert handled(parts, "INTERNAL") == 1.0
 
 
 async def test_an_answer_that_cannot_be_serialised_is_a_defect_too(edge_of):
-    async def answer(message, caller):
+    async def answer(_message, _caller):
         return object()
 
     _, context = await call(entrance(edge_of(), answer), b"")

@@ -11,14 +11,14 @@ from server.health import FEEDBACK, ROUTING, Health
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 
-class Aborted(Exception):
+class AbortedError(Exception):
     pass
 
 
 class Context:
     async def abort(self, code, _text):
         self.code = code
-        raise Aborted
+        raise AbortedError
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_a_watcher_does_not_hear_of_changes_elsewhere(health):
 
 async def test_an_unknown_service_is_not_found_and_may_be_watched(health):
     context = Context()
-    with pytest.raises(Aborted):
+    with pytest.raises(AbortedError):
         await health._check(asking("nobody"), context)
     assert context.code is grpc.StatusCode.NOT_FOUND
     assert await anext(statuses(health._watch(asking("nobody"), Context()))) == HealthCheckResponse.SERVICE_UNKNOWN
@@ -89,6 +89,6 @@ async def test_an_unknown_service_is_not_found_and_may_be_watched(health):
 
 async def test_bytes_that_are_no_request_are_an_invalid_argument(health):
     context = Context()
-    with pytest.raises(Aborted):
+    with pytest.raises(AbortedError):
         await health._check(b"\xff", context)
     assert context.code is grpc.StatusCode.INVALID_ARGUMENT

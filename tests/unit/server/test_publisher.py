@@ -128,11 +128,17 @@ async def test_the_loop_publishes_what_changed_and_outlives_a_store_that_does_no
 
     monkeypatch.setattr(parts.store, "load", fail_once)
     monkeypatch.setattr(parts.publisher, "_learning", replace(parts.settings.learning, refresh_s=0.001))
+    refresh, published = parts.publisher.refresh, asyncio.Event()
+
+    async def refresh_and_tell(namespace):
+        await refresh(namespace)
+        published.set()
+
+    monkeypatch.setattr(parts.publisher, "refresh", refresh_and_tell)
     running = asyncio.create_task(parts.publisher.run())
-    async with asyncio.timeout(10):
-        while parts.namespace.published.snapshot.revision == 0:
-            await asyncio.sleep(0.001)
+    await published.wait()
     running.cancel()
+    assert parts.namespace.published.snapshot.revision == 1
     assert [event["event"] for event in log.events] == ["read_failed"]
 
 

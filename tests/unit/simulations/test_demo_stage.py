@@ -1,0 +1,96 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bandit.request import Objective
+from server.config import load
+from simulations.demo.configuration import configuration, typical_tokens
+from simulations.demo.options import DemoOptions
+from simulations.demo.stage import models_of, stage_of
+from simulations.errors import OptionsError, UnknownOutcomesError
+from simulations.generator import generate, write_csv
+from simulations.outcomes import Answer, Outcomes, outcomes_of
+from simulations.world import World, world_of
+
+
+def priced(*costs_usd: float | None) -> Outcomes:
+    """A table in which the model of each place costs that much."""
+    return Outcomes(
+        tuple(Answer("p", "c", f"m{place:02}", 1.0, cost, 1.0, 1.0, 1.0) for place, cost in enumerate(costs_usd)), {}
+    )
+
+
+def test_a_small_table_is_played_with_all_of_its_models() -> None:
+    assert models_of(priced(*range(12))) == tuple(f"m{place:02}" for place in range(12))
+
+
+def test_of_many_models_ten_are_played_from_the_cheapest_to_the_dearest() -> None:
+    assert models_of(priced(*reversed(range(28)))) == tuple(f"m{place:02}" for place in range(27, -1, -3))
+
+
+def test_of_many_models_those_whose_cost_is_unknown_are_left_out() -> None:
+    assert "m00" not in models_of(priced(None, *range(13)))
+
+
+def test_a_table_without_any_cost_is_refused(tmp_path: Path) -> None:
+    write_csv(priced(*[None] * 13), tmp_path / "free.csv")
+    with pytest.raises(UnknownOutcomesError, match="does not tell what a call to m00 costs"):
+        stage_of(DemoOptions(tmp_path / "free.csv"))
+
+
+def test_a_table_is_set_on_stage_as_it_stands(tmp_path: Path) -> None:
+    write_csv(generate(0, prompts_per_category=5), tmp_path / "own.csv")
+    stage = stage_of(DemoOptions(tmp_path / "own.csv", ("open-8b", "north-mini"), requests=7))
+    assert stage.source == "own.csv"
+    assert [model.id for model in stage.world.models] == ["open-8b", "north-mini"]
+    assert stage.left_out_models == 6
+    assert len(stage.traffic) == 7
+    assert stage.truth.value_usd.shape == (6, 2)
+
+
+def test_one_model_is_nothing_to_choose_from() -> None:
+    with pytest.raises(OptionsError, match="at least two"):
+        stage_of(DemoOptions(models=("open-8b",)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"requests": 0},
+        {"thumbs": 1.1},
+        {"thumbs": math.nan},
+        {"answer_value_usd": 0.0},
+        {"second_value_usd": -1.0},
+        {"second_value_usd": math.inf},
+        {"requests_per_second": 0.0},
+        {"seed": -1},
+    ],
+    ids=str,
+)
+def test_options_without_meaning_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(OptionsError):
+        replace(DemoOptions(), **wrong).check()  # type: ignore[arg-type]
+
+
+def test_the_server_is_configured_with_the_world(world: World, tmp_path: Path) -> None:
+    (tmp_path / "routeward.toml").write_text(configuration(world, Objective(0.2, 1e-5)), encoding="utf-8")
+    settings = load(tmp_path / "routeward.toml", {})
+    assert {model.id: model.prices for model in settings.catalogue.models} == {
+        model.id: model.prices for model in world.models
+    }
+    assert settings.catalogue.profiles["balanced"] == Objective(0.2, 1e-5)
+    assert settings.catalogue.categories.keys() == {"chat", "code"}
+    assert settings.store.path == tmp_path / "routeward.db"
+    assert settings.server.listen == "127.0.0.1:0"
+
+
+def test_a_category_is_configured_with_its_typical_prompt(world: World) -> None:
+    assert typical_tokens(world) == [5000, 7500]
+
+
+def test_names_that_cannot_be_served_are_refused(rows: list[tuple[object, ...]]) -> None:
+    spaced = world_of(outcomes_of([(row[0], row[1], f"my {row[2]}", *row[3:]) for row in rows]))
+    with pytest.raises(OptionsError, match="'my cheap'"):
+        configuration(spaced, Objective())
