@@ -42,7 +42,7 @@ class InferenceSettings:
     Half-lives are in seconds, infinite where a signal is not named.
     """
 
-    thumbs: BetaPrior = BetaPrior(mean=0.7, weight=2.0)
+    thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)
     scores: NormalPrior = NormalPrior(mean=0.7, variance=0.1, spread=0.15)
     error: BetaPrior = BetaPrior(mean=0.02, weight=2.0)
     latency: NormalPrior = NormalPrior(mean=math.log(2.0), variance=1.5, spread=0.25, spread_floor=1e-3)

@@ -1,9 +1,14 @@
 """Floors and caps on choice probabilities."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+_NOTHING: Final = 1e-12
+"""Probabilities that add up to less give no proportion to share by; the caps do then."""
 
 
 def with_floor(probabilities: Floats, floor: float) -> Floats:
@@ -25,7 +30,7 @@ def with_caps(probabilities: Floats, caps: Floats) -> Floats:
         capped |= shares >= caps
         rest = 1.0 - float(caps[capped].sum())
         weights = np.where(capped, 0.0, probabilities)
-        if not weights.any():
+        if weights.sum() < _NOTHING:
             weights = np.where(capped, 0.0, caps)
-        shares = np.where(capped, caps, rest * weights / max(float(weights.sum()), 1e-300))
+        shares = np.where(capped, caps, rest * weights / weights.sum())
     return shares

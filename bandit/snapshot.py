@@ -20,8 +20,8 @@ class PolicySettings:
     `floor` is the smallest probability of an eligible model, `caps` the largest one per model id.
     """
 
-    exploration: float = 0.4
-    floor: float = 0.002
+    exploration: float = 0.25
+    floor: float = 0.0005
     caps: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -27,7 +27,7 @@ _REASONS: Final = {
 
 def route_response(decision: Decision) -> pb.RouteResponse:
     """Say what was decided."""
-    expected, index = decision.distribution.forecasts, decision.index
+    expected, index = decision.distribution.forecasts, decision.position
     response = pb.RouteResponse(
         decision_id=decision.id,
         model=decision.model,

@@ -1,8 +1,11 @@
 """The figures of the service, for Prometheus. Label values come from the configuration and the contract only."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,14 +14,15 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bandit.signals import SCORE_PREFIX, Kind
 from bandit.votes import SignalStatus
 from server.namespace import Namespace
 
-FamilyT = TypeVar("FamilyT", Counter, Histogram)
+MAX_WAITING: Final = 1024
+"""Observations that a `Durations` keeps until it counts them."""
 
 OTHER: Final = "other"
 """Stands for every category that the configuration does not name."""
@@ -41,20 +45,18 @@ class Metrics:
         self._handled = _Children(
             Counter("routeward_grpc_server_handled", "Calls answered.", ["method", "code"], registry=registry)
         )
-        self._handling_seconds = _Children(
-            Histogram(
-                "routeward_grpc_server_handling_seconds",
-                "Time from a call's arrival to its answer.",
-                ["method"],
-                buckets=_CALL_SECONDS,
-                registry=registry,
-            )
+        self._handling_seconds = Durations(
+            "routeward_grpc_server_handling_seconds",
+            "Time from a call's arrival to its answer.",
+            _CALL_SECONDS,
+            label="method",
+            registry=registry,
         )
         self._decisions = _Children(
             Counter("routeward_decisions", "Decisions.", ["namespace", "category", "model", "kind"], registry=registry)
         )
-        self._decision_seconds = Histogram(
-            "routeward_decision_seconds", "Time to decide.", buckets=_DECISION_SECONDS, registry=registry
+        self._decision_seconds = Durations(
+            "routeward_decision_seconds", "Time to decide.", _DECISION_SECONDS, label="kind", registry=registry
         )
         self._feedback = _Children(
             Counter(
@@ -84,13 +86,13 @@ class Metrics:
     def answered(self, method: str, code: str, seconds: float) -> None:
         """Count a call that ended with this status code."""
         self._handled[method, code].inc()
-        self._handling_seconds[method,].observe(seconds)
+        self._handling_seconds.observe(method, seconds)
 
     def decided(self, namespace: str, category: str, model: str, kind: Kind, seconds: float) -> None:
         """Count a decision."""
         known = category if category in self._categories else OTHER
         self._decisions[namespace, known, model, kind.name].inc()
-        self._decision_seconds.observe(seconds)
+        self._decision_seconds.observe(kind.name, seconds)
 
     def recorded(self, results: Iterable[tuple[str, SignalStatus]]) -> None:
         """Count the signals of a stored report."""
@@ -107,17 +109,58 @@ class Metrics:
         self.registry.register(_Snapshots(namespaces, self._categories, clock))
 
 
-class _Children(dict[tuple[str, ...], FamilyT]):
+class _Children(dict[tuple[str, ...], Counter]):
     """The members of a family by their labels, found without the lock and the checks of `labels`."""
 
-    def __init__(self, family: FamilyT) -> None:
+    def __init__(self, family: Counter) -> None:
         super().__init__()
-        self._family: FamilyT = family
+        self._family = family
 
-    def __missing__(self, labels: tuple[str, ...]) -> FamilyT:
-        child: FamilyT = self._family.labels(*labels)
-        self[labels] = child
+    def __missing__(self, labels: tuple[str, ...]) -> Counter:
+        child = self[labels] = self._family.labels(*labels)
         return child
+
+
+class Durations(Collector):
+    """A histogram for the hot path: it takes a tenth of the time, because it counts many observations at once."""
+
+    def __init__(
+        self, name: str, text: str, bounds: Sequence[float], *, label: str, registry: CollectorRegistry
+    ) -> None:
+        self._name, self._text, self._label = name, text, label
+        self._bounds = np.array(bounds)
+        self._names = [*map(str, bounds), "+Inf"]
+        self._waiting: dict[str, list[float]] = {}
+        self._counts: dict[str, NDArray[np.int64]] = {}
+        self._sums: dict[str, float] = {}
+        self._lock = Lock()
+        registry.register(self)
+
+    def observe(self, label: str, seconds: float) -> None:
+        """Take one observation in."""
+        waiting = self._waiting.setdefault(label, [])
+        waiting.append(seconds)
+        if len(waiting) >= MAX_WAITING:
+            self._count(label)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return everything that was observed."""
+        family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
+        for label in list(self._waiting):
+            self._count(label)
+            totals = np.cumsum(self._counts[label]).tolist()
+            family.add_metric([label], list(zip(self._names, totals, strict=True)), self._sums[label])
+        yield family
+
+    def _count(self, label: str) -> None:
+        with self._lock:
+            # Copied and cut in one step each, because the hot path appends without the lock.
+            seconds = self._waiting[label][:]
+            del self._waiting[label][: len(seconds)]
+            places = np.searchsorted(self._bounds, seconds)
+            counted = np.bincount(places, minlength=len(self._names))
+            self._counts[label] = self._counts.get(label, 0) + counted
+            self._sums[label] = self._sums.get(label, 0.0) + sum(seconds)
 
 
 class _Snapshots(Collector):

@@ -2,8 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bandit.eligibility import Eligibility, Needs, eligible
 from bandit.errors import InfeasibleError
@@ -33,8 +32,7 @@ MAX_CACHED_ELIGIBILITIES: Final = 4096
 _UNLIMITED: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class Question(NamedTuple):
     """What the policy is asked; `exclusions` names what keeps each model that is not eligible from being chosen."""
 
     published: Published

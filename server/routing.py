@@ -1,8 +1,7 @@
 """The use case of the hot path: choose a model from memory. No I/O, nothing awaited, no types of the wire."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bandit.draw import UniformSource, draw
 from bandit.fallbacks import fallbacks
@@ -17,19 +16,17 @@ CATEGORY_LIMIT: Final = "CATEGORY_LIMIT"
 LEAST_VIOLATION: Final = "LEAST_VIOLATION"
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback:
+class Fallback(NamedTuple):
     """A model to try when the ones before it failed, and the decision id of that attempt."""
 
     model: str
     decision_id: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Decision:
+class Decision(NamedTuple):
     """A decision with everything it was made from.
 
-    `category` is what the call was routed as, `index` the model's place in the snapshot; `uniform` is None
+    `category` is what the call was routed as, `position` the model's place in the snapshot; `uniform` is None
     where nothing was drawn. `reason` is empty for the ordinary draw.
     """
 
@@ -40,7 +37,7 @@ class Decision:
     caller: Principal
     kind: Kind
     model: str
-    index: int
+    position: int
     propensity: float
     uniform: float | None
     question: Question
@@ -97,7 +94,7 @@ class Router:
             caller=caller,
             kind=kind,
             model=model,
-            index=index,
+            position=index,
             propensity=propensity,
             uniform=uniform,
             question=question,

@@ -13,8 +13,7 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bandit.signals import Kind
 from server.settings import TokenKey
@@ -55,8 +54,7 @@ class TokenExpiredError(TokenError):
         self.age_s = age_s
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionToken:
+class DecisionToken(NamedTuple):
     """What a decision id says. Names are ASCII, at most 64 characters.
 
     `propensity` is kept exactly. `input_tokens` is None where the request said nothing, else below 2^32.
@@ -137,19 +135,19 @@ def _mac(secret: bytes) -> Callable[[bytes], bytes]:
 
 
 def _encoded(token: DecisionToken) -> bytes:
-    namespace, category, model, parent = token.namespace, token.category, token.model, token.parent
+    namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent = token
     lengths = (len(namespace), len(category), len(model))
-    if max(lengths) > MAX_NAME_BYTES or len(token.nonce) != NONCE_BYTES or len(parent) not in (0, NONCE_BYTES):
+    if max(lengths) > MAX_NAME_BYTES or len(nonce) != NONCE_BYTES or len(parent) not in (0, NONCE_BYTES):
         raise ValueError("a name of a decision is longer than 64 characters, or its nonce or parent is not 12 bytes")
     flags, count = _HAS_PARENT if parent else 0, b""
     try:
-        if token.input_tokens is not None:
-            flags, count = flags | _HAS_INPUT_TOKENS, _COUNT.pack(token.input_tokens)
-        head = _HEAD.pack(flags, token.kind, token.propensity, token.decided_us)
+        if input_tokens is not None:
+            flags, count = flags | _HAS_INPUT_TOKENS, _COUNT.pack(input_tokens)
+        head = _HEAD.pack(flags, kind, propensity, decided_us)
     except struct.error as error:
         raise ValueError("a number of a decision is out of its range") from error
     names = f"{namespace}{category}{model}".encode("ascii")
-    return b"".join((head, count, token.nonce, parent, bytes(lengths), names))
+    return b"".join((head, count, nonce, parent, bytes(lengths), names))
 
 
 def _decoded(text: str) -> bytes:

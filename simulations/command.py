@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -103,7 +102,6 @@ def summary_table(simulation: Simulation) -> Table:
     table.add_column("policy", no_wrap=True)
     for heading in ("score", "+-", "regret", "ahead from"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("most chosen", overflow="fold")
     policies = simulation.comparison.policies
     for name in sorted(policies, key=lambda name: -(policies[name].score.mean or -math.inf)):
         result = policies[name]
@@ -113,7 +111,6 @@ def summary_table(simulation: Simulation) -> Table:
             _shown(result.score.standard_error, ".1f"),
             f"{result.regret:.1f}",
             _shown(result.passes_best_fixed_at, ".0f"),
-            _most_chosen(result.shares),
         )
     return table
 
@@ -162,8 +159,3 @@ def _finite(score: float) -> float | None:
 
 def _shown(value: float | None, spec: str) -> str:
     return "-" if value is None else format(value, spec)
-
-
-def _most_chosen(shares: Mapping[str, float]) -> str:
-    model = max(shares, key=lambda model: shares[model])
-    return f"{model} {shares[model]:.0%}"

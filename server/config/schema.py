@@ -11,6 +11,8 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from bandit.snapshot import PolicySettings
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -159,16 +161,21 @@ class HalfLifeTable(Table):
     )
 
 
+_POLICY: Final = PolicySettings()
+
+
 class LearningTable(Table):
     """How to learn, and how often to publish what was learned."""
 
     exploration: float = Field(
-        default=0.4,
+        default=_POLICY.exploration,
         ge=0.01,
         le=2,
         description="share of the posterior's deviation that decisions explore; 1 is textbook",
     )
-    floor: float = Field(default=0.002, ge=0, le=0.1, description="smallest probability of a model that may be chosen")
+    floor: float = Field(
+        default=_POLICY.floor, ge=0, le=0.1, description="smallest probability of a model that may be chosen"
+    )
     refresh_seconds: float = Field(
         default=0.5, ge=0.05, le=60, description="time between two publications of what was learned"
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bandit.catalogue import Model, Prices
@@ -175,13 +175,12 @@ def test_nothing_eligible_is_infeasible():
         policy(EVEN, replace(EVERYONE, eligible=0))
 
 
-probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=8).filter(lambda p: sum(p) > 0.01)
-
-
-@given(probabilities, st.floats(0, 1), st.data())
-def test_capped_shares_keep_their_caps_and_sum_to_one(weights, floor, data):
-    start = with_floor(np.array(weights) / sum(weights), floor)
-    caps = np.array(data.draw(st.lists(st.floats(0, 1), min_size=len(weights), max_size=len(weights))))
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.floats(0, 1))
+@example([(1.0, 0.5), (1e-320, 1.0)], 0.0)
+@example([(1.0, 0.5), (0.0, 0.0), (0.0, 0.7)], 0.0)
+def test_capped_shares_keep_their_caps_and_sum_to_one(pairs, floor):
+    weights, caps = np.array(pairs).T
+    start = with_floor(weights / weights.sum() if weights.sum() > 0.01 else np.ones(len(caps)) / len(caps), floor)
     shares = with_caps(start, caps)
     assert shares.sum() == pytest.approx(1.0, abs=1e-9)
     assert (shares >= 0).all()

@@ -3,6 +3,7 @@
 import pytest
 from prometheus_client import generate_latest
 
+from bandit.priors import InferenceSettings
 from bandit.signals import Kind
 from bandit.votes import SignalStatus
 from server.requests import Call
@@ -39,5 +40,5 @@ async def test_the_snapshot_shows_its_age_its_revision_and_what_it_believes(metr
     assert value(metrics, "snapshot_age_seconds", namespace="acme") == pytest.approx(3.0)
     assert value(metrics, "snapshot_revision", namespace="acme") == 0.0
     quality = value(metrics, "posterior_quality", namespace="acme", category="chat", model="small")
-    assert quality == pytest.approx(0.7)
+    assert quality == pytest.approx(InferenceSettings().thumbs.mean)
     assert value(metrics, "posterior_quality", namespace="acme", category="poetry", model="small") is None

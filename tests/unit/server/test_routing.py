@@ -23,14 +23,14 @@ def limited(**constraints):
 
 
 def expected_cost(decision):
-    return decision.distribution.forecasts.cost_usd[decision.index]
+    return decision.distribution.forecasts.cost_usd[decision.position]
 
 
 async def test_the_propensity_is_the_probability_in_the_distribution_it_was_drawn_from(parts):
     for _ in range(50):
         decision = parts.route(Call("chat"))
         assert decision.kind is Kind.SAMPLED
-        assert decision.propensity == decision.distribution.probabilities[decision.index]
+        assert decision.propensity == decision.distribution.probabilities[decision.position]
         assert 0.0 <= decision.uniform < 1.0
 
 

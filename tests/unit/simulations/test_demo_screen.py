@@ -111,6 +111,17 @@ def test_progress_is_a_picture_with_every_model_on_a_terminal(stage: Stage, tall
     assert "100%" in text
 
 
+def test_where_traffic_ended_stays_on_a_terminal(stage: Stage, tally: Tally) -> None:
+    console = paper(terminal=True)
+    with ConsoleScreen(console) as screen:
+        screen.plays(tally, stage)
+        for request in range(OPTIONS.requests // 2, OPTIONS.requests):
+            tally.end(request, 1, request + 1)
+        screen.plays(tally, stage)
+    text = written(console)
+    assert text.rindex("60 of 60, 30 a second; worth $") > text.rindex("chosen in the last")
+
+
 def test_nothing_is_shown_of_traffic_that_has_not_begun(stage: Stage) -> None:
     console = paper()
     ConsoleScreen(console).plays(Tally(10), stage)
