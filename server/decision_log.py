@@ -84,7 +84,8 @@ class DecisionLog:
 
 def records_of(decisions: list[Decision]) -> list[DecisionRecord]:
     """Build the rows; decisions of one distribution share its forecasts."""
-    forecasts = {id(one.distribution): _forecasts(one) for one in decisions}
+    distinct = {id(one.distribution): one for one in decisions}
+    forecasts = {key: _forecasts(one) for key, one in distinct.items()}
     return [_record(decision, forecasts[id(decision.distribution)]) for decision in decisions]
 
 

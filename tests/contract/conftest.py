@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from adapters.memory import MemoryStore
 from adapters.sql import SqlStore
@@ -17,11 +16,6 @@ from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Fact, Kind
 from bandit.sums import Moments, RowKey
 from server.ports import Store
-
-settings.register_profile(
-    "routeward", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-settings.load_profile("routeward")
 
 HOUR_US = 3_600_000_000
 DECIDED_US = 480_000 * HOUR_US

@@ -1,3 +1,5 @@
+"""Properties draw the same examples in every run."""
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
