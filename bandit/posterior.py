@@ -62,14 +62,14 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         return weights
 
     def normal(signal: Signal, prior: NormalPrior) -> Belief:
-        return _normal(_moments(seen, signal, ""), decay(signal), prior)
+        return _normal(_Filled.of(_moments(seen, signal, ""), decay(signal)), prior)
 
     return Posterior(
         now_us=now_us,
         categories=sums.categories,
         models=sums.models,
         quality=_quality(seen, decay("quality"), settings),
-        error=_rate(_moments(seen, "error", ""), decay("error"), settings.error),
+        error=_rate(_Filled.of(_moments(seen, "error", ""), decay("error")), settings.error),
         latency=normal("latency", settings.latency),
         first_token=normal("first_token", settings.first_token),
         output_tokens=normal("output_tokens", settings.output_tokens),
@@ -80,9 +80,9 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
 def _quality(sums: Sums, decay: Floats, settings: InferenceSettings) -> Belief:
     """Thumbs are binomial; scores, or thumbs and scores together, are graded."""
     sources = [settings.quality_sources.get(category, THUMB) for category in sums.categories] + [THUMB]
-    belief = _rate(_moments(sums, "quality", THUMB), decay, settings.thumbs)
+    belief = _rate(_Filled.of(_moments(sums, "quality", THUMB), decay), settings.thumbs)
     for source in sorted(set(sources) - {THUMB}):
-        graded = _normal(_moments(sums, "quality", source), decay, settings.scores)
+        graded = _normal(_Filled.of(_moments(sums, "quality", source), decay), settings.scores)
         rows = np.array([one == source for one in sources])[:, None]
         belief = Belief(
             *(
@@ -103,9 +103,37 @@ def _moments(sums: Sums, signal: Signal, source: str) -> Ints:
     return moments
 
 
-def _rate(moments: Ints, decay: Floats, prior: BetaPrior) -> Belief:
-    weight = moments[0] @ decay
-    successes = moments[1] @ decay / SCALE
+@dataclass(frozen=True, slots=True, eq=False)
+class _Filled:
+    """The buckets that hold something, shape (N,): their cell, what is kept of them, their sums.
+
+    Summing these alone, in their order, makes every cell's bits independent of the shape of the arrays.
+    """
+
+    shape: tuple[int, int]
+    cell: Ints
+    kept: Floats
+    n: Ints
+    y: Ints
+    yy: Ints
+
+    @classmethod
+    def of(cls, moments: Ints, decay: Floats) -> "_Filled":
+        _, categories, models, buckets = moments.shape
+        flat = moments.reshape(3, -1, buckets)
+        cell, bucket = np.nonzero(flat[0] > 0)
+        return cls((categories, models), cell, decay[bucket], *flat[:, cell, bucket])
+
+    def total(self, values: Floats | Ints) -> Floats:
+        """Return the decayed sum of `values` per cell; shape (C + 1, M)."""
+        size = self.shape[0] * self.shape[1]
+        totals: Floats = np.bincount(self.cell, weights=self.kept * values, minlength=size).astype(np.float64)
+        return totals.reshape(self.shape)
+
+
+def _rate(filled: _Filled, prior: BetaPrior) -> Belief:
+    weight = filled.total(filled.n)
+    successes = filled.total(filled.y) / SCALE
     total = prior.weight + weight
     mean = (prior.mean * prior.weight + successes) / total
     mean_failure = ((1.0 - prior.mean) * prior.weight + (weight - successes)) / total
@@ -113,27 +141,17 @@ def _rate(moments: Ints, decay: Floats, prior: BetaPrior) -> Belief:
     return Belief(mean, spread / (total + 1.0), spread, weight)
 
 
-def _normal(moments: Ints, decay: Floats, prior: NormalPrior) -> Belief:
-    _, categories, models, buckets = moments.shape
-    flat = moments.reshape(3, -1, buckets)
-    cell, bucket = np.nonzero(flat[0] > 0)
-    n, y, yy = flat[:, cell, bucket]
-    kept = decay[bucket]
-
-    def per_cell(values: Floats) -> Floats:
-        totals: Floats = np.bincount(cell, weights=values, minlength=categories * models).astype(np.float64)
-        return totals
-
-    weight = per_cell(kept * n)
-    total = per_cell(kept * y) / SCALE
+def _normal(filled: _Filled, prior: NormalPrior) -> Belief:
+    n, y, yy = filled.n, filled.y, filled.yy
+    weight = filled.total(n)
+    total = filled.total(y) / SCALE
     mean = total / np.where(weight > 0, weight, 1.0)
-    bucket_mean = y / (n * float(SCALE))
-    squares = per_cell(kept * (_squared_deviations(n, y, yy) + n * (bucket_mean - mean[cell]) ** 2))
+    between = n * (y / (n * float(SCALE)) - mean.ravel()[filled.cell]) ** 2
+    squares = filled.total(_squared_deviations(n, y, yy) + between)
     spread = (prior.spread_weight * prior.spread + squares) / (prior.spread_weight + np.maximum(weight - 1.0, 0.0))
     spread = np.maximum(spread, prior.spread_floor)
     precision = 1.0 / prior.variance + weight / spread
-    arrays = ((prior.mean / prior.variance + total / spread) / precision, 1.0 / precision, spread, weight)
-    return Belief(*(array.reshape(categories, models) for array in arrays))
+    return Belief((prior.mean / prior.variance + total / spread) / precision, 1.0 / precision, spread, weight)
 
 
 def _squared_deviations(n: Ints, y: Ints, yy: Ints) -> Floats:

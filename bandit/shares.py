@@ -23,7 +23,7 @@ def with_caps(probabilities: Floats, caps: Floats) -> Floats:
 
     What exceeds a cap goes to the uncapped in proportion. Where every cap is reached, the caps are scaled to 1.
     """
-    if caps.sum() <= 1.0:
+    if caps.sum() <= 1.0 + _NOTHING:
         return caps / caps.sum() if caps.any() else np.full(len(caps), 1.0 / len(caps))
     shares, capped = probabilities, np.zeros(len(caps), dtype=bool)
     while (shares > caps).any():

@@ -52,6 +52,7 @@ class Snapshot:
     """Beliefs, models and settings at one revision; equal inputs give equal decisions.
 
     `prices` has shape (3, M): dollars per prompt token, per cached prompt token, per output token.
+    `largest_outputs` has shape (M,): tokens of the longest answer, infinite where no bound is known.
     """
 
     posterior: Posterior
@@ -62,6 +63,7 @@ class Snapshot:
     rows: Mapping[str, int]
     expectations: Expectations
     prices: Floats
+    largest_outputs: Floats
 
     def row(self, category: str) -> int:
         """Return the row of `category`; an unseen one has the last row."""
@@ -95,6 +97,7 @@ def snapshot_of(
         rows={category: row for row, category in enumerate(posterior.categories)},
         expectations=_expectations(posterior, columns),
         prices=np.array(prices).reshape(-1, 3).T * 1e-6,
+        largest_outputs=np.array([float(model.max_output_tokens or np.inf) for model in models]),
     )
 
 

@@ -149,9 +149,12 @@ def merge(a: Sums, b: Sums) -> Sums:
 
 
 def at(sums: Sums, now_us: int) -> Sums:
-    """Return `sums` seen from `now_us`: old buckets coarsened. Never looks back behind `sums.now`."""
+    """Return `sums` seen from `now_us`: old buckets coarsened. Never looks back behind `sums.now`.
+
+    Raises SumsOverflowError when a coarser bucket would hold more than `MAX_COUNT` observations.
+    """
     now = max(sums.now, now_us // sums.bucket_us)
-    return sums if now == sums.now else _laid_out(sums, oldest=sums.oldest, now=now)
+    return sums if now == sums.now else _checked(_laid_out(sums, oldest=sums.oldest, now=now))
 
 
 def with_axes(sums: Sums, categories: Iterable[str], models: Iterable[str]) -> Sums:

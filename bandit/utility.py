@@ -1,7 +1,7 @@
 """What each model is expected to bring a request, in US dollars.
 
     U = V quality (1 - error) - cost - second_value latency
-    cost = p_in (input - cached) E[ratio] + p_cached cached E[ratio] + p_out min(E[output], largest answer)
+    cost = p_in (input - cached) E[ratio] + p_cached cached E[ratio] + p_out min(E[output], longest answer)
 
 The variance of U is first order (delta method) in the parameters, whose posteriors are independent.
 """
@@ -36,7 +36,7 @@ def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
     """Return what every model of the snapshot is expected to bring, eligible or not."""
     expected, row = snapshot.expectations, snapshot.row(request.category)
     input_usd = _input_usd(snapshot, request) * expected.input_ratio[row]
-    output_usd = snapshot.prices[2] * _output_tokens(expected.output_tokens[row], request.max_output_tokens)
+    output_usd = snapshot.prices[2] * _output_tokens(snapshot, request, expected.output_tokens[row])
     cost = input_usd + output_usd
     latency_s = expected.latency_s[row]
     value, second = request.objective.answer_value_usd, request.objective.second_value_usd
@@ -66,5 +66,6 @@ def _input_usd(snapshot: Snapshot, request: Request) -> Floats:
     return usd
 
 
-def _output_tokens(expected: Floats, largest: int | None) -> Floats:
-    return expected if largest is None else np.minimum(expected, float(largest))
+def _output_tokens(snapshot: Snapshot, request: Request, expected: Floats) -> Floats:
+    tokens = np.minimum(expected, snapshot.largest_outputs)
+    return tokens if request.max_output_tokens is None else np.minimum(tokens, float(request.max_output_tokens))

@@ -139,6 +139,14 @@ def test_a_short_answer_bounds_the_forecast_of_cost():
     assert (short.forecasts.cost_usd < policy(EVEN, EVERYONE).forecasts.cost_usd).all()
 
 
+def test_no_answer_is_longer_than_its_model_can_make_it():
+    models = tuple(replace(m, max_output_tokens=1 if m.id == "m2" else None) for m in MODELS)
+    capped = policy(snapshot_of(EVEN.posterior, models, EVEN.settings), EVERYONE).forecasts.cost_usd
+    free = policy(EVEN, EVERYONE).forecasts.cost_usd
+    assert capped[2] < free[2]
+    assert capped[[0, 1, 3]].tolist() == free[[0, 1, 3]].tolist()
+
+
 def limited(**limits: float | bool) -> Distribution:
     return policy(EVEN, replace(EVERYONE, limits=Limits(**limits)))  # type: ignore[arg-type]
 
@@ -178,6 +186,7 @@ def test_nothing_eligible_is_infeasible():
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.floats(0, 1))
 @example([(1.0, 0.5), (1e-320, 1.0)], 0.0)
 @example([(1.0, 0.5), (0.0, 0.0), (0.0, 0.7)], 0.0)
+@example([(0.5, 0.1), (0.2, 0.2), (0.3, 0.7000000000000001)], 0.0)
 def test_capped_shares_keep_their_caps_and_sum_to_one(pairs, floor):
     weights, caps = np.array(pairs).T
     start = with_floor(weights / weights.sum() if weights.sum() > 0.01 else np.ones(len(caps)) / len(caps), floor)

@@ -138,3 +138,30 @@ def test_the_same_sums_give_the_same_bits():
     backward = infer(add_rows(Sums.empty(WIDTH_US), dict(reversed(rows.items()))), 10**9, SETTINGS)
     assert forward.latency.mean.tobytes() == backward.latency.mean.tobytes()
     assert forward.latency.variance.tobytes() == backward.latency.variance.tobytes()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12),
+    st.integers(0, 40),
+    st.floats(10.0, 1e4),
+)
+def test_what_else_is_on_the_axes_changes_no_bit_of_a_cell(observed, older, half_life_s):
+    rows: dict[RowKey, Moments] = {}
+    for bucket, good, bad in observed:
+        value = Moments(good + bad, good << 20, good << 20)
+        rows[RowKey("c", "m", "quality", "thumb", older + bucket)] = value
+        rows[RowKey("c", "m", "error", "", older + bucket)] = value
+        rows[RowKey("c", "m", "latency", "", older + bucket)] = value
+    others = {
+        RowKey("b", "a", "latency", "", 0): Moments(3, 1, 1),
+        RowKey("d", "z", "quality", "thumb", 0): Moments(1, 0, 0),
+    }
+    settings = InferenceSettings(half_lives_s=dict.fromkeys(("quality", "error", "latency"), half_life_s))
+    now_us = (older + 61) * WIDTH_US
+    alone = infer(add_rows(Sums.empty(WIDTH_US, now_us), rows), now_us, settings)
+    among = infer(add_rows(Sums.empty(WIDTH_US), rows | others), now_us, settings)
+    row, column = among.categories.index("c"), among.models.index("m")
+    for name in ("quality", "error", "latency"):
+        one, other = getattr(alone, name), getattr(among, name)
+        assert one.mean[0, 0] == other.mean[row, column]
+        assert one.variance[0, 0] == other.variance[row, column]
