@@ -151,7 +151,7 @@ class AsyncClient(BaseClient):
             yield call
         except Exception as error:
             await self._report(call, call.end(error))
-            if not isinstance(error, passed_on):
+            if call.settled or not isinstance(error, passed_on):
                 raise
         except BaseException as error:
             self._report_soon(call, call.end(error))

@@ -157,7 +157,7 @@ class Client(BaseClient):
             yield call
         except BaseException as error:
             self._report(call, call.end(error))
-            if not isinstance(error, passed_on):
+            if call.settled or not isinstance(error, passed_on):
                 raise
         else:
             self._report(call, call.end(None), raising=self._raise_report_errors)

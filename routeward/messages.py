@@ -43,7 +43,11 @@ def route_request(
     session_id: str = "",
     request_id: str = "",
 ) -> pb.RouteRequest:
-    """Build the question. Raises InvalidFieldError for a value that its field cannot hold."""
+    """Build the question. Raises InvalidFieldError for a value that its field cannot hold.
+
+    A degraded decision holds no server's cache, so what is said of its cache is left out.
+    """
+    previous_id = previous.decision_id if isinstance(previous, Decision) else previous
     return _message(
         pb.RouteRequest,
         category=category,
@@ -54,8 +58,8 @@ def route_request(
         objective=_objective(objective) if objective is not None else None,
         constraints=_constraints(constraints) if constraints is not None else None,
         model=model,
-        previous_decision_id=previous.decision_id if isinstance(previous, Decision) else previous,
-        cached_input_tokens=cached_input_tokens,
+        previous_decision_id=previous_id,
+        cached_input_tokens=None if previous_id == "" else cached_input_tokens,
         session_id=session_id,
     )
 

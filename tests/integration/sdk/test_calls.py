@@ -185,3 +185,13 @@ def test_attempts_may_be_left_early(client, router):
             break
     assert router.signals(call.decision)["outcome"].status is Status.ERROR
     assert len(router.feedback_requests) == 1
+
+
+@pytest.mark.parametrize("status", [Status.OK, Status.CANCELLED])
+def test_an_exception_that_ends_the_attempts_is_never_swallowed(client, router, status):
+    with pytest.raises(ValueError, match="after the answer"):
+        for attempt in client.attempts("summarization"):
+            with attempt as call:
+                call.status(status)
+                raise ValueError("after the answer")
+    assert len(router.feedback_requests) == 1

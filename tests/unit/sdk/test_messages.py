@@ -243,3 +243,9 @@ def test_a_batch_of_nothing_sends_nothing():
 def test_one_item_that_is_too_large_is_left_to_the_server_to_refuse():
     huge = pb.FeedbackRequest(decision_id="d" * 300_000)
     assert [len(batch.items) for batch in messages.batches([huge, huge])] == [1, 1]
+
+
+def test_a_degraded_previous_decision_holds_no_cache():
+    previous = Decision(decision_id="", model="a", kind=DecisionKind.DEGRADED)
+    request = messages.route_request("chat", input_tokens=100, previous=previous, cached_input_tokens=50)
+    assert not request.HasField("cached_input_tokens")
