@@ -91,13 +91,22 @@ def key_of(record: SignalRecord) -> SignalKey:
     return record.namespace, record.nonce, record.signal
 
 
-def settle(records: Sequence[SignalRecord], stored: Mapping[SignalKey, SignalRecord], bucket_us: int) -> Settlement:
-    """Resolve `records` in order against what is `stored` under their keys."""
+def settle(
+    records: Sequence[SignalRecord], stored: Mapping[SignalKey, SignalRecord], bucket_us: int, retained_us: int
+) -> Settlement:
+    """Resolve `records` in order against what is `stored` under their keys.
+
+    What is said of decisions before `retained_us` is superseded: what was stored of them has been dropped, so that
+    nobody could tell a repetition from a first vote.
+    """
     statuses: list[SignalStatus] = []
     kept: dict[SignalKey, SignalRecord] = {}
     events: dict[str, list[Event]] = {record.namespace: [] for record in records}
     counted = dict.fromkeys(events, 0)
     for record in records:
+        if record.decision.decided_us < retained_us:
+            statuses.append(SignalStatus.SUPERSEDED)
+            continue
         key = key_of(record)
         before = kept.get(key) or stored.get(key)
         resolution = resolve(before, record)

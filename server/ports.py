@@ -56,8 +56,8 @@ class Store(Protocol):
     async def retain(self, before_us: int) -> int:
         """Drop signals and decisions decided before this time, keeping what they taught in `sums_base`.
 
-        Returns the number of rows dropped. `before_us` must lie further back than tokens are valid: nothing
-        recognises a signal that repeats or amends a dropped one, so it would count as a first one.
+        Returns the number of rows dropped. From then on `write` supersedes whatever is said of decisions before this
+        time: nothing could tell a repetition from a first vote. So it should lie further back than tokens are valid.
         """
 
     async def compact(self, now_us: int) -> None:

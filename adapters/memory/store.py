@@ -32,6 +32,7 @@ class MemoryStore:
     def __init__(self, *, bucket_us: int) -> None:
         self._bucket_us = bucket_us
         self._compacted_us = 0
+        self._retained_us = 0
         self._signals: dict[SignalKey, SignalRecord] = {}
         self._sums: dict[str, dict[RowKey, Moments]] = {}
         self._base: dict[str, Rows] = {}
@@ -42,7 +43,7 @@ class MemoryStore:
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change."""
-        settled = settle(records, self._signals, self._bucket_us)
+        settled = settle(records, self._signals, self._bucket_us, self._retained_us)
         totals = {name: self._added(name, rows) for name, rows in settled.rows.items()}
         self._signals |= settled.kept
         changes = {}
@@ -97,6 +98,7 @@ class MemoryStore:
 
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions."""
+        self._retained_us = max(self._retained_us, before_us)
         old = [record for record in self._signals.values() if record.decision.decided_us < before_us]
         for namespace in {record.namespace for record in old}:
             taught = fold((record for record in old if record.namespace == namespace), self._bucket_us)

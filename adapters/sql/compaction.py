@@ -8,30 +8,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table
 
 from adapters.ledger import NOTHING, add, covering
 from adapters.sql import reading
-from adapters.sql.schema import meta, sums, sums_base
-from adapters.sql.statements import delete_row, execute_rows, insert_or_replace
+from adapters.sql.schema import sums, sums_base
+from adapters.sql.statements import delete_row, execute_rows
 from adapters.sql.writing import add_to_sums
 from bandit.sums import Moments, RowKey
 
-COMPACTED: Final = "compacted_us"
-_REMEMBER: Final = insert_or_replace(meta)
 _DELETE: Final = {table.name: delete_row(table) for table in (sums, sums_base)}
-
-
-def compacted_us(connection: Connection) -> int:
-    """Return the time whose grid no row is finer than is needed; 0 before the first compaction."""
-    return connection.scalar(select(meta.c.value).where(meta.c.name == COMPACTED)) or 0
-
-
-def begin(connection: Connection, now_us: int) -> int:
-    """Return the time whose grid to merge along. It is remembered first, for `verify` must know it meanwhile."""
-    latest = max(now_us, compacted_us(connection))
-    connection.execute(_REMEMBER, {"name": COMPACTED, "value": latest})
-    return latest
 
 
 def merge_page(

@@ -16,7 +16,10 @@ from bandit.signals import Kind
 
 _KEEP: Final = insert_or_keep(decisions)
 _COLUMNS: Final = tuple(decisions.c.keys())
-_VALUES: Final = attrgetter(*_COLUMNS)
+_KIND, _JSON = _COLUMNS.index("kind"), _COLUMNS.index("forecasts")
+_BEFORE: Final = attrgetter(*_COLUMNS[:_KIND])
+_BETWEEN: Final = attrgetter(*_COLUMNS[_KIND + 1 : _JSON])
+_AFTER: Final = attrgetter(*_COLUMNS[_JSON + 2 :])
 _FORECAST: Final = tuple(field.name for field in fields(ModelForecast))
 _FORECAST_VALUES: Final = attrgetter(*_FORECAST)
 
@@ -37,9 +40,8 @@ def after(connection: Connection, last: DecisionRecord | None) -> Sequence[Decis
 
 
 def _row(record: DecisionRecord, forecasts: str) -> tuple[object, ...]:
-    row = dict(zip(_COLUMNS, _VALUES(record), strict=True))
     exclusions = json.dumps(dict(record.exclusions)) if record.exclusions else "{}"
-    return tuple((row | {"kind": int(record.kind), "forecasts": forecasts, "exclusions": exclusions}).values())
+    return *_BEFORE(record), int(record.kind), *_BETWEEN(record), forecasts, exclusions, *_AFTER(record)
 
 
 def _record(row: Row[Any]) -> DecisionRecord:

@@ -8,7 +8,18 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection
 
 from adapters.ledger import Discrepancy, StoredSums, Written, grid
-from adapters.sql import compaction, decisions, reading, registry, retention, schema, verification, versions, writing
+from adapters.sql import (
+    compaction,
+    decisions,
+    marks,
+    reading,
+    registry,
+    retention,
+    schema,
+    verification,
+    versions,
+    writing,
+)
 from adapters.sql.database import Database
 from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
@@ -78,6 +89,7 @@ class SqlStore:
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions in transactions of a bounded size."""
         dropped = 0
+        await self._database.run(marks.advance, marks.RETAINED, before_us)
         for drop in (partial(retention.drop_signals, bucket_us=self._bucket_us), retention.drop_decisions):
             while chunk := await self._database.run(drop, before_us):
                 dropped += chunk
@@ -85,7 +97,8 @@ class SqlStore:
 
     async def compact(self, now_us: int) -> None:
         """Merge old rows of the sums in transactions of a bounded size."""
-        starts = grid(await self._database.run(compaction.begin, now_us), self._bucket_us)
+        # The mark moves first: `verify` must know the grid while pages are merged along it.
+        starts = grid(await self._database.run(marks.advance, marks.COMPACTED, now_us), self._bucket_us)
         for table in (schema.sums, schema.sums_base):
             last = None
             while last := await self._database.run(compaction.merge_page, table, last, starts=starts):

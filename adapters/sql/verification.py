@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from adapters.ledger import Discrepancy, add, compare, fold, grid
-from adapters.sql.compaction import compacted_us
+from adapters.sql.marks import COMPACTED, mark
 from adapters.sql.reading import namespaces_in, sums_of
 from adapters.sql.rows import signal_record
 from adapters.sql.schema import signals, sums, sums_base
@@ -17,7 +17,7 @@ CHUNK: Final = 1000
 
 def verify(connection: Connection, *, bucket_us: int) -> Mapping[str, Sequence[Discrepancy]]:
     """Compare sums with `sums_base` plus the fold of the signals; only namespaces that differ are returned."""
-    starts = grid(compacted_us(connection), bucket_us)
+    starts = grid(mark(connection, COMPACTED), bucket_us)
     found = {}
     for namespace in namespaces_in(connection, signals, sums, sums_base):
         log = select(signals).where(signals.c.namespace == namespace)

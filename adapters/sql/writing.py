@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 
 from adapters.ledger import Change, Rows, SignalKey, Written, key_of, settle
 from adapters.sql import reading
+from adapters.sql.marks import RETAINED, mark
 from adapters.sql.rows import signal_record, signal_row
 from adapters.sql.schema import revisions, signals, sums, sums_base
 from adapters.sql.statements import driver_sql, execute_rows, insert_or_add, insert_or_replace
@@ -26,7 +27,8 @@ _STORED: Final = select(signals).where(
 
 def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us: int) -> Written:
     """Store signals and add what they change to the sums. Raises SumsOverflowError."""
-    settled = settle(records, dict(_stored(connection, records)), bucket_us)
+    retained_us = mark(connection, RETAINED)
+    settled = settle(records, dict(_stored(connection, records)), bucket_us, retained_us)
     execute_rows(connection, _KEEP, [signal_row(record) for record in settled.kept.values()])
     add_to_sums(connection, sums, settled.rows)
     count = driver_sql(_COUNT, connection.dialect)

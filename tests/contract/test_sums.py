@@ -13,6 +13,7 @@ from bandit.votes import SignalStatus
 
 UP, DOWN = Thumb(True), Thumb(False)
 HOUR_US = 3_600_000_000
+DECIDED_US = 480_000 * HOUR_US
 KEY = RowKey("chat", "large", "quality", "thumb", 480_000)
 
 
@@ -75,12 +76,21 @@ async def test_what_is_dropped_stays_learned_and_verifiable(store, a_signal, kep
 
 
 async def test_a_cell_that_was_dropped_from_goes_on_learning(store, a_signal):
-    await store.write([a_signal(UP)])
-    await store.retain(2**62)
-    await store.write([a_signal(UP)])
-    await store.retain(2**62)
-    await store.write([a_signal(DOWN)])
+    for later, thumb in enumerate((UP, UP, DOWN)):
+        await store.retain(DECIDED_US + later)
+        await store.write([a_signal(thumb, decided_us=DECIDED_US + later)])
     assert (await store.load("acme")).rows == {KEY: Moments(3, 2 * SCALE, 2 * SCALE)}
+    assert await store.verify() == {}
+
+
+async def test_what_was_dropped_is_not_counted_again_when_it_is_repeated(store, a_signal):
+    """A clock that ran ahead drops what is still valid once it is set right."""
+    vote = a_signal(UP)
+    await store.write([vote])
+    before = await store.load("acme")
+    await store.retain(DECIDED_US + 30 * 24 * HOUR_US)
+    assert (await store.write([vote])).statuses == (SignalStatus.SUPERSEDED,)
+    assert await store.load("acme") == before
     assert await store.verify() == {}
 
 

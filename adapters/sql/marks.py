@@ -1,0 +1,28 @@
+"""Times that only move forward, kept in `meta`."""
+
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from adapters.sql.schema import meta
+from adapters.sql.statements import insert_or_replace
+
+COMPACTED: Final = "compacted_us"
+"""Time whose grid no row of the sums is finer than is needed for."""
+
+RETAINED: Final = "retained_us"
+"""Time of the oldest decision whose signals are still kept; older ones were dropped."""
+
+_REMEMBER: Final = insert_or_replace(meta)
+
+
+def mark(connection: Connection, name: str) -> int:
+    """Return a mark; 0 before it was first set."""
+    return connection.scalar(select(meta.c.value).where(meta.c.name == name)) or 0
+
+
+def advance(connection: Connection, name: str, value_us: int) -> int:
+    """Move a mark forward to `value_us`, unless it is further already; return where it is."""
+    latest = max(value_us, mark(connection, name))
+    connection.execute(_REMEMBER, {"name": name, "value": latest})
+    return latest
