@@ -1,7 +1,7 @@
-"""Servers that only answer, to tell what grpc itself costs: `python -m benchmarks._echo aio|sync [held]`.
+"""Servers that only answer, to tell what grpc itself costs: `python -m benchmarks._echo aio|sync [held|stalled]`.
 
 Messages are parsed and serialised like those of the real service. With "held", Feedback is answered at the
-next tick of a clock, as after a group commit.
+next tick of a clock, as after a group commit; with "stalled" it never is, as while a disk hangs.
 """
 
 import asyncio
@@ -16,24 +16,26 @@ from benchmarks._load import FEEDBACK_RESPONSE, ROUTE_RESPONSE
 from routeward.v1 import routing_service_pb2 as pb
 
 OPTIONS = [("grpc.so_reuseport", 0)]
-COMMIT_S = 0.002
+COMMIT_S = {"held": 0.002, "stalled": 3600.0}
 THREADS = 4
 HOLDING_THREADS = 32
-"""Each call that waits for a commit holds one, and 16 wait at once."""
+"""Each call that waits for a commit holds one; in the measurements 16 wait at once, or 64 where nothing commits."""
 
 
 class Commit:
     """Resolves what waits, every tick, on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_s: float) -> None:
+        self.every_s = every_s
         self.waiting: list[asyncio.Future[None] | Future[None]] = []
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(COMMIT_S)
+            await asyncio.sleep(self.every_s)
             batch, self.waiting = self.waiting, []
             for one in batch:
-                one.set_result(None)
+                if not one.done():
+                    one.set_result(None)
 
 
 def handlers(route: Any, feedback: Any) -> grpc.GenericRpcHandler:
@@ -90,7 +92,7 @@ def serve_sync(commit: Commit | None) -> None:
 
 
 if __name__ == "__main__":
-    holding = Commit() if "held" in sys.argv else None
+    holding = Commit(COMMIT_S[sys.argv[2]]) if len(sys.argv) > 2 else None
     if sys.argv[1] == "aio":
         asyncio.run(serve_aio(holding))
     else:

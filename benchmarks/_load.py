@@ -1,7 +1,8 @@
 """A client process: `python -m benchmarks._load` reads one order per line, carries it out, prints what it did.
 
-An order is JSON: address, method (Route, Feedback, FeedbackBatch), calls at once, seconds. Decision ids are signed
-here, with the key that the measured server was given, so that making them costs it nothing.
+An order is JSON: address, method (Route, Feedback, FeedbackBatch), calls at once, seconds, and how many Feedback
+calls wait meanwhile. Decision ids are signed here, with the key that the measured server was given, so that
+making them costs it nothing.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from bandit.signals import Kind
 from benchmarks._processes import MODELS
@@ -24,6 +26,7 @@ from server.tokens import DecisionToken, TokenKeys
 
 SIGNING_KEY = TokenKey("bench", b"benchmarks sign their own tokens")
 BATCH_ITEMS = 500
+UNANSWERED_S = 5.0
 
 ROUTE = pb.RouteRequest(category="summarization", request_id="0d9b4f6e", input_tokens=1200)
 ROUTE_RESPONSE = pb.RouteResponse(
@@ -90,27 +93,42 @@ async def carry_out(order: dict[str, Any], keys: TokenKeys) -> dict[str, Any]:
     latencies: list[float] = []
     method = order["method"]
     async with grpc.aio.insecure_channel(order["address"]) as channel:
-        call: Any = channel.unary_unary(
-            f"/routeward.v1.RoutingService/{method}", request_serializer=lambda message: message.SerializeToString()
-        )
-        source = requests(method, keys)
+        call, told = caller(channel, method), caller(channel, "Feedback")
+        source, feedback = requests(method, keys), reports(keys)
+        waiting = [told(next(feedback)) for _ in range(order["waiting"])]
         end = time.perf_counter() + order["seconds"]
 
         async def client() -> None:
             while (started := time.perf_counter()) < end:
-                await call(next(source))
-                latencies.append(time.perf_counter() - started)
+                try:
+                    await call(next(source), timeout=UNANSWERED_S)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                        raise
+                else:
+                    latencies.append(time.perf_counter() - started)
 
         started = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(order["at_once"])))
         elapsed = time.perf_counter() - started
-    latencies.sort()
+        for one in waiting:
+            one.cancel()
+    latencies = sorted(latencies) or [UNANSWERED_S]
     return {
         "calls": len(latencies),
         "seconds": elapsed,
         "p50_ms": 1e3 * latencies[len(latencies) // 2],
         "p99_ms": 1e3 * latencies[len(latencies) * 99 // 100],
     }
+
+
+def caller(channel: grpc.aio.Channel, method: str) -> Any:
+    """Return what calls a method and leaves the answer as bytes."""
+    return channel.unary_unary(f"/routeward.v1.RoutingService/{method}", request_serializer=serialised)
+
+
+def serialised(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 async def main() -> None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from benchmarks._processes import ServiceProcess, write_configuration
 
 CLIENTS = 2
 SIGNALS_PER_REPORT = 2
+WAITING = 64
 
 
 class Server(NamedTuple):
@@ -57,6 +58,10 @@ def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str
         process.communicate()
 
 
+def load() -> AbstractContextManager[subprocess.Popen[str]]:
+    return running(["benchmarks._load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 @contextmanager
 def echo(kind: str, *options: str) -> Iterator[Server]:
     with running(["benchmarks._echo", kind, *options], stdout=subprocess.PIPE) as process:
@@ -72,10 +77,17 @@ def routeward() -> Iterator[Server]:
             yield Server(service.address, psutil.Process(service.process.pid))
 
 
-def measure(server: Server, clients: list[subprocess.Popen[str]], method: str, seconds: float) -> Measured:
-    """Let all clients call one method of one server."""
-    at_once = 1 if method == "FeedbackBatch" else 8
-    order = {"address": server.address, "method": method, "at_once": at_once, "seconds": seconds}
+def measure(
+    server: Server, clients: list[subprocess.Popen[str]], method: str, seconds: float, waiting: int = 0
+) -> Measured:
+    """Let all clients call one method of one server, while so many Feedback calls wait for an answer."""
+    order = {
+        "address": server.address,
+        "method": method,
+        "at_once": 1 if method == "FeedbackBatch" else 8,
+        "seconds": seconds,
+        "waiting": waiting // len(clients),
+    }
     before = server.cpu_s()
     for client in clients:
         assert client.stdin
@@ -102,8 +114,7 @@ def rounds(count: int, seconds: float) -> dict[tuple[str, str], Measured]:
             "sync-held": (stack.enter_context(echo("sync", "held")), ("Feedback",)),
             "routeward": (stack.enter_context(routeward()), ("Route", "Feedback", "FeedbackBatch")),
         }
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        clients = [stack.enter_context(running(["benchmarks._load"], **pipes)) for _ in range(CLIENTS)]
+        clients = [stack.enter_context(load()) for _ in range(CLIENTS)]
         for number in range(count + 1):
             for name, (server, methods) in servers.items():
                 for method in methods:
@@ -111,6 +122,18 @@ def rounds(count: int, seconds: float) -> dict[tuple[str, str], Measured]:
                     if number:  # The first round warms up.
                         found[name, method].append(measured)
     return {key: Measured(*map(median, zip(*values, strict=True))) for key, values in found.items()}
+
+
+def stalled(seconds: float) -> dict[tuple[str, str], Measured]:
+    """Measure whether Route is answered while no commit ends."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(load()) for _ in range(CLIENTS)]
+        return {
+            (f"{kind}-stalled", "Route"): measure(
+                stack.enter_context(echo(kind, "stalled")), clients, "Route", seconds, waiting=WAITING
+            )
+            for kind in ("aio", "sync")
+        }
 
 
 def figures(found: dict[tuple[str, str], Measured], command: str) -> Iterator[dict[str, Any]]:
@@ -138,7 +161,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.8)
     options = parser.parse_args()
     command = f"python -m benchmarks.rpc --rounds {options.rounds} --seconds {options.seconds}"
-    print(json.dumps(list(figures(rounds(options.rounds, options.seconds), command)), indent=1))
+    found = rounds(options.rounds, options.seconds) | stalled(options.seconds)
+    print(json.dumps(list(figures(found, command)), indent=1))
 
 
 if __name__ == "__main__":

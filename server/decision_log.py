@@ -122,18 +122,12 @@ def _record(decision: Decision, forecasts: Mapping[str, ModelForecast]) -> Decis
 
 
 def _forecasts(decision: Decision) -> Mapping[str, ModelForecast]:
+    """Forecasts of what was eligible: probabilities exactly, the rest to six digits, which halves a row."""
     distribution, models = decision.distribution, decision.question.published.snapshot.models
     expected = distribution.forecasts
-    columns = zip(
-        distribution.probabilities,
-        expected.quality.tolist(),
-        expected.cost_usd.tolist(),
-        expected.latency_s.tolist(),
-        expected.error.tolist(),
-        strict=True,
-    )
+    numbers = zip(expected.quality, expected.cost_usd, expected.latency_s, expected.error, strict=True)
     return {
-        model.id: ModelForecast(*numbers)
-        for model, numbers in zip(models, columns, strict=True)
+        model.id: ModelForecast(probability, *(float(f"{number:.6g}") for number in row))
+        for model, probability, row in zip(models, distribution.probabilities, numbers, strict=True)
         if model.id not in decision.question.exclusions
     }

@@ -96,7 +96,8 @@ class Service:
         learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, clock=clock)
         routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
         admin = AdminService(Beliefs(namespaces, questions))
-        edge = Edge(Credentials(settings.server.keys), self._metrics, self._log, sources.incident)
+        credentials = Credentials(settings.server.keys) if settings.server.keys else None
+        edge = Edge(credentials, self._metrics, self._log, sources.incident)
         return (
             edge.handler(ROUTING_SERVICE, routing.methods()),
             edge.handler(ADMIN_SERVICE, admin.methods()),

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from bandit.signals import Kind
@@ -136,9 +137,8 @@ def _mac(secret: bytes) -> Callable[[bytes], bytes]:
 
 def _encoded(token: DecisionToken) -> bytes:
     namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent = token
-    lengths = (len(namespace), len(category), len(model))
-    if max(lengths) > MAX_NAME_BYTES or len(nonce) != NONCE_BYTES or len(parent) not in (0, NONCE_BYTES):
-        raise ValueError("a name of a decision is longer than 64 characters, or its nonce or parent is not 12 bytes")
+    if len(nonce) != NONCE_BYTES or len(parent) not in (0, NONCE_BYTES):
+        raise ValueError("the nonce or the parent of a decision is not 12 bytes")
     flags, count = _HAS_PARENT if parent else 0, b""
     try:
         if input_tokens is not None:
@@ -146,8 +146,15 @@ def _encoded(token: DecisionToken) -> bytes:
         head = _HEAD.pack(flags, kind, propensity, decided_us)
     except struct.error as error:
         raise ValueError("a number of a decision is out of its range") from error
-    names = f"{namespace}{category}{model}".encode("ascii")
-    return b"".join((head, count, nonce, parent, bytes(lengths), names))
+    return b"".join((head, count, nonce, parent, _encoded_names(namespace, category, model)))
+
+
+@lru_cache(maxsize=1024)
+def _encoded_names(*names: str) -> bytes:
+    lengths = [len(name) for name in names]
+    if max(lengths) > MAX_NAME_BYTES:
+        raise ValueError(f"a name of a decision is longer than {MAX_NAME_BYTES} characters")
+    return bytes(lengths) + "".join(names).encode("ascii")
 
 
 def _decoded(text: str) -> bytes:

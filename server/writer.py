@@ -26,8 +26,9 @@ MAX_BATCH: Final = 1000
 MAX_WAITING: Final = 20_000
 """Records that wait at most; more would wait for seconds, so they are refused."""
 
-GATHER_S: Final = 0.004
-"""How long a batch waits for company: a transaction costs as much as fifty signals."""
+TICK_S: Final = 0.002
+MAX_TICKS: Final = 10
+"""A batch waits for company that long at most."""
 
 RETRY_AFTER_S: Final = 1.0
 
@@ -86,11 +87,17 @@ class Writer:
         while self._waiting or not self._closing:
             await self._wake.wait()
             while self._waiting:
-                if self._records_waiting < MAX_BATCH and not self._closing:
-                    await asyncio.sleep(GATHER_S)
+                await self._gather()
                 await self._write(self._next_batch())
             if not self._closing:
                 self._wake.clear()
+
+    async def _gather(self) -> None:
+        """Wait for company as long as it keeps coming: a transaction costs as much as fifty signals."""
+        patience, seen = MAX_TICKS, 0
+        while patience and seen < self._records_waiting < MAX_BATCH and not self._closing:
+            patience, seen = patience - 1, self._records_waiting
+            await asyncio.sleep(TICK_S)
 
     def _next_batch(self) -> list[Submission]:
         batch: list[Submission] = []

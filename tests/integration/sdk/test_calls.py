@@ -189,9 +189,12 @@ def test_attempts_may_be_left_early(client, router):
 
 @pytest.mark.parametrize("status", [Status.OK, Status.CANCELLED])
 def test_an_exception_that_ends_the_attempts_is_never_swallowed(client, router, status):
-    with pytest.raises(ValueError, match="after the answer"):
+    def answer_then_fail() -> None:
         for attempt in client.attempts("summarization"):
             with attempt as call:
                 call.status(status)
                 raise ValueError("after the answer")
+
+    with pytest.raises(ValueError, match="after the answer"):
+        answer_then_fail()
     assert len(router.feedback_requests) == 1

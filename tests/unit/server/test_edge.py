@@ -43,7 +43,7 @@ class Context:
 @pytest.fixture
 def edge_of(parts, log):
     def build(*keys):
-        return Edge(Credentials(keys), parts.metrics, log.logger, lambda: "incident-1")
+        return Edge(Credentials(keys) if keys else None, parts.metrics, log.logger, lambda: "incident-1")
 
     return build
 
