@@ -80,7 +80,7 @@ def signals(count: int, rng: np.random.Generator) -> list[SignalRecord]:
 
 
 def sums_of(records: Sequence[SignalRecord]) -> Sums:
-    return add_rows(Sums.empty(BUCKET_US, NOW_US), settle(records, {}, BUCKET_US).rows["default"])
+    return add_rows(Sums.empty(BUCKET_US, NOW_US), settle(records, {}, BUCKET_US, retained_us=0).rows["default"])
 
 
 def measured(rng: np.random.Generator) -> dict[str, float]:
@@ -107,7 +107,7 @@ def measured(rng: np.random.Generator) -> dict[str, float]:
         draw(questions.ask(call, caller, NOW_US).distribution(), rng)
 
     def flushed() -> None:
-        add_rows(sums, settle(flush, {}, BUCKET_US).rows["default"])
+        add_rows(sums, settle(flush, {}, BUCKET_US, retained_us=0).rows["default"])
 
     return {
         "decision.cached.core": cost_us(core, 2000),

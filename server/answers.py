@@ -15,6 +15,7 @@ from server.beliefs import CategoryBelief, ModelBelief
 from server.errors import ServiceError
 from server.learning import Recorded
 from server.routing import CATEGORY_LIMIT, LEAST_VIOLATION, Decision
+from server.statuses import MAX_VIOLATIONS, fitting, text
 
 _KINDS: Final = {kind: pb.DecisionKind.Value(f"DECISION_KIND_{kind.name}") for kind in Kind}
 _STATUSES: Final = {status: pb.SignalStatus.Value(f"SIGNAL_STATUS_{status.name}") for status in SignalStatus}
@@ -67,9 +68,9 @@ def _batch_result(result: Recorded | ServiceError) -> pb.FeedbackBatchResult:
         error=pb.FeedbackError(
             code=result.code,
             reason=ErrorReason.Value(f"ERROR_REASON_{result.reason}"),
-            message=result.message,
-            metadata=result.metadata,
-            violations=violations,
+            message=text(result),
+            metadata=dict(fitting(result.metadata)),
+            violations=violations[:MAX_VIOLATIONS],
         )
     )
 

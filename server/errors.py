@@ -21,7 +21,6 @@ class Code(IntEnum):
     """The canonical status codes (google.rpc.Code) that a call can end with."""
 
     INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
@@ -84,7 +83,7 @@ class MalformedMessageError(ServiceError):
 class MessageTooLargeError(ServiceError):
     """The message is larger than the server reads."""
 
-    code, reason = Code.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"
+    code, reason = Code.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE"
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"a message has at most {max_bytes} bytes; send less at once", {"max_bytes": str(max_bytes)})

@@ -1,5 +1,6 @@
 """The use case of feedback: check what callers say about a decision, have it written, say what became of it."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,9 @@ from server.namespace import Namespace
 from server.requests import Report
 from server.tokens import DecisionToken, TokenExpiredError, TokenInvalidError, TokenKeys
 from server.writer import Writer
+
+REPORTS_PER_TURN: Final = 64
+"""Reports of a batch that are checked before other calls get their turn."""
 
 MAX_SCORE_NAMES: Final = 7
 """Score names of a namespace: with the thumb, eight sources of quality."""
@@ -67,7 +71,11 @@ class Learner:
 
         Raises OverloadedError, FeedbackUnavailableError, ShuttingDownError for all of them.
         """
-        checked = [self._checked(report, caller) for report in reports]
+        checked = []
+        for number, report in enumerate(reports):
+            if number % REPORTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+            checked.append(self._checked(report, caller))
         records = [record for one in checked if not isinstance(one, ServiceError) for record in one]
         statuses = iter(await self._writer.submit(records) if records else ())
         return [

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from server.settings import TlsFiles
 
-REFUSED_BYTES: Final = 1024 * 1024
+REFUSED_BYTES: Final = 4 * 1024 * 1024
 """Size from which a message is refused before it is read; the contract's own, smaller limit answers with a reason."""
 
 OPTIONS: Final = (
@@ -25,7 +25,7 @@ OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 
 

@@ -88,10 +88,10 @@ class Publisher:
         namespace.stale = False
         try:
             stored = await self._store.load(namespace.name)
-        except StoreError:
+            namespace.sums = await asyncio.to_thread(add_rows, self._empty(), stored.rows)
+        except BaseException:
             namespace.stale = True
             raise
-        namespace.sums = await asyncio.to_thread(add_rows, self._empty(), stored.rows)
         namespace.sums_revision = stored.revision
         namespace.revision = max(namespace.revision, stored.revision)
         namespace.learn_names(stored)

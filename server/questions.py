@@ -20,7 +20,7 @@ from server.errors import (
 from server.namespace import Namespace, Published
 from server.requests import Call
 from server.settings import DEFAULT_CATEGORY, DEFAULT_PROFILE, Catalogue, CategorySettings
-from server.tokens import TokenError, TokenKeys
+from server.tokens import TokenExpiredError, TokenInvalidError, TokenKeys
 
 NOT_FORCED: Final = "model"
 """What excludes the models that a forced call does not name: the request's field of that name."""
@@ -78,9 +78,10 @@ class Questions:
         """Return what the policy is asked for `call`.
 
         Raises CategoryUnknownError, ModelUnknownError, ProfileUnknownError, NoEligibleModelError for a forced
-        model that is disabled, and InvalidFieldError where the previous decision is not a live one of the caller.
+        model that is disabled, and InvalidFieldError where the previous decision is none of the caller's.
         """
         namespace = self._namespaces[caller.namespace]
+        objective = self._objective(call)
         category = self._category(namespace, call.category)
         settings = self._catalogue.categories.get(category, self._any_category)
         input_tokens = settings.input_tokens if call.input_tokens is None else call.input_tokens
@@ -91,7 +92,7 @@ class Questions:
             category=category,
             eligible=eligibility.mask,
             input_tokens=count(input_tokens),
-            objective=self._objective(call),
+            objective=objective,
             limits=_limits(call, settings),
             max_output_tokens=None if call.max_output_tokens is None else count(call.max_output_tokens),
             cached_model=cached_model,
@@ -150,10 +151,12 @@ class Questions:
         )
 
     def _warm_model(self, call: Call, caller: Principal, now_us: int) -> str:
-        """Return the model that holds the conversation's prompt cache; none if it holds no tokens."""
+        """Return the model that holds the conversation's prompt cache; none if it holds no tokens, or no longer."""
         try:
             previous = self._keys.verify(call.previous_decision_id, now_us, self._max_age_s)
-        except TokenError as error:
+        except TokenExpiredError:
+            return ""
+        except TokenInvalidError as error:
             raise _not_live() from error
         if previous.namespace != caller.namespace:
             raise _not_live()
@@ -172,5 +175,5 @@ def _exact(tokens: int) -> int:
 
 
 def _not_live() -> InvalidFieldError:
-    rule = "names no decision of this namespace within feedback.max_age; leave it out to price no prompt cache"
+    rule = "names no decision of this namespace; leave it out to price no prompt cache"
     return InvalidFieldError([Violation("previous_decision_id", rule)])

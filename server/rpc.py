@@ -1,5 +1,6 @@
 """The methods of the contract: translation between messages and use cases, and nothing else."""
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
@@ -89,5 +90,5 @@ class AdminService:
     ) -> admin_pb.GetPosteriorResponse:
         """Show what is believed."""
         category, profile = posterior_question_of(message)
-        snapshot, categories = self._beliefs.show(category, profile, caller)
+        snapshot, categories = await asyncio.to_thread(self._beliefs.show, category, profile, caller)
         return posterior_response(snapshot.revision, snapshot.posterior.now_us, categories)

@@ -1,6 +1,6 @@
 """How a failed call looks on the wire: status code, text, and google.rpc.Status with its details."""
 
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import grpc
@@ -10,11 +10,15 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from server.errors import ServiceError
+from server.errors import Code, ServiceError
 
 DOMAIN: Final = "routeward.dev"
-MAX_DETAILS: Final = 32
-"""Entries of metadata and violations that are sent: trailing metadata has room for about 8 KiB."""
+MAX_VIOLATIONS: Final = 32
+MAX_METADATA_BYTES: Final = 5000
+"""What is sent of an error's violations and metadata: trailing metadata has room for about 8 KiB in all."""
+
+NEVER_RETRY: Final = "-1"
+"""Pushback that tells clients not to repeat a call that exhausted something for good."""
 
 MAX_CHARACTERS: Final = 512
 
@@ -40,15 +44,18 @@ def trailing_metadata(error: ServiceError) -> Metadata:
     metadata: Metadata = (("grpc-status-details-bin", status.SerializeToString()),)
     if error.retry_after_s is not None:
         metadata += (("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1e3))),)
+    elif error.code is Code.RESOURCE_EXHAUSTED:
+        metadata += (("grpc-retry-pushback-ms", NEVER_RETRY),)
     return metadata
 
 
 def _details(error: ServiceError) -> list[Message]:
-    metadata = dict(islice(error.metadata.items(), MAX_DETAILS))
+    metadata = dict(fitting(error.metadata))
     details: list[Message] = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if error.violations:
         violations = [
-            BadRequest.FieldViolation(field=field, description=rule) for field, rule in error.violations[:MAX_DETAILS]
+            BadRequest.FieldViolation(field=field, description=rule)
+            for field, rule in error.violations[:MAX_VIOLATIONS]
         ]
         details.append(BadRequest(field_violations=violations))
     if error.retry_after_s is not None:
@@ -56,6 +63,16 @@ def _details(error: ServiceError) -> list[Message]:
         delay.FromNanoseconds(round(error.retry_after_s * 1e9))
         details.append(RetryInfo(retry_delay=delay))
     return details
+
+
+def fitting(metadata: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the entries of metadata that have room."""
+    room = MAX_METADATA_BYTES
+    for key, value in metadata.items():
+        room -= len(key.encode()) + len(value.encode())
+        if room < 0:
+            return
+        yield key, value
 
 
 def _packed(detail: Message) -> Any:

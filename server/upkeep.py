@@ -1,4 +1,4 @@
-"""Keeps the disk from filling: old rows are dropped, and the decision log pauses before feedback would fail.
+"""Keeps the disk from filling: old rows are dropped or merged, and the decision log pauses before feedback would fail.
 
 Feedback itself is refused only by the store, when there is no space for it.
 """
@@ -47,18 +47,24 @@ class Upkeep:
                 await asyncio.sleep(CHECK_EVERY_S)
 
     async def check_disk(self) -> None:
-        """Pause the decision log while less than `min_free_bytes` is left."""
-        free = await self._store.free_bytes()
+        """Pause the decision log while less than `min_free_bytes` is left, or nobody can tell."""
+        try:
+            free = await self._store.free_bytes()
+        except StoreError as error:
+            self._log.error("disk_unknown", error=str(error))
+            free = 0
         short = free is not None and free < self._min_free_bytes
         if short != self._decisions.paused:
             self._decisions.paused = short
             self._log.warning("disk_short" if short else "disk_recovered", free_bytes=free)
 
     async def sweep(self) -> None:
-        """Drop signals and decisions that are too old."""
+        """Drop signals and decisions that are too old, and merge the sums of old time buckets."""
+        now_us = self._clock()
         try:
-            dropped = await self._store.retain(self._clock() - round(self._keep_s * 1e6))
+            dropped = await self._store.retain(now_us - round(self._keep_s * 1e6))
+            await self._store.compact(now_us)
         except StoreError as error:
-            self._log.error("retention_failed", error=str(error))
+            self._log.error("sweep_failed", error=str(error))
         else:
-            self._log.info("retention", dropped=dropped)
+            self._log.info("swept", dropped=dropped)

@@ -1,5 +1,6 @@
 """The store of a server: signals, sums, decisions and registry in one SQLite file."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -110,7 +111,7 @@ class SqlStore:
 
     async def free_bytes(self) -> int:
         """Return the space that is left on the disk of the file."""
-        return self._database.free_bytes()
+        return await asyncio.to_thread(self._database.free_bytes)
 
     async def close(self) -> None:
         """Finish what was begun and release everything."""

@@ -16,7 +16,7 @@ from routeward.v1 import routing_service_pb2 as pb
 
 _STATUS: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     errors.InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.MessageTooLargeError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.MessageTooLargeError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.CredentialError: grpc.StatusCode.PERMISSION_DENIED,
     errors.ApiKeyInvalidError: grpc.StatusCode.UNAUTHENTICATED,
     errors.NotFoundError: grpc.StatusCode.NOT_FOUND,

@@ -87,7 +87,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "SCORE_NAME_LIMIT", "domain": "routeward.dev", "metadata": {"name": "judge-9"}}
     """
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 13
-    """UNAVAILABLE: the store does not answer; nothing was recorded. Retry after the pushback in RetryInfo.
+    """UNAVAILABLE: the store does not answer. Retry after the pushback in RetryInfo: what was recorded all the same
+    is not counted twice.
 
         {"reason": "STORE_UNAVAILABLE", "domain": "routeward.dev", "metadata": {}}
     """
@@ -102,7 +103,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "INTERNAL", "domain": "routeward.dev", "metadata": {"incident_id": "8f14e45f"}}
     """
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 16
-    """RESOURCE_EXHAUSTED: the message is larger than the server reads.
+    """INVALID_ARGUMENT: the message is larger than the server reads. Send less at once. (Beyond 4 MiB the transport
+    itself answers RESOURCE_EXHAUSTED, without a reason.)
 
         {"reason": "MESSAGE_TOO_LARGE", "domain": "routeward.dev", "metadata": {"max_bytes": "262144"}}
     """
@@ -177,7 +179,8 @@ ERROR_REASON_SCORE_NAME_LIMIT: ErrorReason.ValueType  # 12
     {"reason": "SCORE_NAME_LIMIT", "domain": "routeward.dev", "metadata": {"name": "judge-9"}}
 """
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 13
-"""UNAVAILABLE: the store does not answer; nothing was recorded. Retry after the pushback in RetryInfo.
+"""UNAVAILABLE: the store does not answer. Retry after the pushback in RetryInfo: what was recorded all the same
+is not counted twice.
 
     {"reason": "STORE_UNAVAILABLE", "domain": "routeward.dev", "metadata": {}}
 """
@@ -192,7 +195,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
     {"reason": "INTERNAL", "domain": "routeward.dev", "metadata": {"incident_id": "8f14e45f"}}
 """
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 16
-"""RESOURCE_EXHAUSTED: the message is larger than the server reads.
+"""INVALID_ARGUMENT: the message is larger than the server reads. Send less at once. (Beyond 4 MiB the transport
+itself answers RESOURCE_EXHAUSTED, without a reason.)
 
     {"reason": "MESSAGE_TOO_LARGE", "domain": "routeward.dev", "metadata": {"max_bytes": "262144"}}
 """

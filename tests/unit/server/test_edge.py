@@ -108,7 +108,7 @@ async def test_bytes_that_are_no_message_are_an_invalid_argument(edge_of, parts)
 
 async def test_a_message_beyond_the_limit_is_refused_before_it_is_parsed(edge_of):
     _, context = await call(entrance(edge_of(), fail), b"\xff" * (MAX_MESSAGE_BYTES + 1))
-    assert (context.code, context.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
+    assert (context.code, context.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE")
 
 
 async def test_a_message_at_the_limit_is_read(edge_of):

@@ -101,3 +101,14 @@ def test_even_the_longest_error_fits_into_the_metadata_of_an_answer(error):
     size = len(text(error)) + sum(len(key) + len(value) for key, value in trailing_metadata(error))
     assert size < WIRE_BYTES
     assert text(error).endswith("...")
+
+
+def test_an_error_that_exhausted_something_for_good_tells_clients_not_to_retry():
+    metadata = dict(trailing_metadata(errors.ScoreNameLimitError("judge-8", 7)))
+    assert metadata["grpc-retry-pushback-ms"] == "-1"
+
+
+def test_each_of_64_models_is_named_with_what_excluded_it():
+    exclusions = {f"provider-{number:02}/some-model-of-usual-length": "max_latency" for number in range(64)}
+    _, found, _ = details(errors.NoEligibleModelError(exclusions))
+    assert dict(found[ErrorInfo].metadata) == exclusions

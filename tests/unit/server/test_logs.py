@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -51,3 +52,17 @@ def test_what_is_below_the_level_is_left_out(level, lines):
     log.info("two")
     log.error("three")
     assert len(stream.getvalue().splitlines()) == lines
+
+
+@pytest.mark.parametrize("stream", ["/dev/full", "closed"])
+def test_a_log_that_cannot_be_written_fails_nobody(stream):
+    with open("/dev/full" if stream == "/dev/full" else "/dev/null", "w") as out:
+        if stream == "closed":
+            log = logger(out)
+            out.close()
+        else:
+            log = logger(out)
+        log.error("disk_short", free_bytes=0)
+        log.error("disk_short", free_bytes=0)
+        with suppress(OSError):
+            out.close()

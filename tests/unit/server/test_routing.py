@@ -223,18 +223,24 @@ async def test_a_previous_decision_that_is_none_of_the_caller_is_an_invalid_fiel
     parts = await parts_of("acme", "globex")
     own = parts.route(Call("chat")).id
     foreign = parts.router.route(Call("chat"), Principal("globex")).id
-    parts.clock.pass_s(8 * DAY_S)
-    for previous in (own, foreign, own[:-1] + "A", "garbled"):
+    for previous in (foreign, own[:-1] + "A", "garbled"):
         with pytest.raises(InvalidFieldError) as refused:
             parts.route(Call("chat", previous_decision_id=previous))
         assert refused.value.violations[0].field == "previous_decision_id"
 
 
-async def test_a_foreign_previous_decision_that_is_still_live_is_refused_too(parts_of):
-    parts = await parts_of("acme", "globex")
-    foreign = parts.router.route(Call("chat"), Principal("globex")).id
-    with pytest.raises(InvalidFieldError):
-        parts.route(Call("chat", previous_decision_id=foreign))
+async def test_a_previous_decision_that_has_expired_holds_no_cache(parts):
+    previous = parts.route(Call("chat")).id
+    parts.clock.pass_s(8 * DAY_S)
+    call = Call("chat", input_tokens=5_000)
+    late = parts.route(call._replace(previous_decision_id=previous, cached_input_tokens=4_000))
+    assert late.question.request == parts.route(call).question.request
+
+
+async def test_a_call_that_is_refused_makes_no_category(parts):
+    with pytest.raises(ProfileUnknownError):
+        parts.route(Call("poetry", profile="nobody"))
+    assert "poetry" not in parts.publisher.namespaces["acme"].categories
 
 
 async def test_namespaces_have_categories_of_their_own(parts_of):

@@ -60,4 +60,27 @@ async def test_a_sweep_that_fails_is_logged_and_tried_again_later(upkeep_of, par
 
     monkeypatch.setattr(parts.store, "retain", fail)
     await upkeep_of().sweep()
-    assert [event["event"] for event in log.events] == ["retention_failed"]
+    assert [event["event"] for event in log.events] == ["sweep_failed"]
+
+
+async def test_a_sweep_merges_the_sums_of_old_time_buckets(upkeep_of, parts, monkeypatch):
+    seen = []
+
+    async def compact(now_us):
+        seen.append(now_us)
+
+    monkeypatch.setattr(parts.store, "compact", compact)
+    await upkeep_of().sweep()
+    assert seen == [parts.clock()]
+
+
+async def test_a_disk_that_cannot_be_read_pauses_the_decision_log_and_ends_nothing(
+    decisions, upkeep_of, parts, log, monkeypatch
+):
+    async def gone():
+        raise StoreUnavailableError("the disk is gone")
+
+    monkeypatch.setattr(parts.store, "free_bytes", gone)
+    await upkeep_of().check_disk()
+    assert decisions.paused
+    assert "disk_unknown" in [event["event"] for event in log.events]
