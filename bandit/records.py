@@ -44,12 +44,12 @@ class DecisionRecord:
 
     `forecasts` covers the eligible models, `exclusions` names what excluded each other one. `uniform` is the
     number that was drawn, None where nothing was. `config_hash` identifies models, prices and settings;
-    `snapshot_us` is the time the posterior was computed for.
+    `snapshot_us` is the time the posterior was computed for. `cached_model` is the model whose prompt cache was
+    priced; the three limits are None where the request set none.
     """
 
     namespace: str
     nonce: bytes
-    parent: bytes
     decided_us: int
     category: str
     model: str
@@ -67,7 +67,11 @@ class DecisionRecord:
     exclusions: Mapping[str, str]
     input_tokens: int | None = None
     max_output_tokens: int | None = None
+    cached_model: str = ""
     cached_input_tokens: int | None = None
+    max_cost_usd: float | None = None
+    max_latency_s: float | None = None
+    min_quality: float | None = None
     request_id: str = ""
     session_id: str = ""
     client: str = ""

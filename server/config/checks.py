@@ -52,6 +52,12 @@ def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> I
     address = _text(document, *place)
     if address == _text(document, "server", "metrics") and not address.endswith(":0"):
         yield Finding(("server", "metrics"), "metrics and listen are the same address", "give metrics another port")
+    if not _is_loopback(_text(document, "server", "metrics")) and not server.get("keys"):
+        yield Finding(
+            ("server", "metrics"),
+            "the figures, which anyone may read, would be served to other machines of a service without API keys",
+            "keep metrics on 127.0.0.1, or make a key with  routeward keys create ID",
+        )
     if _is_loopback(address):
         return
     message = f"{address} can be reached from other machines"

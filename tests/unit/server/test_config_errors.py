@@ -104,6 +104,11 @@ CORPUS = [
     Bad(
         "address with a name", "[server]\nlisten = 'example.com:1'\n" + GOOD, 2, '"example.com:1"', "localhost, an IPv4"
     ),
+    Bad(
+        "metrics for everyone",
+        "[server]\nmetrics = '0.0.0.0:9464'\n" + GOOD,
+        *(2, "without API keys", "keep metrics on 127.0.0.1"),
+    ),
     Bad("port too large", "[server]\nmetrics = '127.0.0.1:65536'\n" + GOOD, 2, "65536", '"HOST:PORT"'),
     Bad(
         *("one address for both", "[server]\nlisten = '127.0.0.1:9464'\n" + GOOD, 1),

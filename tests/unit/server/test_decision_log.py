@@ -31,20 +31,21 @@ async def test_a_row_holds_all_that_replaying_the_decision_takes(parts, decision
         input_tokens=700,
         max_output_tokens=90,
         profile="frugal",
-        constraints=Constraints(capabilities=frozenset({"tools"})),
+        constraints=Constraints(capabilities=frozenset({"tools"}), max_cost_usd=5.0, min_quality=0.1),
         session_id="s-1",
     )
     decision = parts.route(call)
     decisions.append(decision)
     await decisions.flush()
     (row,) = await logged(parts)
-    assert (row.namespace, row.nonce, row.parent) == ("acme", decision.nonce, b"")
+    assert (row.namespace, row.nonce) == ("acme", decision.nonce)
     assert (row.category, row.model, row.kind) == ("chat", decision.model, Kind.SAMPLED)
     assert (row.propensity, row.uniform) == (decision.propensity, decision.uniform)
     assert (row.decided_us, row.snapshot_us, row.revision) == (parts.clock(), parts.clock(), 0)
     assert (row.config_hash, row.reason) == ("c0ffee", "")
     assert (row.profile, row.answer_value_usd, row.second_value_usd) == ("frugal", 0.001, 0.0)
     assert (row.input_tokens, row.max_output_tokens, row.cached_input_tokens) == (700, 90, None)
+    assert (row.max_cost_usd, row.max_latency_s, row.min_quality, row.cached_model) == (5.0, None, 0.1, "")
     assert (row.request_id, row.session_id, row.client) == ("r-1", "s-1", "checkout")
     assert row.exclusions == {"small": "capabilities", "retired": "disabled"}
     assert set(row.forecasts) == {"large", "other"}
