@@ -1,0 +1,1 @@
+"""The service: composition root, use cases, edges, and the ports that adapters satisfy."""

@@ -40,6 +40,7 @@ app.command(rich_help_panel=USE)(feedback.feedback)
 app.command(rich_help_panel=USE)(status.status)
 app.command(rich_help_panel=STUDY)(demo.demo)
 app.command(rich_help_panel=STUDY)(offline.simulate)
+app.command(rich_help_panel=STUDY)(offline.generate)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,11 +1,12 @@
-"""`routeward simulate`."""
+"""`routeward simulate`, and `routeward generate` for a table to try it on."""
 
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from routeward.cli.output import WRONG_USE, CommandError, console, print_json
+from routeward.cli.options import Json
+from routeward.cli.output import WRONG_USE, CommandError, console, print_json, show
 
 PRINTED: Final = Path("-")
 
@@ -57,3 +58,25 @@ def simulate(
     except SimulationError as error:
         raise CommandError("SIMULATION_REFUSED", str(error), exit_code=WRONG_USE) from error
     console().print(summary_table(simulation))
+
+
+def generate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to write.")],
+    *,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal tables.")] = 0,
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts per category.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Write a made-up table of outcomes, to try `simulate` and `demo` on."""
+    from simulations.errors import SimulationError
+    from simulations.generator import generate as generated
+    from simulations.generator import write_csv
+
+    outcomes = generated(seed, prompts_per_category=prompts)
+    try:
+        write_csv(outcomes, file)
+    except SimulationError as error:
+        raise CommandError("NOT_WRITTEN", str(error)) from error
+    document = {"file": str(file), "answers": len(outcomes.answers), "models": outcomes.models}
+    text = f"wrote {len(outcomes.answers)} answers of {len(outcomes.models)} made-up models to {file}"
+    show(document, lambda: text, as_json=as_json)

@@ -9,8 +9,8 @@ from simulations.command import SimulateOptions, simulate
 ROOT = Path(__file__).parents[3]
 
 
-def simulations(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "simulations", *arguments]
+def routeward(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "routeward", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -23,7 +23,7 @@ def test_two_workers_give_the_result_of_one(parquet: Path) -> None:
 
 def test_the_command_writes_its_result_and_shows_progress_and_a_table(parquet: Path, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    finished = simulations(
+    finished = routeward(
         *("simulate", "--outcomes", str(parquet), "--models", "south-flash,open-8b", "--scenario", "stationary"),
         *("--answer-value-usd", "0.05", "--second-value-usd", "0.001", "--steps", "30", "--seeds", "2"),
         *("--requests-per-second", "1", "--refresh-seconds", "5", "--json", str(out)),
@@ -35,7 +35,7 @@ def test_the_command_writes_its_result_and_shows_progress_and_a_table(parquet: P
 
 
 def test_wrong_use_ends_with_2_and_says_what_to_do(parquet: Path) -> None:
-    finished = simulations("simulate", "--outcomes", str(parquet), "--models", "nobody")
+    finished = routeward("simulate", "--outcomes", str(parquet), "--models", "nobody")
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: the table has no model 'nobody'")
     assert "Traceback" not in finished.stderr
@@ -43,6 +43,6 @@ def test_wrong_use_ends_with_2_and_says_what_to_do(parquet: Path) -> None:
 
 def test_a_table_can_be_generated_and_simulated(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
-    assert simulations("generate", str(table), "--prompts", "3").returncode == 0
-    finished = simulations("simulate", "--outcomes", str(table), "--steps", "10", "--seeds", "1")
+    assert routeward("generate", str(table), "--prompts", "3").returncode == 0
+    finished = routeward("simulate", "--outcomes", str(table), "--steps", "10", "--seeds", "1")
     assert finished.returncode == 0, finished.stderr
