@@ -31,8 +31,9 @@ def best_probabilities(means: Floats, deviations: Floats) -> Floats:
     scale = float(means.max() - means.min()) + float(deviations.max())
     smallest = max(_SMALLEST_DEVIATION * scale, _RESOLUTION * float(np.abs(means).max()))
     sd = np.maximum(deviations, smallest if smallest > 0 else 1.0)
-    low = float((means - _REACH * sd).max())
-    alive = (means + _REACH * sd > low).nonzero()[0]
+    reach = _REACH * sd
+    low = float((means - reach).max())
+    alive = (means + reach > low).nonzero()[0]
     mass = _masses(means[alive], sd[alive], low)
     probabilities = np.zeros(len(means))
     probabilities[alive] = mass / mass.sum()
@@ -46,10 +47,16 @@ def _masses(means: Floats, sd: Floats, low: float) -> Floats:
     edges = _edges(means, sd, low)
     half = ((edges[1:] - edges[:-1]) * 0.5)[:, None]
     x = (edges[:-1, None] + half + half * _NODES).ravel()
-    z = (x - means[:, None]) / sd[:, None]
-    below = np.maximum(ndtr(z), 1e-300)
-    density = np.exp(-0.5 * z * z)
-    masses: Floats = (density / below) @ ((half * _WEIGHTS).ravel() * below.prod(axis=0)) / sd
+    z = x - means[:, None]
+    z /= sd[:, None]
+    below = ndtr(z)
+    np.maximum(below, 1e-300, out=below)
+    z *= z
+    z *= -0.5
+    relative_density = np.exp(z, out=z)
+    relative_density /= below
+    masses: Floats = relative_density @ ((half * _WEIGHTS).ravel() * below.prod(axis=0))
+    masses /= sd
     return masses
 
 

@@ -46,8 +46,10 @@ def events_of(decision: DecisionFacts, fact: Fact | None) -> tuple[Event, ...]:
         observed = [("quality", fact.signal, value)]
     category, model, decided_us = decision.category, decision.model, decision.decided_us
     return tuple(
-        Event(category, model, signal, source, decided_us, 1, round(y * SCALE), round(y * y * SCALE))
-        for signal, source, y in observed
+        [
+            Event(category, model, signal, source, decided_us, 1, round(y * SCALE), round(y * y * SCALE))
+            for signal, source, y in observed
+        ]
     )
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from bandit.snapshot import Snapshot
 from bandit.utility import Forecasts, forecast
 
 Floats = NDArray[np.float64]
+
+_UNLIMITED: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,7 @@ def _distribution(
     *,
     least_violation: bool,
 ) -> Distribution:
-    settings = snapshot.settings
+    settings, utility = snapshot.settings, forecasts.utility_usd.tolist()
     deviations = settings.exploration * np.sqrt(forecasts.utility_variance[left])
     shares = with_floor(best_probabilities(forecasts.utility_usd[left], deviations), settings.floor)
     if settings.caps:
@@ -77,11 +80,10 @@ def _distribution(
         probabilities[m] = share
     cumulative = list(accumulate(probabilities))
     cumulative[left[-1] :] = [1.0] * (len(cumulative) - left[-1])
-    utility = forecasts.utility_usd
     return Distribution(
         tuple(probabilities),
         tuple(cumulative),
-        tuple(sorted(left, key=lambda m: -utility[m])),
+        tuple(sorted(left, key=utility.__getitem__, reverse=True)),
         forecasts,
         exclusions,
         least_violation,
@@ -91,7 +93,7 @@ def _distribution(
 def _within_limits(
     snapshot: Snapshot, request: Request, forecasts: Forecasts, eligible: Sequence[int]
 ) -> tuple[list[int], dict[str, str]]:
-    if request.limits == Limits():
+    if request.limits == _UNLIMITED:
         return list(eligible), {}
     exclusions = {}
     for m in eligible:

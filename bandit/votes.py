@@ -5,8 +5,8 @@ maximum is commutative, associative and idempotent, so retries, duplicates and t
 change what is counted.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from bandit.evidence import Event, events_of
 from bandit.records import SignalRecord
@@ -28,8 +28,7 @@ class SignalStatus(IntEnum):
         return self <= SignalStatus.RETRACTED
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """What became of an incoming record: which record is kept, and the events to add to the sums."""
 
     status: SignalStatus
@@ -39,15 +38,16 @@ class Resolution:
 
 def resolve(stored: SignalRecord | None, incoming: SignalRecord) -> Resolution:
     """Decide between the stored record of a signal (None: there is none) and an incoming one."""
-    if stored is not None and _rank(incoming) <= _rank(stored):
-        same = _rank(incoming) == _rank(stored)
-        return Resolution(SignalStatus.DUPLICATE if same else SignalStatus.SUPERSEDED, stored, ())
-    old = stored.fact if stored is not None else None
-    if stored is not None and old == incoming.fact:
-        return Resolution(SignalStatus.DUPLICATE, incoming, ())
     added = events_of(incoming.decision, incoming.fact)
-    removed = tuple(event.negated() for event in events_of(incoming.decision, old))
-    return Resolution(_status(old, incoming.fact), incoming, (*removed, *added))
+    if stored is None:
+        return Resolution(_status(None, incoming.fact), incoming, added)
+    rank, stored_rank = _rank(incoming), _rank(stored)
+    if rank <= stored_rank:
+        return Resolution(SignalStatus.DUPLICATE if rank == stored_rank else SignalStatus.SUPERSEDED, stored, ())
+    if stored.fact == incoming.fact:
+        return Resolution(SignalStatus.DUPLICATE, incoming, ())
+    removed = tuple([event.negated() for event in events_of(incoming.decision, stored.fact)])
+    return Resolution(_status(stored.fact, incoming.fact), incoming, (*removed, *added))
 
 
 def _status(old: Fact | None, new: Fact | None) -> SignalStatus:
