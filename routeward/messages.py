@@ -197,8 +197,10 @@ def _message(kind: type[_M], **fields: Any) -> _M:
         try:
             message.MergeFrom(kind(**{name: _fitting(kind, name, value)}))
         except (TypeError, ValueError, OverflowError) as error:
-            violation = Violation(name, str(error))
-            raise InvalidFieldError(f"{name}: {error}", reason="INVALID_FIELD", violations=[violation]) from error
+            rule = f"cannot hold {value!r}; give a finite value of its type and range"
+            raise InvalidFieldError(
+                f"{name}: {rule}", reason="INVALID_FIELD", violations=[Violation(name, rule)]
+            ) from error
     return message
 
 

@@ -82,7 +82,7 @@ class Questions:
         """
         namespace = self._namespaces[caller.namespace]
         objective = self._objective(call)
-        category = self._category(namespace, call.category)
+        category = self._routed_as(namespace, call.category)
         settings = self._catalogue.categories.get(category, self._any_category)
         input_tokens = settings.input_tokens if call.input_tokens is None else call.input_tokens
         eligibility = self._eligibility(call, input_tokens)
@@ -98,19 +98,18 @@ class Questions:
             cached_model=cached_model,
             cached_input_tokens=count(call.cached_input_tokens or 0) if cached_model else 0,
         )
+        if category == call.category and category not in namespace.categories:
+            namespace.categories.add(category)
+            namespace.unsaved_categories.add(category)
         return Question(namespace.published, request, eligibility.exclusions)
 
-    def _category(self, namespace: Namespace, name: str) -> str:
-        """Return the category that `name` is routed as, making it where there is room."""
+    def _routed_as(self, namespace: Namespace, name: str) -> str:
+        """Return the category that `name` is routed as: itself where it is known or has room."""
         if name in namespace.categories:
             return name
         if self._catalogue.strict_categories:
             raise CategoryUnknownError(name)
-        if len(namespace.categories) >= self._catalogue.max_categories:
-            return DEFAULT_CATEGORY
-        namespace.categories.add(name)
-        namespace.unsaved_categories.add(name)
-        return name
+        return name if len(namespace.categories) < self._catalogue.max_categories else DEFAULT_CATEGORY
 
     def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
         constraints = call.constraints

@@ -119,7 +119,7 @@ decisions: Final = Table(
     Column("session_id", String, nullable=False),
     Column("client", String, nullable=False),
     Index("ix_decisions_decided_us", "decided_us", "namespace", "nonce"),
-    sqlite_with_rowid=False,
+    # Its rows are long: in the tree of a key, each would spill into a page of its own.
 )
 
 models: Final = Table(

@@ -63,7 +63,7 @@ class ConsoleScreen:
     def serves(self, server: Server, options: DemoOptions) -> None:
         """Say that the server is there, and what is asked of it."""
         started = f"ready on {server.target} after {server.started_in_s:.1f} s, with an embedded SQLite"
-        self._tell("Server", f"{started}; publishes what it learned every {REFRESH_S:g} s")
+        self._tell("Server", f"{started}; publishes every {REFRESH_S:g} s")
         requests = f"{options.requests:,} requests of {CLIENTS} clients, up to {options.requests_per_second:g} a second"
         self._tell("Traffic", f"{requests}; users judge {percent(options.thumbs)} of the answers")
 

@@ -240,6 +240,8 @@ async def test_a_previous_decision_that_has_expired_holds_no_cache(parts):
 async def test_a_call_that_is_refused_makes_no_category(parts):
     with pytest.raises(ProfileUnknownError):
         parts.route(Call("poetry", profile="nobody"))
+    with pytest.raises(ModelUnknownError):
+        parts.route(Call("poetry", model="nobody"))
     assert "poetry" not in parts.publisher.namespaces["acme"].categories
 
 

@@ -105,7 +105,6 @@ def _decisions() -> None:
         sa.Column("request_id", sa.String, nullable=False),
         sa.Column("session_id", sa.String, nullable=False),
         sa.Column("client", sa.String, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_index("ix_decisions_decided_us", "decisions", ["decided_us", "namespace", "nonce"])
 
