@@ -65,7 +65,17 @@ def route_request(
 
 
 def decision_of(response: pb.RouteResponse) -> Decision:
-    """Read the answer."""
+    """Read the answer. Raises ServerError for one that no routeward server gives."""
+    try:
+        decision = _decision(response)
+    except (ValueError, OverflowError) as error:
+        raise ServerError("the answer to Route holds impossible values") from error
+    if not decision.model:
+        raise ServerError("the answer to Route names no model")
+    return decision
+
+
+def _decision(response: pb.RouteResponse) -> Decision:
     return Decision(
         decision_id=response.decision_id,
         model=response.model,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bandit.records import SignalRecord
-from bandit.signals import SCORE_PREFIX, DecisionFacts
+from bandit.signals import DecisionFacts
 from bandit.votes import SignalStatus
 from server.credentials import Principal
 from server.errors import (
@@ -16,7 +16,7 @@ from server.errors import (
     ScoreNameLimitError,
     ServiceError,
 )
-from server.namespace import Namespace
+from server.namespace import Namespace, score_names
 from server.requests import Report
 from server.tokens import DecisionToken, TokenExpiredError, TokenInvalidError, TokenKeys
 from server.writer import Writer
@@ -126,8 +126,7 @@ class Learner:
 
     def _admit_scores(self, report: Report, namespace: Namespace) -> None:
         """Reserve the names of the report's scores, all or none."""
-        scores = (signal for signal, *_ in report.observations if signal.startswith(SCORE_PREFIX))
-        new = {signal.removeprefix(SCORE_PREFIX) for signal in scores} - namespace.score_names
+        new = score_names(signal for signal, *_ in report.observations) - namespace.score_names
         if new and len(namespace.score_names) + len(new) > MAX_SCORE_NAMES:
             raise ScoreNameLimitError(min(new), MAX_SCORE_NAMES)
         namespace.score_names |= new

@@ -3,6 +3,7 @@
 The event loop owns it. Whatever a thread computes from it, it computes from immutable values.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,5 +60,9 @@ class Namespace:
     def learn_names(self, stored: StoredSums) -> None:
         """Remember the categories and score names that the store knows."""
         self.categories.update(stored.categories, (key.category for key in stored.rows))
-        sources = {key.source for key in stored.rows}
-        self.score_names.update(s.removeprefix(SCORE_PREFIX) for s in sources if s.startswith(SCORE_PREFIX))
+        self.score_names |= score_names(key.source for key in stored.rows)
+
+
+def score_names(sources: Iterable[str]) -> set[str]:
+    """Return the names of those sources of quality that are scores."""
+    return {source.removeprefix(SCORE_PREFIX) for source in sources if source.startswith(SCORE_PREFIX)}

@@ -53,6 +53,9 @@ class Store(Protocol):
     def decisions(self) -> AsyncIterator[DecisionRecord]:
         """Read the decision log, oldest decision first, page by page as `signals` does."""
 
+    async def newest_us(self) -> int | None:
+        """Return the time of the newest decision that it holds anything about; None where there is none."""
+
     async def retain(self, before_us: int) -> int:
         """Drop signals and decisions decided before this time, keeping what they taught in `sums_base`.
 

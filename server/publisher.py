@@ -11,7 +11,7 @@ from adapters.ledger import Change, StoreError
 from bandit.posterior import infer
 from bandit.snapshot import Snapshot, snapshot_of
 from bandit.sums import Moments, RowKey, Sums, add_rows, at, with_axes
-from server.namespace import Namespace, Published
+from server.namespace import Namespace, Published, score_names
 from server.ports import Store
 from server.settings import Settings
 
@@ -47,7 +47,13 @@ class Publisher:
         """Read everything that these namespaces have learned. Raises StoreError."""
         for name in names:
             sums, snapshot = self._recomputed(self._empty(), (), 0)
-            namespace = Namespace(name, sums, Published(snapshot), categories={*self._catalogue.categories})
+            namespace = Namespace(
+                name,
+                sums,
+                Published(snapshot),
+                categories={*self._catalogue.categories},
+                score_names=score_names(self._learning.inference.quality_sources.values()),
+            )
             await self.refresh(namespace)
             self.namespaces[name] = namespace
 

@@ -96,6 +96,11 @@ class MemoryStore:
         for record in sorted(self._decisions.values(), key=_age):
             yield record
 
+    async def newest_us(self) -> int | None:
+        """Return the time of the newest decision."""
+        signals = (record.decision.decided_us for record in self._signals.values())
+        return max((*signals, *(record.decided_us for record in self._decisions.values())), default=None)
+
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions."""
         self._retained_us = max(self._retained_us, before_us)

@@ -43,6 +43,7 @@ class Database:
         self._resources = ExitStack()
         self._closed: Future[None] | None = None
         self._connection: Connection
+        self._identity: tuple[int, int]
 
     @classmethod
     async def open(cls, file: Path, *, busy_timeout_s: float) -> Self:
@@ -83,8 +84,12 @@ class Database:
         try:
             self._resources.callback(FileLock.acquire(self._file).release)
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+            opened = self._file.stat()
         except OSError as error:
             raise StoreError(f"{self._file} cannot be opened: {error.strerror}") from error
+        if opened.st_nlink > 1:
+            raise StoreError(f"{self._file} has a second name (hard link), by which another server could write to it")
+        self._identity = opened.st_dev, opened.st_ino
         engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
         event.listen(engine, "begin", _begin)
         self._resources.callback(engine.dispose)
@@ -94,6 +99,7 @@ class Database:
             raise typed_error(error, self._file) from error
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
+        self._require_file()
         try:
             with self._connection.begin():
                 return work(self._connection)
@@ -102,6 +108,15 @@ class Database:
                 # After a failed write or sync the cache may not be what the disk holds.
                 self._connection.invalidate(error)
             raise typed_error(error, self._file) from error
+
+    def _require_file(self) -> None:
+        """Refuse to go on writing to a file that nobody will find again."""
+        try:
+            found = self._file.stat()
+        except OSError as error:
+            raise StoreUnavailableError(f"{self._file} is gone: put it back, or restart without it") from error
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnavailableError(f"{self._file} was replaced while it was open: restart to use the new one")
 
     def _connect(self) -> sqlite3.Connection:
         # Of the modes, "rw" alone does not make an empty file where the store has vanished.

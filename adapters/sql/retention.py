@@ -4,7 +4,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, func, select
 
 from adapters.ledger import fold, key_of
 from adapters.sql.rows import signal_record
@@ -13,6 +13,12 @@ from adapters.sql.writing import add_to_sums
 
 CHUNK: Final = 2000
 """Rows that one transaction drops, so that feedback never waits long."""
+
+
+def newest_us(connection: Connection) -> int | None:
+    """Return the time of the newest decision of any row."""
+    times = (connection.scalar(select(func.max(table.c.decided_us))) for table in (signals, decisions))
+    return max((time for time in times if time is not None), default=None)
 
 
 def drop_signals(connection: Connection, before_us: int, *, bucket_us: int) -> int:

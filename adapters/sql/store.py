@@ -87,6 +87,10 @@ class SqlStore:
         """Read the decision log."""
         return self._pages(decisions.after)
 
+    async def newest_us(self) -> int | None:
+        """Return the time of the newest decision."""
+        return await self._database.run(retention.newest_us)
+
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions in transactions of a bounded size."""
         dropped = 0

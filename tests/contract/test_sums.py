@@ -171,3 +171,9 @@ async def test_verify_finds_a_changed_row_after_compaction(backend, store, a_sig
     first = min((await store.load("acme")).rows)
     backend.plant(store, "acme", first, Moments(1, 0, 0))
     assert [found.key for found in (await store.verify())["acme"]] == [first]
+
+
+async def test_the_newest_decision_is_known_from_signals_and_decisions(store, a_signal):
+    assert await store.newest_us() is None
+    await store.write([a_signal(UP, decided_us=HOUR_US), a_signal(UP, decided_us=3 * HOUR_US)])
+    assert await store.newest_us() == 3 * HOUR_US

@@ -155,7 +155,7 @@ async def test_a_store_that_vanished_is_not_replaced_by_an_empty_one(file):
         await store.write(thumbs(500, 500))
     file.unlink()
     for _ in range(2):
-        with pytest.raises(StoreUnavailableError, match="cannot be opened"):
+        with pytest.raises(StoreUnavailableError, match="is gone"):
             await store.write(thumbs(1000))
     assert not file.exists()
     await store.close()
@@ -212,3 +212,26 @@ async def test_free_space_is_told(file):
     free = await store.free_bytes()
     assert 0 < free < 2**60
     await store.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_was_taken_away_is_not_written_to_any_more(file, replaced):
+    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    await store.write(thumbs(0))
+    file.rename(file.with_suffix(".moved"))
+    if replaced:
+        file.write_bytes(b"")
+    with pytest.raises(StoreUnavailableError, match="replaced" if replaced else "gone"):
+        await store.write(thumbs(1))
+    file.unlink(missing_ok=True)
+    file.with_suffix(".moved").rename(file)
+    await store.write(thumbs(2))
+    assert await counted(store) == 2
+    await store.close()
+
+
+async def test_a_file_with_a_second_name_is_refused(file):
+    await (await SqlStore.open(file, bucket_us=HOUR_US)).close()
+    file.with_suffix(".other").hardlink_to(file)
+    with pytest.raises(StoreError, match="hard link"):
+        await SqlStore.open(file, bucket_us=HOUR_US)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 import routeward
@@ -249,3 +250,16 @@ def test_a_degraded_previous_decision_holds_no_cache():
     previous = Decision(decision_id="", model="a", kind=DecisionKind.DEGRADED)
     request = messages.route_request("chat", input_tokens=100, previous=previous, cached_input_tokens=50)
     assert not request.HasField("cached_input_tokens")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pb.RouteResponse(),
+        pb.RouteResponse(model="a", forecast=pb.Forecast(latency=Duration(seconds=2**62))),
+    ],
+    ids=["nothing", "an age of the universe"],
+)
+def test_an_answer_that_no_router_gives_is_a_typed_error(answer):
+    with pytest.raises(ServerError):
+        messages.decision_of(answer)

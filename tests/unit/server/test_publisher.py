@@ -166,3 +166,12 @@ async def test_feedback_of_one_tenant_leaves_every_byte_of_another_as_it_was(par
     assert before[0].quality.mean.tobytes() == after[0].quality.mean.tobytes()
     assert before[1].moments.tobytes() == after[1].moments.tobytes()
     assert other.published.snapshot.revision == 0
+
+
+async def test_score_names_of_the_configuration_are_reserved(parts):
+    sources = {"chat": "score:tests", "code": "thumb"}
+    inference = replace(parts.settings.learning.inference, quality_sources=sources)
+    learning = replace(parts.settings.learning, inference=inference)
+    parts.publisher._learning = learning
+    await parts.publisher.load(["globex"])
+    assert parts.publisher.namespaces["globex"].score_names == {"tests"}

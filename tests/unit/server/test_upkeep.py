@@ -84,3 +84,19 @@ async def test_a_disk_that_cannot_be_read_pauses_the_decision_log_and_ends_nothi
     await upkeep_of().check_disk()
     assert decisions.paused
     assert "disk_unknown" in [event["event"] for event in log.events]
+
+
+async def test_a_clock_that_runs_ahead_drops_nothing(upkeep_of, parts, monkeypatch):
+    before = []
+
+    async def newest_us():
+        return parts.clock() - 400 * DAY_S * 1_000_000
+
+    async def retain(before_us):
+        before.append(before_us)
+        return 0
+
+    monkeypatch.setattr(parts.store, "newest_us", newest_us)
+    monkeypatch.setattr(parts.store, "retain", retain)
+    await upkeep_of(retention_s=30 * DAY_S).sweep()
+    assert before == [parts.clock() - 430 * DAY_S * 1_000_000]
