@@ -147,7 +147,7 @@ def test_enums_have_the_names_and_numbers_of_the_contract(ours, contract, prefix
 
 
 def test_answers_of_a_newer_server_are_read_as_unspecified():
-    decision = messages.decision_of(pb.RouteResponse.FromString(b"\x28\x63\x40\x63"))
+    decision = messages.decision_of(pb.RouteResponse.FromString(b"\x12\x01a\x28\x63\x40\x63"))
     assert (decision.kind, decision.reason) == (DecisionKind.UNSPECIFIED, RouteReason.UNSPECIFIED)
     with pytest.raises(ValueError, match="up"):
         SignalStatus("up")  # type: ignore[arg-type]
