@@ -95,7 +95,10 @@ class ApiKeyInvalidError(ServiceError):
     code, reason = Code.UNAUTHENTICATED, "API_KEY_INVALID"
 
     def __init__(self) -> None:
-        super().__init__("send `authorization: Bearer <key>` with a key that the server knows")
+        super().__init__(
+            "the server wants an API key that it knows: send `authorization: Bearer <key>`; the client and the command "
+            "line take it from ROUTEWARD_API_KEY"
+        )
 
 
 class ForeignDecisionError(ServiceError):
@@ -134,7 +137,10 @@ class CategoryUnknownError(ServiceError):
     code, reason = Code.NOT_FOUND, "CATEGORY_UNKNOWN"
 
     def __init__(self, category: str) -> None:
-        super().__init__(f"category {category!r} is not configured; configure it", {"category": category})
+        super().__init__(
+            f"category {category!r} is neither configured nor used so far; check the name, or configure it",
+            {"category": category},
+        )
 
 
 class ModelUnknownError(ServiceError):
