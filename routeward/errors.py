@@ -155,7 +155,7 @@ class UnavailableError(RoutewardError):
 
 
 class StoreUnavailableError(UnavailableError):
-    """The server's store does not answer; nothing was recorded."""
+    """The server's store does not answer; what it stored all the same is not counted twice."""
 
 
 class ShuttingDownError(UnavailableError):
