@@ -112,6 +112,24 @@ def test_importing_the_core_loads_neither_network_nor_database() -> None:
     assert not loaded & {"routeward", "server", "adapters", "grpc", "sqlalchemy", "sqlite3", "pydantic", "structlog"}
 
 
+def name_patterns(package: Path) -> list[str]:
+    """Every regular expression in a package that says what a name may be."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in package.rglob("*.py"))
+    texts = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return [text for text in texts if isinstance(text, str) and text.startswith("[A-Za-z0-9][")]
+
+
+def test_every_package_that_knows_what_a_name_is_says_once_what_the_contract_says() -> None:
+    contract = (ROOT / "proto/routeward/v1/routing_service.proto").read_text(encoding="utf-8")
+    [pattern] = set(re.findall(r"`(\[A-Za-z0-9\]\[.*?)`", contract))
+    written = {package: name_patterns(ROOT / package) for package in PACKAGES}
+    assert {package: found for package, found in written.items() if found} == {
+        "routeward": [pattern],
+        "server": [pattern],
+        "simulations": [pattern],
+    }
+
+
 def test_files_and_functions_stay_small() -> None:
     assert not too_large(sources())
     for what, sizes in (

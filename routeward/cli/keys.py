@@ -9,15 +9,14 @@ import typer
 
 from routeward.cli.options import Json
 from routeward.cli.output import CommandError, show
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
+from routeward.names import NAME, NAME_IN_WORDS
 
 app = typer.Typer(no_args_is_help=True, help="Make keys for callers, and keys that sign decision ids.")
 
 
 def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise typer.BadParameter("1 to 64 characters of A-Z a-z 0-9 . _ : / - that begin with a letter or digit")
+    if not re.fullmatch(NAME, text):
+        raise typer.BadParameter(NAME_IN_WORDS)
     return text
 
 

@@ -8,9 +8,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from routeward.errors import Violation
+from routeward.names import NAME
 from routeward.v1 import routing_service_pb2 as pb
 
-NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}"
 SCORE_NAME: Final = r"[A-Za-z0-9._:/-]{1,57}"
 
 _WEEK_S: Final = 7 * 86400.0

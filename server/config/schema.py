@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from bandit.snapshot import PolicySettings
+from server.fields import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,9 @@ class Rule:
 
 
 NAME_RULE: Final = Rule("1 to 64 characters of A-Z a-z 0-9 . _ : / - that begin with a letter or digit")
-_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}"
 
-Name = Annotated[str, StringConstraints(pattern=f"^{_NAME}$"), NAME_RULE]
-OptionalName = Annotated[str, StringConstraints(pattern=f"^({_NAME})?$"), Rule(f"empty, or {NAME_RULE.words}")]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$"), NAME_RULE]
+OptionalName = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern})?$"), Rule(f"empty, or {NAME_RULE.words}")]
 QualitySource = Annotated[
     str,
     StringConstraints(pattern=r"^(thumb|any|score:[A-Za-z0-9._:/-]{1,57})$"),
