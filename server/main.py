@@ -25,13 +25,11 @@ from server.service import Service, Sources
 from server.settings import Settings
 from server.token_keys import TokenKeyError, token_keys
 
-EXIT_OK: Final = 0
-EXIT_REFUSED: Final = 2
 IN_MEMORY: Final = Path()
 
 
-def run(settings: Settings, log: FilteringBoundLogger | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; a second one hurries. Returns the exit code: 0, or 2 where it cannot start.
+def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; a second one hurries. Raises StartError, which is logged, where it cannot start.
 
     The line of the log with the event "ready" names the addresses that were bound.
     """
@@ -40,8 +38,7 @@ def run(settings: Settings, log: FilteringBoundLogger | None = None) -> int:
         asyncio.run(_serve(settings, log))
     except (StartError, StoreError, TokenKeyError) as error:
         log.error("refused_to_start", error=str(error))
-        return EXIT_REFUSED
-    return EXIT_OK
+        raise StartError(str(error)) from error
 
 
 async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:

@@ -50,11 +50,14 @@ def serve(
 ) -> None:
     """Run the server until it is told to stop (Ctrl-C or SIGTERM)."""
     settings = loaded(config, listen)
+    from server.listening import StartError
     from server.main import run
 
-    exit_code = run(settings)
-    if exit_code:
-        raise CommandError("REFUSED_TO_START", "the server did not start; its log says why", exit_code=exit_code)
+    try:
+        run(settings)
+    except StartError as error:
+        message = f"the server did not start: {error}"
+        raise CommandError("REFUSED_TO_START", message, exit_code=WRONG_USE) from error
     if as_json:
         print_json({"stopped": True})
 

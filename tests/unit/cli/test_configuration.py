@@ -48,6 +48,18 @@ def test_init_never_overwrites(cli: Cli) -> None:
     assert cli("init", "--json").document["error"]["reason"] == "FILE_EXISTS"
 
 
+def test_a_server_that_cannot_start_says_why_last(cli: Cli) -> None:
+    cli("init")
+    Path("routeward.db").write_text("somebody's diary" * 100)
+    ended = cli("serve")
+    assert (ended.code, ended.out) == (2, "")
+    *_, last = ended.err.splitlines()
+    assert last.startswith("error: the server did not start: ")
+    assert last.endswith("routeward.db is not a SQLite database: give the store another path")
+    error = cli("serve", "--json").document["error"]
+    assert error == {"reason": "REFUSED_TO_START", "message": last.removeprefix("error: ")}
+
+
 def test_init_takes_another_path_and_says_how_to_use_it(cli: Cli) -> None:
     assert "routeward serve --config other.toml" in cli("init", "other.toml").out
     assert "No such file or directory" in cli("init", "no/such/folder.toml").err
