@@ -1,13 +1,15 @@
-"""What is written down: one record per decision, one per (decision, signal)."""
+"""What is written down: one record per decision, one per (decision, signal).
+
+They are tuples because several are made per call.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bandit.signals import DecisionFacts, Fact, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class SignalRecord:
+class SignalRecord(NamedTuple):
     """One signal about one decision, as stored: `fact` is None where it was taken back.
 
     `nonce` (12 bytes) names the decision, `parent` the decision it is a fallback of (empty: none). All but
@@ -27,8 +29,7 @@ class SignalRecord:
     rater: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelForecast:
+class ModelForecast(NamedTuple):
     """What was expected of one model when a decision was made, and the probability it was given."""
 
     probability: float
@@ -38,14 +39,32 @@ class ModelForecast:
     error_rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
+class DistributionRecord(NamedTuple):
+    """What decisions were drawn from: shared by all that asked the same of one snapshot.
+
+    `forecasts` covers the eligible models, `exclusions` names what excluded each other one. `config_hash` identifies
+    models, prices and settings; `snapshot_us` is the time the posterior was computed for. `cached_model` is the model
+    whose prompt cache was priced; the three limits are None where the request set none.
+    """
+
+    revision: int
+    snapshot_us: int
+    config_hash: str
+    answer_value_usd: float
+    second_value_usd: float
+    forecasts: Mapping[str, ModelForecast]
+    exclusions: Mapping[str, str]
+    cached_model: str = ""
+    max_cost_usd: float | None = None
+    max_latency_s: float | None = None
+    min_quality: float | None = None
+
+
+class DecisionRecord(NamedTuple):
     """One decision, with all that replaying it takes, and never the prompt.
 
-    `forecasts` covers the eligible models, `exclusions` names what excluded each other one. `uniform` is the
-    number that was drawn, None where nothing was. `config_hash` identifies models, prices and settings;
-    `snapshot_us` is the time the posterior was computed for. `cached_model` is the model whose prompt cache was
-    priced; the three limits are None where the request set none.
+    `uniform` is the number that was drawn from `distribution`, None where nothing was. Token counts are what the
+    request said, None where it said nothing.
     """
 
     namespace: str
@@ -57,21 +76,11 @@ class DecisionRecord:
     propensity: float
     uniform: float | None
     reason: str
-    revision: int
-    snapshot_us: int
-    config_hash: str
     profile: str
-    answer_value_usd: float
-    second_value_usd: float
-    forecasts: Mapping[str, ModelForecast]
-    exclusions: Mapping[str, str]
+    distribution: DistributionRecord
     input_tokens: int | None = None
     max_output_tokens: int | None = None
-    cached_model: str = ""
     cached_input_tokens: int | None = None
-    max_cost_usd: float | None = None
-    max_latency_s: float | None = None
-    min_quality: float | None = None
     request_id: str = ""
     session_id: str = ""
     client: str = ""

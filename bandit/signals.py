@@ -5,7 +5,6 @@ quality fixed point of 2^-20.
 """
 
 import math
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -83,8 +82,7 @@ Fact = Outcome | Thumb | Score
 """One observed fact; a retraction is the absence of one (None)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionFacts:
+class DecisionFacts(NamedTuple):
     """What learning needs to know of the decision a fact is about.
 
     `decided_us` is the time of the decision; `input_tokens` what the request said, None if it said nothing.

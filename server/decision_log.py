@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import StoreError
-from bandit.records import DecisionRecord, ModelForecast
+from bandit.policy import Distribution
+from bandit.records import DecisionRecord, DistributionRecord, ModelForecast
 from server.metrics import Metrics
 from server.namespace import Namespace
 from server.ports import Store
+from server.questions import Question
 from server.routing import Decision
 from server.settings import DEFAULT_PROFILE
 
@@ -82,55 +84,68 @@ class DecisionLog:
             raise
 
 
-def records_of(decisions: list[Decision]) -> list[DecisionRecord]:
-    """Build the rows; decisions of one distribution share its forecasts."""
-    distinct = {id(one.distribution): one for one in decisions}
-    forecasts = {key: _forecasts(one) for key, one in distinct.items()}
-    return [_record(decision, forecasts[id(decision.distribution)]) for decision in decisions]
+def records_of(decisions: Iterable[Decision]) -> list[DecisionRecord]:
+    """Build the rows; decisions of one distribution share its record."""
+    drawn_from: dict[tuple[int, int], DistributionRecord] = {}
+    records = []
+    for decision in decisions:
+        question = decision.question
+        key = id(decision.distribution), id(question.exclusions)
+        if key not in drawn_from:
+            drawn_from[key] = _distribution_record(question, decision.distribution)
+        records.append(_record(decision, drawn_from[key]))
+    return records
 
 
-def _record(decision: Decision, forecasts: Mapping[str, ModelForecast]) -> DecisionRecord:
-    call, request, snapshot = decision.call, decision.question.request, decision.question.published.snapshot
-    exclusions = {**decision.question.exclusions, **decision.distribution.exclusions}
-    exclusions.pop(decision.model, None)
+def _record(decision: Decision, drawn_from: DistributionRecord) -> DecisionRecord:
+    call, caller = decision.call, decision.caller
     return DecisionRecord(
-        namespace=decision.caller.namespace,
+        namespace=caller.namespace,
         nonce=decision.nonce,
         decided_us=decision.decided_us,
-        category=request.category,
+        category=decision.question.request.category,
         model=decision.model,
         kind=decision.kind,
         propensity=decision.propensity,
         uniform=decision.uniform,
         reason=decision.reason,
-        revision=snapshot.revision,
-        snapshot_us=snapshot.posterior.now_us,
-        config_hash=snapshot.config_hash,
         profile=call.profile or DEFAULT_PROFILE,
-        answer_value_usd=request.objective.answer_value_usd,
-        second_value_usd=request.objective.second_value_usd,
-        forecasts=forecasts,
-        exclusions=exclusions,
+        distribution=drawn_from,
         input_tokens=call.input_tokens,
         max_output_tokens=call.max_output_tokens,
-        cached_model=request.cached_model,
         cached_input_tokens=call.cached_input_tokens,
-        max_cost_usd=request.limits.max_cost_usd,
-        max_latency_s=request.limits.max_latency_s,
-        min_quality=request.limits.min_quality,
         request_id=call.request_id,
         session_id=call.session_id,
-        client=decision.caller.client,
+        client=caller.client,
     )
 
 
-def _forecasts(decision: Decision) -> Mapping[str, ModelForecast]:
+def _distribution_record(question: Question, distribution: Distribution) -> DistributionRecord:
+    request, snapshot = question.request, question.published.snapshot
+    exclusions = {**question.exclusions, **distribution.exclusions}
+    for position in distribution.ranking:
+        exclusions.pop(snapshot.models[position].id, None)
+    return DistributionRecord(
+        revision=snapshot.revision,
+        snapshot_us=snapshot.posterior.now_us,
+        config_hash=snapshot.config_hash,
+        answer_value_usd=request.objective.answer_value_usd,
+        second_value_usd=request.objective.second_value_usd,
+        forecasts=_forecasts(question, distribution),
+        exclusions=exclusions,
+        cached_model=request.cached_model,
+        max_cost_usd=request.limits.max_cost_usd,
+        max_latency_s=request.limits.max_latency_s,
+        min_quality=request.limits.min_quality,
+    )
+
+
+def _forecasts(question: Question, distribution: Distribution) -> Mapping[str, ModelForecast]:
     """Forecasts of what was eligible: probabilities exactly, the rest to six digits, which halves a row."""
-    distribution, models = decision.distribution, decision.question.published.snapshot.models
-    expected = distribution.forecasts
+    expected, models = distribution.forecasts, question.published.snapshot.models
     numbers = zip(expected.quality, expected.cost_usd, expected.latency_s, expected.error, strict=True)
     return {
         model.id: ModelForecast(probability, *(float(f"{number:.6g}") for number in row))
         for model, probability, row in zip(models, distribution.probabilities, numbers, strict=True)
-        if model.id not in decision.question.exclusions
+        if model.id not in question.exclusions
     }

@@ -37,7 +37,7 @@ class MemoryStore:
         self._sums: dict[str, dict[RowKey, Moments]] = {}
         self._base: dict[str, Rows] = {}
         self._revisions: dict[str, int] = {}
-        self._decisions: dict[tuple[str, bytes], DecisionRecord] = {}
+        self._decisions: dict[tuple[int, str, bytes], DecisionRecord] = {}
         self._categories: dict[str, dict[str, str]] = {}
         self._models: dict[str, Model] = {}
 
@@ -68,7 +68,7 @@ class MemoryStore:
     async def log_decisions(self, records: Sequence[DecisionRecord]) -> None:
         """Append to the decision log."""
         for record in records:
-            self._decisions.setdefault((record.namespace, record.nonce), record)
+            self._decisions.setdefault(_age(record), record)
 
     async def add_categories(self, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
         """Remember categories."""

@@ -6,18 +6,15 @@ its own until the next time.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, Table
 
 from adapters.ledger import NOTHING, add, covering
 from adapters.sql import reading
-from adapters.sql.schema import sums, sums_base
-from adapters.sql.statements import delete_row, execute_rows
+from adapters.sql.statements import delete_rows
 from adapters.sql.writing import add_to_sums
 from bandit.sums import Moments, RowKey
-
-_DELETE: Final = {table.name: delete_row(table) for table in (sums, sums_base)}
 
 
 def merge_page(
@@ -42,5 +39,5 @@ def _merge(
     for namespace, category, model, signal, source, bucket, n, y, yy in rows:
         key = RowKey(category, model, signal, source, covering(starts, bucket))
         merged[namespace][key] += Moments(n, y, yy)
-    execute_rows(connection, _DELETE[table.name], [tuple(row)[:6] for row in rows])
+    delete_rows(connection, table, [tuple(row)[:6] for row in rows])
     add_to_sums(connection, table, {namespace: add(total, {}) for namespace, total in merged.items()})

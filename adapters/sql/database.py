@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, NullPool, create_engine, event
-from sqlalchemy.exc import DBAPIError
 
 from adapters.ledger import StoreError, StoreUnavailableError
-from adapters.sql.errors import primary_code, typed_error
+from adapters.sql.errors import DRIVER_ERRORS, primary_code, typed_error
 from adapters.sql.lock import FileLock
 
 APPLICATION_ID: Final = 0x52574431
@@ -95,7 +94,7 @@ class Database:
         self._resources.callback(engine.dispose)
         try:
             self._connection = self._resources.enter_context(engine.connect())
-        except DBAPIError as error:
+        except DRIVER_ERRORS as error:
             raise typed_error(error, self._file) from error
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
@@ -103,7 +102,7 @@ class Database:
         try:
             with self._connection.begin():
                 return work(self._connection)
-        except DBAPIError as error:
+        except DRIVER_ERRORS as error:
             if primary_code(error) == sqlite3.SQLITE_IOERR:
                 # After a failed write or sync the cache may not be what the disk holds.
                 self._connection.invalidate(error)

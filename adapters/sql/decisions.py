@@ -1,60 +1,96 @@
-"""The log of decisions, from which replay starts."""
+"""The log of decisions, from which replay starts. What several were drawn from is stored once."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from operator import attrgetter
+from functools import partial
+from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, delete, select, tuple_
 
-from adapters.sql import reading
-from adapters.sql.schema import decisions
-from adapters.sql.statements import execute_rows, insert_or_keep
-from bandit.records import DecisionRecord, ModelForecast
+from adapters.sql.reading import PAGE
+from adapters.sql.schema import decisions, distributions
+from adapters.sql.statements import Row as Values
+from adapters.sql.statements import insert_or_keep, insert_or_raise, insert_rows
+from bandit.records import DecisionRecord, DistributionRecord, ModelForecast
 from bandit.signals import Kind
 
-_KEEP: Final = insert_or_keep(decisions)
-_COLUMNS: Final = tuple(decisions.c.keys())
-_KIND, _JSON = _COLUMNS.index("kind"), _COLUMNS.index("forecasts")
-_BEFORE: Final = attrgetter(*_COLUMNS[:_KIND])
-_BETWEEN: Final = attrgetter(*_COLUMNS[_KIND + 1 : _JSON])
-_AFTER: Final = attrgetter(*_COLUMNS[_JSON + 2 :])
-_FORECAST: Final = tuple(field.name for field in fields(ModelForecast))
-_FORECAST_VALUES: Final = attrgetter(*_FORECAST)
+DIGEST_BYTES: Final = 16
+
+_USE: Final = partial(insert_or_raise, name="used_us")
+_ORDER: Final = tuple(decisions.primary_key)
+_DRAWN: Final = (distributions.c.namespace == decisions.c.namespace) & (distributions.c.id == decisions.c.distribution)
+_BOTH: Final = select(decisions, *(column for column in distributions.c if not column.primary_key)).join(
+    distributions, _DRAWN
+)
 
 
 def log(connection: Connection, records: Sequence[DecisionRecord]) -> None:
     """Append records; a decision that is already logged is left as it is."""
-    # Decisions of one distribution share their forecasts, which are most of a row: each is encoded once.
-    forecasts = {id(record.forecasts): record.forecasts for record in records}
-    encoded = {key: json.dumps(_columnar(value)) for key, value in forecasts.items()}
-    execute_rows(connection, _KEEP, [_row(record, encoded[id(record.forecasts)]) for record in records])
+    used: dict[tuple[str, int], tuple[DistributionRecord, int]] = {}
+    for record in records:
+        key = record.namespace, id(record.distribution)
+        used[key] = record.distribution, max(record.decided_us, used.get(key, (None, 0))[1])
+    rows = {key: _distribution_row(key[0], *use) for key, use in used.items()}
+    insert_rows(connection, distributions, _USE, rows.values())
+    digests = {key: row[1] for key, row in rows.items()}
+    insert_rows(connection, decisions, insert_or_keep, [_decision_row(record, digests) for record in records])
 
 
 def after(connection: Connection, last: DecisionRecord | None) -> Sequence[DecisionRecord]:
     """Return the next page of decisions, oldest first; None starts."""
-    order = decisions.c.decided_us, decisions.c.namespace, decisions.c.nonce
-    position = (last.decided_us, last.namespace, last.nonce) if last else None
-    return [_record(row) for row in reading.page(connection, decisions, order, position)]
+    page = _BOTH.order_by(*_ORDER).limit(PAGE)
+    if last is not None:
+        page = page.where(tuple_(*_ORDER) > (last.decided_us, last.namespace, last.nonce))
+    return [_record(row) for row in connection.execute(page)]
 
 
-def _row(record: DecisionRecord, forecasts: str) -> tuple[object, ...]:
-    exclusions = json.dumps(dict(record.exclusions)) if record.exclusions else "{}"
-    return *_BEFORE(record), int(record.kind), *_BETWEEN(record), forecasts, exclusions, *_AFTER(record)
+def drop(connection: Connection, before_us: int) -> int:
+    """Drop decisions before this time and what only they were drawn from; return how many decisions."""
+    connection.execute(delete(distributions).where(distributions.c.used_us < before_us))
+    return connection.execute(delete(decisions).where(decisions.c.decided_us < before_us)).rowcount
 
 
-def _record(row: Row[Any]) -> DecisionRecord:
-    values = row._asdict()
-    columns = values.pop("forecasts")
-    forecasts = zip(*(columns[name] for name in _FORECAST), strict=True)
-    return DecisionRecord(
-        **values | {"kind": Kind(row.kind)},
-        forecasts={m: ModelForecast(*f) for m, f in zip(columns["model"], forecasts, strict=True)},
+def _distribution_row(namespace: str, one: DistributionRecord, used_us: int) -> Values:
+    forecasts, exclusions = json.dumps(_columnar(one.forecasts)), json.dumps(dict(one.exclusions))
+    content = *one[:5], forecasts, exclusions, *one[7:]
+    digest = blake2b(repr(content).encode(), digest_size=DIGEST_BYTES).digest()
+    return namespace, bytearray(digest), used_us, *content
+
+
+def _decision_row(record: DecisionRecord, digests: Mapping[tuple[str, int], object]) -> Values:
+    namespace, nonce, decided_us, category, model, kind, propensity, uniform, reason, profile, drawn_from = record[:11]
+    return (
+        decided_us,
+        namespace,
+        bytearray(nonce),
+        category,
+        model,
+        int(kind),
+        propensity,
+        uniform,
+        reason,
+        profile,
+        digests[namespace, id(drawn_from)],
+        *record[11:],
     )
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> DecisionRecord:
+    decided_us, namespace, nonce, *facts = row[:10]
+    facts[2] = Kind(facts[2])
+    own, drawn_from = row[11:17], row[18:]
+    revision, snapshot_us, config_hash, answer_usd, second_usd, columns, exclusions, *limits = drawn_from
+    forecasts = dict(zip(columns["model"], _forecasts(columns), strict=True))
+    values = revision, snapshot_us, config_hash, answer_usd, second_usd, forecasts, exclusions, *limits
+    return DecisionRecord._make((namespace, nonce, decided_us, *facts, DistributionRecord._make(values), *own))
+
+
+def _forecasts(columns: Mapping[str, Sequence[float]]) -> Sequence[ModelForecast]:
+    return [ModelForecast(*row) for row in zip(*(columns[name] for name in ModelForecast._fields), strict=True)]
 
 
 def _columnar(forecasts: Mapping[str, ModelForecast]) -> Mapping[str, Sequence[object]]:
     """One list per number rather than one object per model: half the bytes, and what analytics wants."""
-    columns = zip(*map(_FORECAST_VALUES, forecasts.values()), strict=True) if forecasts else ((),) * len(_FORECAST)
-    return {"model": list(forecasts), **dict(zip(_FORECAST, map(list, columns), strict=True))}
+    columns = zip(*forecasts.values(), strict=True) if forecasts else ((),) * len(ModelForecast._fields)
+    return {"model": list(forecasts), **dict(zip(ModelForecast._fields, map(list, columns), strict=True))}

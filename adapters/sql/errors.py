@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from adapters.ledger import StoreError, StoreUnavailableError
 from adapters.sql.schema import COUNT_RANGE
@@ -26,9 +26,16 @@ _LASTING: Final = {
 }
 
 
-def typed_error(error: DBAPIError, file: Path) -> StoreError | BanditError:
+DRIVER_ERRORS: Final = (DBAPIError, sqlite3.Error)
+"""What the driver raises: wrapped by SQLAlchemy, or as it is where the driver was given the statement."""
+
+DriverError = DBAPIError | sqlite3.Error
+
+
+def typed_error(error: DriverError, file: Path) -> StoreError | BanditError:
     """Return what to raise for an error of the driver; its transaction has been rolled back."""
-    if isinstance(error, IntegrityError) and COUNT_RANGE in str(error.orig):
+    cause = _cause(error)
+    if isinstance(cause, sqlite3.IntegrityError) and COUNT_RANGE in str(cause):
         return SumsOverflowError(
             f"a cell would hold more than {MAX_COUNT} observations; nothing of the call was stored"
         )
@@ -38,6 +45,10 @@ def typed_error(error: DBAPIError, file: Path) -> StoreError | BanditError:
     return StoreError(f"{file} {_LASTING.get(code, 'does not accept a statement of this version')}")
 
 
-def primary_code(error: DBAPIError) -> int:
+def primary_code(error: DriverError) -> int:
     """Return SQLite's primary result code, `SQLITE_ERROR` where there is none."""
-    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return getattr(_cause(error), "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _cause(error: DriverError) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from adapters.sql.schema import meta
-from adapters.sql.statements import insert_or_replace
+from adapters.sql.statements import execute, insert_or_replace
 
 COMPACTED: Final = "compacted_us"
 """Time whose grid no row of the sums is finer than is needed for."""
@@ -13,12 +13,14 @@ COMPACTED: Final = "compacted_us"
 RETAINED: Final = "retained_us"
 """Time of the oldest decision whose signals are still kept; older ones were dropped."""
 
-_REMEMBER: Final = insert_or_replace(meta)
+_VALUE: Final = select(meta.c.value).where(meta.c.name == bindparam("name"))
+_REMEMBER: Final = insert_or_replace(meta, meta.c.keys())
 
 
 def mark(connection: Connection, name: str) -> int:
     """Return a mark; 0 before it was first set."""
-    return connection.scalar(select(meta.c.value).where(meta.c.name == name)) or 0
+    found = execute(connection, _VALUE, (name,))
+    return found[0][0] if found else 0
 
 
 def advance(connection: Connection, name: str, value_us: int) -> int:

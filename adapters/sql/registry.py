@@ -10,9 +10,9 @@ from adapters.sql.schema import categories, models
 from adapters.sql.statements import insert_or_keep, insert_or_replace
 from bandit.catalogue import Model, Prices
 
-_NAME_CATEGORY: Final = insert_or_replace(categories)
-_FIND_CATEGORY: Final = insert_or_keep(categories)
-_PUT_MODEL: Final = insert_or_replace(models)
+_NAME_CATEGORY: Final = insert_or_replace(categories, categories.c.keys())
+_FIND_CATEGORY: Final = insert_or_keep(categories, categories.c.keys())
+_PUT_MODEL: Final = insert_or_replace(models, models.c.keys())
 
 
 def add_categories(connection: Connection, namespace: str, names: Sequence[str], *, managed_by: str) -> None:

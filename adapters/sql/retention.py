@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, delete, func, select
 
 from adapters.ledger import fold, key_of
+from adapters.sql import decisions as decision_log
 from adapters.sql.rows import signal_record
 from adapters.sql.schema import decisions, signals, sums_base
 from adapters.sql.writing import add_to_sums
@@ -33,7 +34,7 @@ def drop_signals(connection: Connection, before_us: int, *, bucket_us: int) -> i
 def drop_decisions(connection: Connection, before_us: int) -> int:
     """Drop a chunk of old decisions; return how many there were."""
     end = _end_of_chunk(connection, decisions, before_us)
-    return connection.execute(delete(decisions).where(decisions.c.decided_us < end)).rowcount
+    return decision_log.drop(connection, end)
 
 
 def _end_of_chunk(connection: Connection, table: Table, before_us: int) -> int:

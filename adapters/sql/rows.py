@@ -9,7 +9,7 @@ from bandit.signals import OUTCOME, SCORE_PREFIX, THUMB, DecisionFacts, Fact, Ki
 
 _NO_OUTCOME: Final = (None,) * len(Outcome._fields)
 
-FactColumns = tuple[bool | int | None, ...]
+FactColumns = tuple[int | None, ...]
 
 
 def signal_row(record: SignalRecord) -> tuple[object, ...]:
@@ -17,7 +17,7 @@ def signal_row(record: SignalRecord) -> tuple[object, ...]:
     decision = record.decision
     return (
         record.namespace,
-        record.nonce,
+        bytearray(record.nonce),
         record.signal,
         record.observed_us,
         record.received_us,
@@ -27,10 +27,10 @@ def signal_row(record: SignalRecord) -> tuple[object, ...]:
         decision.decided_us,
         decision.input_tokens,
         record.propensity,
-        record.parent,
+        bytearray(record.parent),
         record.client,
         record.rater,
-        record.fact is None,
+        int(record.fact is None),
         *_fact_columns(record.fact),
     )
 
@@ -53,7 +53,7 @@ def _fact_columns(fact: Fact | None) -> FactColumns:
     if isinstance(fact, Outcome):
         return int(fact.status), *fact[1:], None, None
     if isinstance(fact, Thumb):
-        return *_NO_OUTCOME, fact.up, None
+        return *_NO_OUTCOME, int(fact.up), None
     return *_NO_OUTCOME, None, fact.value
 
 
@@ -62,5 +62,5 @@ def _fact(signal: str, columns: tuple[Any, ...]) -> Fact:
     if signal == OUTCOME:
         return Outcome(Status(outcome[0]), *outcome[1:])
     if signal == THUMB:
-        return Thumb(up)
+        return Thumb(bool(up))
     return Score(signal.removeprefix(SCORE_PREFIX), value)

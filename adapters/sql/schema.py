@@ -88,39 +88,51 @@ revisions: Final = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+distributions: Final = Table(
+    "distributions",
+    metadata,
+    Column("namespace", String, primary_key=True),
+    Column("id", LargeBinary, primary_key=True),
+    Column("used_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("snapshot_us", BigInteger, nullable=False),
+    Column("config_hash", String, nullable=False),
+    Column("answer_value_usd", Double, nullable=False),
+    Column("second_value_usd", Double, nullable=False),
+    Column("forecasts", JSON, nullable=False),
+    Column("exclusions", JSON, nullable=False),
+    Column("cached_model", String, nullable=False),
+    Column("max_cost_usd", Double),
+    Column("max_latency_s", Double),
+    Column("min_quality", Double),
+    Index("ix_distributions_used_us", "used_us"),
+    # Its rows are long: in the tree of a key, each would spill into a page of its own.
+)
+"""What decisions were drawn from, by its digest; `used_us` is the time of the latest decision that was."""
+
 decisions: Final = Table(
     "decisions",
     metadata,
+    Column("decided_us", BigInteger, primary_key=True, autoincrement=False),
     Column("namespace", String, primary_key=True),
     Column("nonce", LargeBinary, primary_key=True),
-    Column("decided_us", BigInteger, nullable=False),
     Column("category", String, nullable=False),
     Column("model", String, nullable=False),
     Column("kind", SmallInteger, nullable=False),
     Column("propensity", Double, nullable=False),
     Column("uniform", Double),
     Column("reason", String, nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("snapshot_us", BigInteger, nullable=False),
-    Column("config_hash", String, nullable=False),
     Column("profile", String, nullable=False),
-    Column("answer_value_usd", Double, nullable=False),
-    Column("second_value_usd", Double, nullable=False),
-    Column("forecasts", JSON, nullable=False),
-    Column("exclusions", JSON, nullable=False),
+    Column("distribution", LargeBinary, nullable=False),
     Column("input_tokens", BigInteger),
     Column("max_output_tokens", BigInteger),
-    Column("cached_model", String, nullable=False),
     Column("cached_input_tokens", BigInteger),
-    Column("max_cost_usd", Double),
-    Column("max_latency_s", Double),
-    Column("min_quality", Double),
     Column("request_id", String, nullable=False),
     Column("session_id", String, nullable=False),
     Column("client", String, nullable=False),
-    Index("ix_decisions_decided_us", "decided_us", "namespace", "nonce"),
-    # Its rows are long: in the tree of a key, each would spill into a page of its own.
+    sqlite_with_rowid=False,
 )
+"""By time, so that rows are appended, read and dropped in the order of one tree."""
 
 models: Final = Table(
     "models",

@@ -2,47 +2,42 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from adapters.ledger import Change, Rows, SignalKey, Written, key_of, settle
 from adapters.sql import reading
 from adapters.sql.marks import RETAINED, mark
 from adapters.sql.rows import signal_record, signal_row
-from adapters.sql.schema import revisions, signals, sums, sums_base
-from adapters.sql.statements import driver_sql, execute_rows, insert_or_add, insert_or_replace
+from adapters.sql.schema import revisions, signals, sums
+from adapters.sql.statements import execute, insert_or_add, insert_or_replace, insert_rows
 from bandit.records import SignalRecord
 
-CHUNK: Final = 500
+CHUNK: Final = 512
 """Decisions that one statement looks up."""
 
-_KEEP: Final = insert_or_replace(signals)
-_ADD: Final = {table.name: insert_or_add(table, "n", "y", "yy") for table in (sums, sums_base)}
-_COUNT: Final = insert_or_add(revisions, "revision").returning(revisions.c.revision)
-_STORED: Final = select(signals).where(
-    signals.c.namespace == bindparam("namespace"), signals.c.nonce.in_(bindparam("nonces", expanding=True))
-)
+_COUNT: Final = insert_or_add(revisions, revisions.c.keys()).returning(revisions.c.revision)
 
 
 def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us: int) -> Written:
     """Store signals and add what they change to the sums. Raises SumsOverflowError."""
     retained_us = mark(connection, RETAINED)
     settled = settle(records, dict(_stored(connection, records)), bucket_us, retained_us)
-    execute_rows(connection, _KEEP, [signal_row(record) for record in settled.kept.values()])
+    insert_rows(connection, signals, insert_or_replace, map(signal_row, settled.kept.values()))
     add_to_sums(connection, sums, settled.rows)
-    count = driver_sql(_COUNT, connection.dialect)
     changes = {}
     for namespace, rows in settled.rows.items():
-        counted = connection.exec_driver_sql(count, (namespace, settled.counted[namespace]))
-        changes[namespace] = Change(counted.scalar_one(), rows)
+        ((revision,),) = execute(connection, _COUNT, (namespace, settled.counted[namespace]))
+        changes[namespace] = Change(revision, rows)
     return Written(settled.statuses, changes)
 
 
 def add_to_sums(connection: Connection, table: Table, added: Mapping[str, Rows]) -> None:
     """Add rows of each namespace to `sums` or `sums_base`."""
     rows = [(namespace, *key, *moments) for namespace, part in added.items() for key, moments in part.items()]
-    execute_rows(connection, _ADD[table.name], rows)
+    insert_rows(connection, table, insert_or_add, rows)
 
 
 def after(connection: Connection, last: SignalRecord | None) -> Sequence[SignalRecord]:
@@ -59,8 +54,19 @@ def _stored(connection: Connection, records: Sequence[SignalRecord]) -> Iterator
     for namespace, named in nonces.items():
         ordered = sorted(named)
         for start in range(0, len(ordered), CHUNK):
-            chunk = {"namespace": namespace, "nonces": ordered[start : start + CHUNK]}
-            for row in connection.execute(_STORED, chunk):
-                key = row.namespace, row.nonce, row.signal
-                if key in wanted:
-                    yield key, signal_record(row)
+            for record in _about(connection, namespace, ordered[start : start + CHUNK]):
+                if key_of(record) in wanted:
+                    yield key_of(record), record
+
+
+def _about(connection: Connection, namespace: str, nonces: Sequence[bytes]) -> Iterator[SignalRecord]:
+    """Read what is stored about decisions. The number of names is rounded up, so that few statements are prepared."""
+    size = 1 << (len(nonces) - 1).bit_length()
+    names = map(bytearray, (*nonces, *[nonces[-1]] * (size - len(nonces))))
+    return map(signal_record, execute(connection, _lookup(size), (namespace, *names)))
+
+
+@lru_cache
+def _lookup(size: int) -> Select[*tuple[Any, ...]]:
+    nonces = signals.c.nonce.in_([bindparam(f"nonce_{place}", type_=signals.c.nonce.type) for place in range(size)])
+    return select(signals).where(signals.c.namespace == bindparam("namespace"), nonces)

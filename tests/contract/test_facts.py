@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.ledger import key_of
-from bandit.records import DecisionRecord, ModelForecast, SignalRecord
+from bandit.records import DecisionRecord, DistributionRecord, ModelForecast, SignalRecord
 from bandit.signals import SCALE, DecisionFacts, Kind, Outcome, Score, Status, Thumb
 from server.ports import Store
 
@@ -30,7 +29,7 @@ facts = st.one_of(
 )
 decision_facts = st.builds(DecisionFacts, NAMES, NAMES, st.sampled_from(Kind), INT64, unknown_or_amount)
 signals = st.builds(
-    lambda record: replace(record, signal=record.fact.signal) if record.fact else record,
+    lambda record: record._replace(signal=record.fact.signal) if record.fact else record,
     st.builds(
         SignalRecord,
         namespace=NAMES,
@@ -47,6 +46,20 @@ signals = st.builds(
     ),
 )
 forecasts = st.builds(ModelForecast, PROBABILITIES, PROBABILITIES, NUMBERS, NUMBERS, PROBABILITIES)
+distributions = st.builds(
+    DistributionRecord,
+    revision=INT64,
+    snapshot_us=INT64,
+    config_hash=TEXTS,
+    answer_value_usd=NUMBERS,
+    second_value_usd=NUMBERS,
+    forecasts=st.dictionaries(NAMES, forecasts, max_size=3),
+    exclusions=st.dictionaries(NAMES, TEXTS, max_size=3),
+    cached_model=TEXTS,
+    max_cost_usd=st.none() | NUMBERS,
+    max_latency_s=st.none() | NUMBERS,
+    min_quality=st.none() | NUMBERS,
+)
 decisions = st.builds(
     DecisionRecord,
     namespace=NAMES,
@@ -58,21 +71,11 @@ decisions = st.builds(
     propensity=PROBABILITIES,
     uniform=st.none() | PROBABILITIES,
     reason=TEXTS,
-    revision=INT64,
-    snapshot_us=INT64,
-    config_hash=TEXTS,
     profile=TEXTS,
-    answer_value_usd=NUMBERS,
-    second_value_usd=NUMBERS,
-    forecasts=st.dictionaries(NAMES, forecasts, max_size=3),
-    exclusions=st.dictionaries(NAMES, TEXTS, max_size=3),
+    distribution=distributions,
     input_tokens=unknown_or_amount,
     max_output_tokens=unknown_or_amount,
-    cached_model=TEXTS,
     cached_input_tokens=unknown_or_amount,
-    max_cost_usd=st.none() | NUMBERS,
-    max_latency_s=st.none() | NUMBERS,
-    min_quality=st.none() | NUMBERS,
     request_id=TEXTS,
     session_id=TEXTS,
     client=TEXTS,
@@ -98,7 +101,7 @@ def test_every_signal_is_read_back_exactly(backend, records):
 
 
 @settings(max_examples=40)
-@given(st.lists(decisions, max_size=5, unique_by=lambda record: (record.namespace, record.nonce)))
+@given(st.lists(decisions, max_size=5, unique_by=lambda record: (record.decided_us, record.namespace, record.nonce)))
 def test_every_decision_is_read_back_exactly_and_oldest_first(backend, records):
     found = written_and_read(backend, lambda store: store.log_decisions(records), lambda store: store.decisions())
     assert found == sorted(records, key=lambda record: (record.decided_us, record.namespace, record.nonce))
@@ -116,25 +119,40 @@ def a_decision():
         propensity=0.75,
         uniform=0.5,
         reason="",
-        revision=7,
-        snapshot_us=4,
-        config_hash="c0ffee",
         profile="balanced",
-        answer_value_usd=0.05,
-        second_value_usd=0.001,
-        forecasts={"large": ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01)},
-        exclusions={"small": "max_cost_usd"},
+        distribution=DistributionRecord(
+            revision=7,
+            snapshot_us=4,
+            config_hash="c0ffee",
+            answer_value_usd=0.05,
+            second_value_usd=0.001,
+            forecasts={"large": ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01)},
+            exclusions={"small": "max_cost_usd"},
+        ),
     )
 
 
 async def test_a_decision_that_is_logged_again_stays_as_it_was(store, a_decision):
     await store.log_decisions([a_decision])
-    await store.log_decisions([replace(a_decision, model="small"), replace(a_decision, nonce=b"m" * 12)])
+    await store.log_decisions([a_decision._replace(model="small"), a_decision._replace(nonce=b"m" * 12)])
     await store.log_decisions([])
-    assert [record async for record in store.decisions()] == [replace(a_decision, nonce=b"m" * 12), a_decision]
+    assert [record async for record in store.decisions()] == [a_decision._replace(nonce=b"m" * 12), a_decision]
 
 
 async def test_a_log_longer_than_a_page_is_read_whole(store, a_decision):
-    records = [replace(a_decision, nonce=bytes([*divmod(i, 256)]) * 6, decided_us=i // 3) for i in range(2500)]
+    records = [a_decision._replace(nonce=bytes([*divmod(i, 256)]) * 6, decided_us=i // 3) for i in range(2500)]
     await store.log_decisions(records)
     assert [record async for record in store.decisions()] == records
+
+
+async def test_decisions_of_one_distribution_are_read_back_with_it_and_dropped_by_time(store, a_decision):
+    shared = a_decision.distribution._replace(revision=8)
+    records = [a_decision, *(a_decision._replace(decided_us=us, distribution=shared) for us in (6, 7, 8))]
+    for record in records:
+        await store.log_decisions([record])
+    assert await store.retain(7) == 2
+    assert [record async for record in store.decisions()] == records[2:]
+    await store.log_decisions([a_decision])
+    assert [record async for record in store.decisions()] == [a_decision, *records[2:]]
+    assert await store.retain(9) == 3
+    assert [record async for record in store.decisions()] == []

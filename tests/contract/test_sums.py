@@ -1,7 +1,6 @@
 """Sums equal what was dropped plus the fold of what is kept, always."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -145,7 +144,7 @@ async def test_what_comes_late_after_compaction_is_counted_and_verifiable(store,
     await store.write(thumbs)
     await store.compact(100 * HOUR_US)
     late = [a_signal(DOWN, decided_us=7 * HOUR_US), a_signal(UP, decided_us=120 * HOUR_US)]
-    retractions = [replace(thumb, fact=None, observed_us=thumb.observed_us + 1) for thumb in thumbs[20:60]]
+    retractions = [thumb._replace(fact=None, observed_us=thumb.observed_us + 1) for thumb in thumbs[20:60]]
     await store.write([*late, *retractions])
     assert await store.verify() == {}
     assert sum(moments.n for moments in (await store.load("acme")).rows.values()) == 62
@@ -159,7 +158,7 @@ async def test_what_comes_late_after_compaction_is_counted_and_verifiable(store,
 async def test_compaction_removes_rows_that_cancelled_out(store, a_signal):
     thumb = a_signal(UP)
     await store.write([thumb])
-    await store.write([replace(thumb, fact=None, observed_us=thumb.observed_us + 1)])
+    await store.write([thumb._replace(fact=None, observed_us=thumb.observed_us + 1)])
     await store.compact(thumb.decision.decided_us)
     assert (await store.load("acme")).rows == {}
     assert await store.verify() == {}

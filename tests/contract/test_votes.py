@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +43,7 @@ async def test_a_retry_of_the_same_signal_changes_nothing(store, a_signal):
 
 async def test_a_later_signal_amends_the_earlier_one(store, a_signal, kept):
     thumb = a_signal(UP)
-    amended = replace(thumb, fact=DOWN, observed_us=thumb.observed_us + 1)
+    amended = thumb._replace(fact=DOWN, observed_us=thumb.observed_us + 1)
     await store.write([thumb])
     written = await store.write([amended])
     assert written.statuses == (AMENDED,)
@@ -56,7 +55,7 @@ async def test_a_later_signal_amends_the_earlier_one(store, a_signal, kept):
 async def test_an_earlier_signal_that_comes_late_is_superseded(store, a_signal, kept):
     thumb = a_signal(UP)
     await store.write([thumb])
-    written = await store.write([replace(thumb, fact=DOWN, observed_us=thumb.observed_us - 1)])
+    written = await store.write([thumb._replace(fact=DOWN, observed_us=thumb.observed_us - 1)])
     assert written.statuses == (SUPERSEDED,)
     assert written.changes["acme"].rows == {}
     assert await kept(store) == [thumb]
@@ -64,7 +63,7 @@ async def test_an_earlier_signal_that_comes_late_is_superseded(store, a_signal, 
 
 async def test_the_same_fact_observed_later_is_a_duplicate_whose_time_is_kept(store, a_signal, kept):
     thumb = a_signal(UP)
-    later = replace(thumb, observed_us=thumb.observed_us + 1)
+    later = thumb._replace(observed_us=thumb.observed_us + 1)
     await store.write([thumb])
     assert (await store.write([later])).statuses == (DUPLICATE,)
     assert await kept(store) == [later]
@@ -74,7 +73,7 @@ async def test_the_same_fact_observed_later_is_a_duplicate_whose_time_is_kept(st
 async def test_a_retraction_leaves_no_trace_in_the_sums(store, a_signal):
     thumb = a_signal(UP)
     await store.write([thumb])
-    written = await store.write([replace(thumb, fact=None, observed_us=thumb.observed_us + 1)])
+    written = await store.write([thumb._replace(fact=None, observed_us=thumb.observed_us + 1)])
     assert written.statuses == (RETRACTED,)
     loaded = await store.load("acme")
     assert loaded.rows == {}
@@ -83,7 +82,7 @@ async def test_a_retraction_leaves_no_trace_in_the_sums(store, a_signal):
 
 async def test_a_retraction_that_overtakes_its_signal_still_wins(store, a_signal):
     thumb = a_signal(UP)
-    retraction = replace(thumb, fact=None, observed_us=thumb.observed_us + 1)
+    retraction = thumb._replace(fact=None, observed_us=thumb.observed_us + 1)
     assert (await store.write([retraction])).statuses == (RETRACTED,)
     assert (await store.write([thumb])).statuses == (SUPERSEDED,)
     assert (await store.load("acme")).rows == {}
@@ -92,16 +91,16 @@ async def test_a_retraction_that_overtakes_its_signal_still_wins(store, a_signal
 async def test_a_retracted_signal_can_be_said_anew(store, a_signal):
     thumb = a_signal(UP)
     await store.write([thumb])
-    await store.write([replace(thumb, fact=None, observed_us=thumb.observed_us + 1)])
-    written = await store.write([replace(thumb, fact=DOWN, observed_us=thumb.observed_us + 2)])
+    await store.write([thumb._replace(fact=None, observed_us=thumb.observed_us + 1)])
+    written = await store.write([thumb._replace(fact=DOWN, observed_us=thumb.observed_us + 2)])
     assert written.statuses == (APPLIED,)
     assert (await store.load("acme")).rows == {quality(): Moments(1, 0, 0)}
 
 
 async def test_repeats_within_one_batch_are_resolved_in_order(store, a_signal, kept):
     first = a_signal(UP)
-    amended = replace(first, fact=DOWN, observed_us=first.observed_us + 2)
-    late = replace(first, observed_us=first.observed_us + 1)
+    amended = first._replace(fact=DOWN, observed_us=first.observed_us + 2)
+    late = first._replace(observed_us=first.observed_us + 1)
     written = await store.write([first, first, amended, late, a_signal(UP)])
     assert written.statuses == (APPLIED, DUPLICATE, AMENDED, SUPERSEDED, APPLIED)
     assert written.changes["acme"].revision == 3
@@ -111,8 +110,8 @@ async def test_repeats_within_one_batch_are_resolved_in_order(store, a_signal, k
 
 async def test_signals_of_one_decision_do_not_disturb_each_other(store, a_signal):
     thumb = a_signal(UP)
-    score = replace(thumb, signal="score:judge", fact=Score("judge", SCALE // 2))
-    outcome = replace(thumb, signal="outcome", fact=Outcome(Status.TIMEOUT))
+    score = thumb._replace(signal="score:judge", fact=Score("judge", SCALE // 2))
+    outcome = thumb._replace(signal="outcome", fact=Outcome(Status.TIMEOUT))
     assert (await store.write([thumb])).statuses == (APPLIED,)
     assert (await store.write([score, outcome])).statuses == (APPLIED, APPLIED)
     assert (await store.load("acme")).rows == {
@@ -124,7 +123,7 @@ async def test_signals_of_one_decision_do_not_disturb_each_other(store, a_signal
 
 async def test_namespaces_are_apart_even_for_the_same_decision(store, a_signal):
     ours = a_signal(UP)
-    theirs = replace(ours, namespace="rival", fact=DOWN)
+    theirs = ours._replace(namespace="rival", fact=DOWN)
     written = await store.write([ours, theirs])
     assert written.statuses == (APPLIED, APPLIED)
     assert {name: change.revision for name, change in written.changes.items()} == {"acme": 1, "rival": 1}
@@ -165,8 +164,8 @@ def about(record: SignalRecord, arrival: tuple[int, int, Fact | None]) -> Signal
     number, observed_us, fact = arrival
     signal = "thumb" if fact is None else fact.signal
     decision = DecisionFacts("chat", f"model-{number}", Kind.SAMPLED, number * HOUR_US, 10)
-    return replace(
-        record, nonce=bytes([number]) * 12, signal=signal, fact=fact, observed_us=observed_us, decision=decision
+    return record._replace(
+        nonce=bytes([number]) * 12, signal=signal, fact=fact, observed_us=observed_us, decision=decision
     )
 
 

@@ -5,7 +5,6 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -199,7 +198,7 @@ async def test_giving_up_on_opening_leaves_the_file_free(file):
 async def test_compaction_leaves_no_empty_rows_in_the_file(file):
     store = await SqlStore.open(file, bucket_us=HOUR_US)
     await store.write(thumbs(0, 3))
-    await store.write([replace(thumb, fact=None, observed_us=2) for thumb in thumbs(0, 3)])
+    await store.write([thumb._replace(fact=None, observed_us=2) for thumb in thumbs(0, 3)])
     for now in (0, 1, 1000):
         await store.compact(now * HOUR_US)
         with closing(sqlite3.connect(file)) as connection:

@@ -54,7 +54,7 @@ EVEN = snapshot([(50, 0.8, 0.0, 0.5, 5.0)] * 4, PolicySettings())
 )
 def test_probabilities_sum_to_one_and_are_never_negative(of, eligible, floor, exploration, caps, value, second):
     seen = snapshot(of, PolicySettings(exploration=exploration, floor=floor, caps=caps))
-    request = replace(EVERYONE, eligible=eligible, objective=Objective(value, second))
+    request = EVERYONE._replace(eligible=eligible, objective=Objective(value, second))
     distribution = policy(seen, request)
     assert sum(distribution.probabilities) == pytest.approx(1.0, abs=1e-9)
     assert min(distribution.probabilities) >= 0.0
@@ -65,7 +65,7 @@ def test_probabilities_sum_to_one_and_are_never_negative(of, eligible, floor, ex
 
 @given(st.lists(cells, min_size=4, max_size=4), st.integers(1, 15), st.floats(0, 0.999999999))
 def test_a_draw_has_the_probability_it_reports(of, eligible, uniform):
-    distribution = policy(snapshot(of, PolicySettings()), replace(EVERYONE, eligible=eligible))
+    distribution = policy(snapshot(of, PolicySettings()), EVERYONE._replace(eligible=eligible))
 
     class Fixed:
         def random(self) -> float:
@@ -94,7 +94,7 @@ def test_probabilities_agree_with_monte_carlo_when_a_constraint_removed_models(r
         [(5, 0.9, 0.2, 0.3, 5.0), (8, 0.7, -0.5, 0.8, 4.0), (3, 0.8, 0.5, 0.5, 6.0), (400_000, 0.85, 0.0, 0.1, 5.0)],
         PolicySettings(floor=0.0, exploration=1.0),
     )
-    request = replace(EVERYONE, eligible=0b1111 & ~(1 << removed))
+    request = EVERYONE._replace(eligible=0b1111 & ~(1 << removed))
     forecasts = policy(seen, request).forecasts
     left = [m for m in range(4) if m != removed]
     sd = np.sqrt(forecasts.utility_variance[left])
@@ -126,7 +126,7 @@ def test_a_cached_prompt_is_priced_as_cached():
     models = tuple(replace(m, prices=replace(m.prices, cached_input_usd_per_mtok=0.0)) for m in MODELS)
     seen = snapshot_of(EVEN.posterior, models, EVEN.settings)
     cold = policy(seen, EVERYONE)
-    warm = policy(seen, replace(EVERYONE, cached_model="m2", cached_input_tokens=900))
+    warm = policy(seen, EVERYONE._replace(cached_model="m2", cached_input_tokens=900))
     saved = cold.forecasts.cost_usd - warm.forecasts.cost_usd
     assert saved[[0, 1, 3]].tolist() == [0.0, 0.0, 0.0]
     ratio = EVEN.expectations.input_ratio[0, 2]
@@ -135,7 +135,7 @@ def test_a_cached_prompt_is_priced_as_cached():
 
 
 def test_a_short_answer_bounds_the_forecast_of_cost():
-    short = policy(EVEN, replace(EVERYONE, max_output_tokens=1))
+    short = policy(EVEN, EVERYONE._replace(max_output_tokens=1))
     assert (short.forecasts.cost_usd < policy(EVEN, EVERYONE).forecasts.cost_usd).all()
 
 
@@ -148,7 +148,7 @@ def test_no_answer_is_longer_than_its_model_can_make_it():
 
 
 def limited(**limits: float | bool) -> Distribution:
-    return policy(EVEN, replace(EVERYONE, limits=Limits(**limits)))  # type: ignore[arg-type]
+    return policy(EVEN, EVERYONE._replace(limits=Limits(**limits)))  # type: ignore[arg-type]
 
 
 def test_limits_exclude_models_and_say_which_limit_did():
@@ -172,15 +172,15 @@ def test_the_least_violation_is_chosen_when_asked_for():
 
 def test_a_latency_limit_is_judged_by_the_predictive_tail():
     seen = snapshot([(1000, 0.8, 0.0, 0.5, 5.0)] * 3 + [(1000, 0.8, -1.0, 0.1, 5.0)], PolicySettings())
-    tail = replace(EVERYONE, limits=Limits(max_latency_s=1.0, latency_probability=0.95))
+    tail = EVERYONE._replace(limits=Limits(max_latency_s=1.0, latency_probability=0.95))
     assert set(policy(seen, tail).exclusions) == {"m0", "m1", "m2"}
-    half = replace(EVERYONE, limits=Limits(max_latency_s=1.1, latency_probability=0.5))
+    half = EVERYONE._replace(limits=Limits(max_latency_s=1.1, latency_probability=0.5))
     assert policy(seen, half).exclusions == {}
 
 
 def test_nothing_eligible_is_infeasible():
     with pytest.raises(InfeasibleError):
-        policy(EVEN, replace(EVERYONE, eligible=0))
+        policy(EVEN, EVERYONE._replace(eligible=0))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.floats(0, 1))

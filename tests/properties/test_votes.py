@@ -1,6 +1,5 @@
 """One vote per (decision, signal): the order of arrival does not matter."""
 
-from dataclasses import replace
 from functools import reduce
 
 from hypothesis import given
@@ -16,7 +15,7 @@ DECISION = DecisionFacts("chat", "large", Kind.SAMPLED, 1_000_000, 10)
 VOTE = SignalRecord("acme", b"n" * 12, "score:judge", Score("judge", 0), 0, 0, DECISION, 0.5)
 
 votes = st.builds(
-    lambda fact, observed_us: replace(VOTE, fact=fact, observed_us=observed_us),
+    lambda fact, observed_us: VOTE._replace(fact=fact, observed_us=observed_us),
     st.none() | st.builds(Score, st.just("judge"), st.integers(0, SCALE)),
     st.integers(0, 3),
 )
@@ -49,31 +48,31 @@ def test_a_repeated_vote_is_a_duplicate():
 
 
 def test_an_older_vote_is_superseded():
-    assert resolve(replace(VOTE, observed_us=1), VOTE).status is SignalStatus.SUPERSEDED
+    assert resolve(VOTE._replace(observed_us=1), VOTE).status is SignalStatus.SUPERSEDED
 
 
 def test_a_later_vote_replaces_the_earlier_one_exactly():
-    better = replace(VOTE, fact=Score("judge", SCALE), observed_us=1)
+    better = VOTE._replace(fact=Score("judge", SCALE), observed_us=1)
     resolution = resolve(VOTE, better)
     assert resolution.status is SignalStatus.AMENDED
     assert [event.n for event in resolution.events] == [-1, 1]
 
 
 def test_a_retraction_takes_the_vote_back_and_wins_over_a_vote_of_the_same_time():
-    taken_back = replace(VOTE, fact=None)
+    taken_back = VOTE._replace(fact=None)
     assert resolve(VOTE, taken_back).status is SignalStatus.RETRACTED
     assert resolve(taken_back, VOTE).status is SignalStatus.SUPERSEDED
     assert [event.n for event in resolve(VOTE, taken_back).events] == [-1]
 
 
 def test_what_was_taken_back_can_be_said_anew():
-    resolution = resolve(replace(VOTE, fact=None), replace(VOTE, observed_us=1))
+    resolution = resolve(VOTE._replace(fact=None), VOTE._replace(observed_us=1))
     assert resolution.status is SignalStatus.APPLIED
     assert [event.n for event in resolution.events] == [1]
 
 
 def test_a_vote_on_a_forced_decision_is_kept_but_teaches_no_quality():
-    forced = replace(VOTE, signal="thumb", fact=Thumb(up=True), decision=replace(DECISION, kind=Kind.FORCED))
+    forced = VOTE._replace(signal="thumb", fact=Thumb(up=True), decision=DECISION._replace(kind=Kind.FORCED))
     resolution = resolve(None, forced)
     assert resolution.status is SignalStatus.APPLIED
     assert resolution.events == ()

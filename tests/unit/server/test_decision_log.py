@@ -41,16 +41,16 @@ async def test_a_row_holds_all_that_replaying_the_decision_takes(parts, decision
     assert (row.namespace, row.nonce) == ("acme", decision.nonce)
     assert (row.category, row.model, row.kind) == ("chat", decision.model, Kind.SAMPLED)
     assert (row.propensity, row.uniform) == (decision.propensity, decision.uniform)
-    assert (row.decided_us, row.snapshot_us, row.revision) == (parts.clock(), parts.clock(), 0)
-    assert (row.config_hash, row.reason) == ("c0ffee", "")
-    assert (row.profile, row.answer_value_usd, row.second_value_usd) == ("frugal", 0.001, 0.0)
+    assert (row.decided_us, row.distribution.snapshot_us, row.distribution.revision) == (parts.clock(), parts.clock(), 0)
+    assert (row.distribution.config_hash, row.reason) == ("c0ffee", "")
+    assert (row.profile, row.distribution.answer_value_usd, row.distribution.second_value_usd) == ("frugal", 0.001, 0.0)
     assert (row.input_tokens, row.max_output_tokens, row.cached_input_tokens) == (700, 90, None)
-    assert (row.max_cost_usd, row.max_latency_s, row.min_quality, row.cached_model) == (5.0, None, 0.1, "")
+    assert (row.distribution.max_cost_usd, row.distribution.max_latency_s, row.distribution.min_quality, row.distribution.cached_model) == (5.0, None, 0.1, "")
     assert (row.request_id, row.session_id, row.client) == ("r-1", "s-1", "checkout")
-    assert row.exclusions == {"small": "capabilities", "retired": "disabled"}
-    assert set(row.forecasts) == {"large", "other"}
-    assert row.forecasts[decision.model].probability == decision.propensity
-    assert sum(forecast.probability for forecast in row.forecasts.values()) == pytest.approx(1.0, abs=1e-12)
+    assert row.distribution.exclusions == {"small": "capabilities", "retired": "disabled"}
+    assert set(row.distribution.forecasts) == {"large", "other"}
+    assert row.distribution.forecasts[decision.model].probability == decision.propensity
+    assert sum(forecast.probability for forecast in row.distribution.forecasts.values()) == pytest.approx(1.0, abs=1e-12)
 
 
 async def test_the_drawn_number_and_the_probabilities_reproduce_the_choice(parts, decisions):
@@ -58,8 +58,8 @@ async def test_the_drawn_number_and_the_probabilities_reproduce_the_choice(parts
         decisions.append(parts.route(Call("chat")))
     await decisions.flush()
     for row in await logged(parts):
-        reached = accumulate(forecast.probability for forecast in row.forecasts.values())
-        drawn = next(model for model, total in zip(row.forecasts, reached, strict=True) if row.uniform < total)
+        reached = accumulate(forecast.probability for forecast in row.distribution.forecasts.values())
+        drawn = next(model for model, total in zip(row.distribution.forecasts, reached, strict=True) if row.uniform < total)
         assert drawn == row.model
 
 
@@ -68,7 +68,7 @@ async def test_a_least_violation_names_the_limits_of_the_others_only(parts, deci
     await decisions.flush()
     (row,) = await logged(parts)
     assert row.reason == "LEAST_VIOLATION"
-    assert row.exclusions == {"large": "max_cost_usd", "other": "max_cost_usd", "retired": "disabled"}
+    assert row.distribution.exclusions == {"large": "max_cost_usd", "other": "max_cost_usd", "retired": "disabled"}
 
 
 async def test_a_forced_decision_drew_nothing(parts, decisions):
@@ -76,7 +76,7 @@ async def test_a_forced_decision_drew_nothing(parts, decisions):
     await decisions.flush()
     (row,) = await logged(parts)
     assert (row.kind, row.uniform, row.propensity) == (Kind.FORCED, None, 1.0)
-    assert row.exclusions == {"small": "model", "large": "model", "retired": "model"}
+    assert row.distribution.exclusions == {"small": "model", "large": "model", "retired": "model"}
 
 
 async def test_new_categories_are_stored_with_it(parts, decisions):

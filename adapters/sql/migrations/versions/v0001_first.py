@@ -77,36 +77,44 @@ def _sums(name: str, *constraints: sa.CheckConstraint) -> None:
 
 def _decisions() -> None:
     op.create_table(
+        "distributions",
+        sa.Column("namespace", sa.String, primary_key=True),
+        sa.Column("id", sa.LargeBinary, primary_key=True),
+        sa.Column("used_us", sa.BigInteger, nullable=False),
+        sa.Column("revision", sa.BigInteger, nullable=False),
+        sa.Column("snapshot_us", sa.BigInteger, nullable=False),
+        sa.Column("config_hash", sa.String, nullable=False),
+        sa.Column("answer_value_usd", sa.Double, nullable=False),
+        sa.Column("second_value_usd", sa.Double, nullable=False),
+        sa.Column("forecasts", sa.JSON, nullable=False),
+        sa.Column("exclusions", sa.JSON, nullable=False),
+        sa.Column("cached_model", sa.String, nullable=False),
+        sa.Column("max_cost_usd", sa.Double),
+        sa.Column("max_latency_s", sa.Double),
+        sa.Column("min_quality", sa.Double),
+    )
+    op.create_index("ix_distributions_used_us", "distributions", ["used_us"])
+    op.create_table(
         "decisions",
+        sa.Column("decided_us", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("namespace", sa.String, primary_key=True),
         sa.Column("nonce", sa.LargeBinary, primary_key=True),
-        sa.Column("decided_us", sa.BigInteger, nullable=False),
         sa.Column("category", sa.String, nullable=False),
         sa.Column("model", sa.String, nullable=False),
         sa.Column("kind", sa.SmallInteger, nullable=False),
         sa.Column("propensity", sa.Double, nullable=False),
         sa.Column("uniform", sa.Double),
         sa.Column("reason", sa.String, nullable=False),
-        sa.Column("revision", sa.BigInteger, nullable=False),
-        sa.Column("snapshot_us", sa.BigInteger, nullable=False),
-        sa.Column("config_hash", sa.String, nullable=False),
         sa.Column("profile", sa.String, nullable=False),
-        sa.Column("answer_value_usd", sa.Double, nullable=False),
-        sa.Column("second_value_usd", sa.Double, nullable=False),
-        sa.Column("forecasts", sa.JSON, nullable=False),
-        sa.Column("exclusions", sa.JSON, nullable=False),
+        sa.Column("distribution", sa.LargeBinary, nullable=False),
         sa.Column("input_tokens", sa.BigInteger),
         sa.Column("max_output_tokens", sa.BigInteger),
-        sa.Column("cached_model", sa.String, nullable=False),
         sa.Column("cached_input_tokens", sa.BigInteger),
-        sa.Column("max_cost_usd", sa.Double),
-        sa.Column("max_latency_s", sa.Double),
-        sa.Column("min_quality", sa.Double),
         sa.Column("request_id", sa.String, nullable=False),
         sa.Column("session_id", sa.String, nullable=False),
         sa.Column("client", sa.String, nullable=False),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_decisions_decided_us", "decisions", ["decided_us", "namespace", "nonce"])
 
 
 def _registry() -> None:
