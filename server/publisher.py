@@ -20,19 +20,10 @@ REST_PER_WORK: Final = 4.0
 
 
 class Publisher:
-    """Recomputes the snapshot of a namespace when its sums changed or its youngest time bucket closed.
-
-    `on_read` is told when the store could be read after a write had failed.
-    """
+    """Recomputes the snapshot of a namespace when its sums changed or its youngest time bucket closed."""
 
     def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        log: FilteringBoundLogger,
-        *,
-        clock: Callable[[], int],
-        on_read: Callable[[], None],
+        self, store: Store, settings: Settings, log: FilteringBoundLogger, *, clock: Callable[[], int]
     ) -> None:
         self._store = store
         self._learning = settings.learning
@@ -40,7 +31,6 @@ class Publisher:
         self._digest = settings.digest
         self._log = log
         self._clock = clock
-        self._on_read = on_read
         self.namespaces: dict[str, Namespace] = {}
 
     async def load(self, names: Iterable[str]) -> None:
@@ -101,7 +91,6 @@ class Publisher:
         namespace.sums_revision = stored.revision
         namespace.revision = max(namespace.revision, stored.revision)
         namespace.learn_names(stored)
-        self._on_read()
 
     def _recomputed(self, sums: Sums, changes: Iterable[Change], revision: int) -> tuple[Sums, Snapshot]:
         """Fold changes into sums and look at them as of now; pure but for the clock, so a thread may do it."""

@@ -70,11 +70,11 @@ class Service:
         self._log = log
         self._health = Health()
         self._metrics = Metrics(settings.catalogue.categories)
-        self._publisher = Publisher(store, settings, log, clock=sources.clock, on_read=self._feedback_serves)
+        self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
         self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
-        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock)
+        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
         self._handlers = self._assembled(keys, sources)
         self._metrics.watch(namespaces, sources.clock)
         self._server: grpc.aio.Server | None = None
@@ -170,6 +170,7 @@ class Service:
 
     def _feedback_serves(self, serving: bool = True) -> None:
         self._health.set(FEEDBACK, serving=serving)
+        self._upkeep.note_write(serving)
 
     def _feedback_fails(self) -> None:
         self._feedback_serves(False)

@@ -16,12 +16,19 @@ from server.settings import Settings
 
 CHECK_EVERY_S: Final = 5.0
 SWEEP_EVERY_S: Final = 3600.0
+ROOM_BYTES: Final = 4 * 1024 * 1024
+"""Space that a full batch of feedback may need."""
+
 TOKEN_MARGIN_S: Final = 3600.0
 """How much longer signals are kept than decision ids are valid: a forgotten signal would count twice."""
 
 
 class Upkeep:
-    """Checks the disk every few seconds and sweeps every hour."""
+    """Checks the disk every few seconds and sweeps every hour.
+
+    While writes of feedback are refused it sweeps at every check: that writes, and may make room. `on_recovery` is told
+    when the store took it.
+    """
 
     def __init__(
         self,
@@ -30,6 +37,7 @@ class Upkeep:
         settings: Settings,
         log: FilteringBoundLogger,
         clock: Callable[[], int],
+        on_recovery: Callable[[], None],
     ) -> None:
         self._store = store
         self._decisions = decisions
@@ -37,17 +45,32 @@ class Upkeep:
         self._keep_s = max(settings.store.retention_s, settings.learning.max_feedback_age_s + TOKEN_MARGIN_S)
         self._log = log
         self._clock = clock
+        self._on_recovery = on_recovery
+        self._refused_writes = 0
+
+    def note_write(self, accepted: bool) -> None:
+        """Hear whether the store took feedback."""
+        self._refused_writes = 0 if accepted else self._refused_writes + 1
 
     async def run(self) -> None:
         """Keep up forever."""
         while True:
             await self.sweep()
             for _ in range(round(SWEEP_EVERY_S / CHECK_EVERY_S)):
-                await self.check_disk()
+                await self.check()
                 await asyncio.sleep(CHECK_EVERY_S)
 
-    async def check_disk(self) -> None:
-        """Pause the decision log while less than `min_free_bytes` is left, or nobody can tell."""
+    async def check(self) -> None:
+        """Look at the disk and, after a refused write, find out whether the store takes writes again."""
+        free = await self._checked_disk()
+        refused = self._refused_writes
+        # The sweep writes little, and would fit where feedback does not.
+        has_room = free is None or free >= ROOM_BYTES
+        if refused and has_room and await self.sweep() and self._refused_writes == refused:
+            self._on_recovery()
+
+    async def _checked_disk(self) -> int | None:
+        """Pause the decision log while less than `min_free_bytes` is left, or nobody can tell; return what is left."""
         try:
             free = await self._store.free_bytes()
         except StoreError as error:
@@ -57,9 +80,13 @@ class Upkeep:
         if short != self._decisions.paused:
             self._decisions.paused = short
             self._log.warning("disk_short" if short else "disk_recovered", free_bytes=free)
+        return free
 
-    async def sweep(self) -> None:
-        """Drop signals and decisions that are too old, and merge the sums of old time buckets."""
+    async def sweep(self) -> bool:
+        """Drop signals and decisions that are too old, and merge the sums of old time buckets; tell whether it worked.
+
+        It always writes: the store notes the time.
+        """
         now_us = self._clock()
         try:
             # A clock that runs ahead makes everything look old: what is newest is never older than now.
@@ -69,5 +96,6 @@ class Upkeep:
             await self._store.compact(now_us)
         except StoreError as error:
             self._log.error("sweep_failed", error=str(error))
-        else:
-            self._log.info("swept", dropped=dropped)
+            return False
+        self._log.info("swept", dropped=dropped)
+        return True

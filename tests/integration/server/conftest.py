@@ -125,6 +125,10 @@ class Running:
         """Publish what was learned; here the service does it at the word of a test only."""
         await self.service._publisher.refresh(self.namespace(tenant))
 
+    async def check(self) -> None:
+        """Look after the store, as the service does every few seconds."""
+        await self.service._upkeep.check()
+
     async def log_decisions(self) -> None:
         await self.service._decisions.flush()
 

@@ -20,6 +20,7 @@ class FragileStore:
     def __init__(self, store):
         self.store = store
         self.down = False
+        self.full = False
         self.hanging = None
         self.silent = False
 
@@ -29,12 +30,17 @@ class FragileStore:
     async def write(self, records):
         if self.hanging:
             await self.hanging.wait()
-        if self.down:
+        if self.down or self.full:
             raise StoreUnavailableError("no space left")
         written = await self.store.write(records)
         if self.silent:
             raise StoreUnavailableError("the answer was lost")
         return written
+
+    async def compact(self, now_us):
+        if self.full:
+            raise StoreUnavailableError("no space left")
+        await self.store.compact(now_us)
 
     async def load(self, namespace):
         if self.down:
@@ -67,9 +73,26 @@ async def test_while_the_store_is_down_route_answers_and_feedback_is_unavailable
         assert await health(client, FEEDBACK) == NOT_SERVING
         assert await health(client, ROUTING) == await health(client, "") == SERVING
         store.down = False
-        await running.publish()
-        assert await health(client, FEEDBACK) == SERVING
         assert (await client.feedback(decision.decision_id, UP)).revision == 1
+        assert await health(client, FEEDBACK) == SERVING
+
+
+async def test_on_a_full_disk_feedback_does_not_serve_though_the_store_can_be_read(serve, settings, tmp_path):
+    store = await fragile(tmp_path)
+    async with serve(settings, store=store) as running:
+        client = running.client()
+        decision = await client.route()
+        store.full = True
+        assert (await client.feedback(decision.decision_id, UP)).reason == "STORE_UNAVAILABLE"
+        await running.publish()
+        await running.check()
+        assert not running.namespace().stale
+        assert await health(client, FEEDBACK) == NOT_SERVING
+        store.full = False
+        await running.publish()
+        assert await health(client, FEEDBACK) == NOT_SERVING
+        await running.check()
+        assert await health(client, FEEDBACK) == SERVING
 
 
 async def test_a_write_whose_answer_was_lost_is_found_again_and_its_retry_counts_once(serve, settings, tmp_path):

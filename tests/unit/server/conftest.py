@@ -75,7 +75,6 @@ class Parts:
     questions: Questions
     router: Router
     caller: Principal
-    reads: list[bool]
 
     @property
     def namespace(self) -> Namespace:
@@ -119,8 +118,8 @@ async def parts_of(clock, log, keys, a_catalogue):
 
     async def build(*namespaces: str, **changes: Any) -> Parts:
         settings = Settings(catalogue=a_catalogue(**changes), digest="c0ffee")
-        store, reads = MemoryStore(bucket_us=BUCKET_US), []
-        publisher = Publisher(store, settings, log.logger, clock=clock, on_read=lambda: reads.append(True))
+        store = MemoryStore(bucket_us=BUCKET_US)
+        publisher = Publisher(store, settings, log.logger, clock=clock)
         await publisher.load(namespaces or ("acme",))
         questions = Questions(publisher.namespaces, settings.catalogue, keys, settings.learning.max_feedback_age_s)
         numbers = count(1)
@@ -134,7 +133,7 @@ async def parts_of(clock, log, keys, a_catalogue):
         )
         metrics = Metrics(settings.catalogue.categories)
         caller = Principal((namespaces or ("acme",))[0], "checkout")
-        return Parts(settings, clock, store, log, keys, metrics, publisher, questions, router, caller, reads)
+        return Parts(settings, clock, store, log, keys, metrics, publisher, questions, router, caller)
 
     return build
 

@@ -1,13 +1,14 @@
 """The disk does not fill: what is old goes, and the decision log gives way to feedback."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from adapters.ledger import StoreUnavailableError
 from server.decision_log import DecisionLog
 from server.settings import StoreSettings
-from server.upkeep import TOKEN_MARGIN_S, Upkeep
+from server.upkeep import ROOM_BYTES, TOKEN_MARGIN_S, Upkeep
 
 DAY_S = 86_400
 
@@ -18,10 +19,16 @@ async def decisions(parts):
 
 
 @pytest.fixture
-async def upkeep_of(parts, decisions):
+def recoveries():
+    return []
+
+
+@pytest.fixture
+async def upkeep_of(parts, decisions, recoveries):
     def build(**store):
         settings = replace(parts.settings, store=StoreSettings(**store))
-        return Upkeep(parts.store, decisions, settings, parts.log.logger, parts.clock)
+        on_recovery = partial(recoveries.append, True)
+        return Upkeep(parts.store, decisions, settings, parts.log.logger, parts.clock, on_recovery)
 
     return build
 
@@ -34,7 +41,7 @@ async def test_the_decision_log_pauses_while_the_disk_is_nearly_full(decisions, 
             return free
 
         monkeypatch.setattr(parts.store, "free_bytes", free_bytes)
-        await upkeep.check_disk()
+        await upkeep.check()
         assert decisions.paused is paused
     assert [event["event"] for event in log.events] == ["disk_short", "disk_recovered"]
 
@@ -81,7 +88,7 @@ async def test_a_disk_that_cannot_be_read_pauses_the_decision_log_and_ends_nothi
         raise StoreUnavailableError("the disk is gone")
 
     monkeypatch.setattr(parts.store, "free_bytes", gone)
-    await upkeep_of().check_disk()
+    await upkeep_of().check()
     assert decisions.paused
     assert "disk_unknown" in [event["event"] for event in log.events]
 
@@ -100,3 +107,57 @@ async def test_a_clock_that_runs_ahead_drops_nothing(upkeep_of, parts, monkeypat
     monkeypatch.setattr(parts.store, "retain", retain)
     await upkeep_of(retention_s=30 * DAY_S).sweep()
     assert before == [parts.clock() - 430 * DAY_S * 1_000_000]
+
+
+async def test_while_writes_succeed_nothing_is_tried(upkeep_of, recoveries, log):
+    upkeep = upkeep_of()
+    await upkeep.check()
+    upkeep.note_write(False)
+    upkeep.note_write(True)
+    await upkeep.check()
+    assert (recoveries, log.events) == ([], [])
+
+
+async def test_after_a_refused_write_a_written_sweep_is_told_once_the_store_takes_it(
+    upkeep_of, parts, recoveries, monkeypatch
+):
+    upkeep, down = upkeep_of(), [True, False]
+
+    async def compact(_now_us):
+        if down.pop(0):
+            raise StoreUnavailableError("no space left")
+
+    monkeypatch.setattr(parts.store, "compact", compact)
+    upkeep.note_write(False)
+    await upkeep.check()
+    assert recoveries == []
+    await upkeep.check()
+    assert recoveries == [True]
+
+
+async def test_a_write_refused_while_the_sweep_runs_counts_more_than_the_sweep(
+    upkeep_of, parts, recoveries, monkeypatch
+):
+    upkeep = upkeep_of()
+
+    async def compact(_now_us):
+        upkeep.note_write(False)
+
+    monkeypatch.setattr(parts.store, "compact", compact)
+    upkeep.note_write(False)
+    await upkeep.check()
+    assert recoveries == []
+
+
+@pytest.mark.parametrize(("free_bytes", "told"), [(ROOM_BYTES - 1, []), (ROOM_BYTES, [True]), (None, [True])])
+async def test_a_disk_without_room_for_a_batch_is_no_recovery_though_a_sweep_fits(
+    free_bytes, told, upkeep_of, parts, recoveries, monkeypatch
+):
+    async def measured():
+        return free_bytes
+
+    monkeypatch.setattr(parts.store, "free_bytes", measured)
+    upkeep = upkeep_of(min_free_bytes=0)
+    upkeep.note_write(False)
+    await upkeep.check()
+    assert recoveries == told
