@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from routeward.cli import checks
+from routeward.cli import checks, file_checks, port_checks
 from routeward.cli.checks import Check, Verdict
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
 from routeward.cli.output import FOUND_PROBLEM, CommandError, show
@@ -37,7 +37,13 @@ def _found(config: ConfigFile) -> list[Check]:
     except CommandError as error:
         return [*found, Check("configuration", Verdict.FAILED, f"{config} cannot be used", str(error))]
     fine = checks.ok("configuration", f"{config}, {len(settings.catalogue.models)} models")
-    return [*found, fine, *checks.files(settings, now_s), *checks.network(settings)]
+    listening = port_checks.found_at(settings.server)
+    in_use = file_checks.database_in_use(settings)
+    return [
+        *(*found, fine),
+        *file_checks.files(settings, now_s, listening),
+        *port_checks.network(settings.server, listening, database_in_use=in_use),
+    ]
 
 
 def _human(found: Sequence[Check]) -> "RenderableType":

@@ -164,6 +164,11 @@ def test_the_doctor_asks_the_server_that_runs(desk: Desk) -> None:
         path = desk.folder / "routeward.toml"
         path.write_text(path.read_text().replace('"127.0.0.1:7443"', f'"{target}"'))
         ended = desk.run("doctor", "--json")
-    [server] = [check for check in ended.document["checks"] if check["name"] == "server"]
-    assert server["detail"] == f"runs on {target}, and serves"
+        path.write_text(path.read_text().replace('"routeward.db"', '"other.db"'))
+        elsewhere = desk.run("doctor")
+    details = {check["name"]: check["detail"] for check in ended.document["checks"]}
+    assert details["server"] == f"runs on {target}, and serves"
+    assert details["database"].endswith(f"in use by the server on {target}")
     assert ended.code == 0
+    assert (elsewhere.code, "but not with this database" in " ".join(elsewhere.out.split())) == (1, True)
+    assert not (desk.folder / "other.db").exists()

@@ -1,22 +1,22 @@
-"""`doctor`."""
+"""`doctor` looks at the machine and at the files."""
 
+import asyncio
 import dataclasses
 import os
-import socket
+import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from adapters.sql import library
+from adapters.sql import SqlStore, library
 from routeward.cli import checks
 from routeward.cli.checks import Check, Verdict
-from server.settings import ServerSettings, Settings, StoreSettings, TlsFiles, TokenKey
+from routeward.cli.file_checks import database_in_use, files
+from routeward.cli.port_checks import Found, Listener
+from server.settings import ServerSettings, Settings, StoreSettings, TokenKey
 
 Cli = Callable[..., Any]
 
@@ -24,6 +24,7 @@ NOW_S = 2e9
 CONFIG = """\
 [server]
 listen = "127.0.0.1:0"
+metrics = "127.0.0.1:0"
 [[models]]
 id = "small"
 input_usd_per_mtok = 1
@@ -42,28 +43,17 @@ def named(name: str, found: Iterator[Check]) -> Check:
     return check
 
 
-@contextmanager
-def health_server(*failing: str) -> Iterator[str]:
-    """A server on this machine that serves everything but what is `failing`; gives its address."""
-    servicer = health.HealthServicer()
-    for name in checks.SERVICES:
-        status = (
-            health_pb2.HealthCheckResponse.NOT_SERVING if name in failing else health_pb2.HealthCheckResponse.SERVING
-        )
-        servicer.set(name, status)
-    with ThreadPoolExecutor(1) as threads:
-        server = grpc.server(threads)
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield f"127.0.0.1:{port}"
-        finally:
-            server.stop(None).wait()
+def file_check(name: str, settings: Settings, listener: Listener = Listener.NOBODY) -> Check:
+    return named(name, files(settings, NOW_S, Found(listener)))
 
 
-def server_check(listen: str, **changes: Any) -> Check:
-    return named("server", checks.network(Settings(server=ServerSettings(listen=listen, **changes))))
+def store_in(folder: Path, *, bucket_us: int = 10_000_000) -> None:
+    """Make a store as a server does."""
+
+    async def made() -> None:
+        await (await SqlStore.open(folder / "routeward.db", bucket_us=bucket_us)).close()
+
+    asyncio.run(made())
 
 
 def test_a_fresh_folder_is_healthy(cli: Cli) -> None:
@@ -71,7 +61,7 @@ def test_a_fresh_folder_is_healthy(cli: Cli) -> None:
     ended = cli("doctor", "--json")
     assert (ended.code, ended.document["healthy"]) == (0, True)
     names = [check["name"] for check in ended.document["checks"]]
-    assert names == ["sqlite", "clock", "configuration", "disk", "database", "signing keys", "server"]
+    assert names == ["sqlite", "clock", "configuration", "disk", "database", "signing keys", "server", "metrics"]
     shown = cli("doctor").out
     assert "routeward.db will be made at the first start" in shown
 
@@ -111,8 +101,6 @@ def test_only_versions_of_sqlite_with_the_bug_are_warned_of(
 
 
 def test_the_version_of_sqlite_is_the_one_in_use() -> None:
-    import sqlite3
-
     assert library.version() == sqlite3.sqlite_version_info[:3]
 
 
@@ -123,8 +111,8 @@ def test_a_clock_before_the_installation_is_wrong() -> None:
 
 def test_too_little_space_is_a_problem(tmp_path: Path) -> None:
     store = StoreSettings(path=tmp_path / "routeward.db", min_free_bytes=2**62)
-    assert named("disk", checks.files(settings_in(tmp_path, store=store), NOW_S)).verdict is Verdict.FAILED
-    assert named("disk", checks.files(settings_in(tmp_path), NOW_S)).verdict is Verdict.OK
+    assert file_check("disk", settings_in(tmp_path, store=store)).verdict is Verdict.FAILED
+    assert file_check("disk", settings_in(tmp_path)).verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(
@@ -138,73 +126,80 @@ def test_the_database_belongs_to_its_owner_and_to_the_past(
     path.touch(mode)
     path.chmod(mode)
     os.utime(path, (modified_s, modified_s))
-    assert named("database", checks.files(settings_in(tmp_path), NOW_S)).verdict is verdict
+    assert file_check("database", settings_in(tmp_path)).verdict is verdict
+
+
+def test_a_store_tells_its_schema_and_is_left_as_it_is(tmp_path: Path) -> None:
+    store_in(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    check = file_check("database", settings_in(tmp_path))
+    assert (check.verdict, check.detail.endswith(" MB, schema 0001")) == (Verdict.OK, True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_missing_store_is_not_made(tmp_path: Path) -> None:
+    assert "will be made at the first start" in file_check("database", settings_in(tmp_path)).detail
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_of_a_newer_version_is_a_problem(tmp_path: Path) -> None:
+    store_in(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "routeward.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9000'")
+        connection.commit()
+    check = file_check("database", settings_in(tmp_path))
+    assert (check.verdict, "upgrade routeward" in check.detail) == (Verdict.FAILED, True)
+
+
+def test_a_file_that_is_no_store_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "routeward.db").write_text("Dear diary, " * 100)
+    check = file_check("database", settings_in(tmp_path))
+    assert check.verdict is Verdict.FAILED
+    assert "is not a SQLite database: give the store another path" in check.detail
+
+
+def test_a_store_with_other_time_buckets_is_a_problem(tmp_path: Path) -> None:
+    store_in(tmp_path, bucket_us=60_000_000)
+    check = file_check("database", settings_in(tmp_path))
+    assert (check.verdict, check.advice) == (Verdict.FAILED, "set bucket_seconds = 60 in [learning]")
+
+
+@pytest.mark.parametrize(
+    ("listener", "verdict", "told"),
+    [
+        (Listener.ROUTEWARD, Verdict.OK, "in use by the server on 127.0.0.1:0"),
+        (Listener.UNASKED, Verdict.OK, "in use by the server on 127.0.0.1:0"),
+        (Listener.NOBODY, Verdict.FAILED, "in use by a server that does not listen on 127.0.0.1:0"),
+        (Listener.STRANGER, Verdict.FAILED, "in use by a server that does not listen on 127.0.0.1:0"),
+    ],
+)
+async def test_that_a_server_has_the_store_is_news_only_if_it_does_not_answer(
+    listener: Listener, verdict: Verdict, told: str, tmp_path: Path
+) -> None:
+    store = await SqlStore.open(tmp_path / "routeward.db", bucket_us=10_000_000)
+    check = file_check("database", settings_in(tmp_path), listener)
+    assert (check.verdict, told in check.detail) == (verdict, True)
+    assert database_in_use(settings_in(tmp_path))
+    await store.close()
+    assert database_in_use(settings_in(tmp_path)) is False
 
 
 def test_a_store_in_memory_is_warned_of(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, store=StoreSettings(path=Path()))
-    assert named("database", checks.files(settings, NOW_S)).verdict is Verdict.WARNING
+    assert file_check("database", settings).verdict is Verdict.WARNING
 
 
 def test_a_key_file_that_others_can_read_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "routeward.keys"
     path.write_text("a:" + "0" * 64)
     path.chmod(0o600)
-    assert named("signing keys", checks.files(settings_in(tmp_path), NOW_S)).verdict is Verdict.OK
+    assert file_check("signing keys", settings_in(tmp_path)).verdict is Verdict.OK
     path.chmod(0o640)
-    check = named("signing keys", checks.files(settings_in(tmp_path), NOW_S))
+    check = file_check("signing keys", settings_in(tmp_path))
     assert (check.verdict, "chmod 600" in check.detail) == (Verdict.FAILED, True)
 
 
 def test_signing_keys_of_the_environment_are_counted(tmp_path: Path) -> None:
     server = ServerSettings(token_keys=(TokenKey("a", bytes(32)),))
-    check = named("signing keys", checks.files(settings_in(tmp_path, server=server), NOW_S))
+    check = file_check("signing keys", settings_in(tmp_path, server=server))
     assert check.detail == "1 in ROUTEWARD_TOKEN_KEYS"
-
-
-def test_a_free_port_is_fine() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    check = server_check(f"127.0.0.1:{port}")
-    assert (check.verdict, check.detail) == (Verdict.OK, f"none runs; 127.0.0.1:{port} is free")
-
-
-def test_an_address_of_another_machine_is_a_problem() -> None:
-    check = server_check("192.0.2.1:7443")
-    assert check.verdict is Verdict.FAILED
-    assert "nobody can listen on 192.0.2.1:7443" in check.detail
-
-
-def test_a_server_that_serves_is_fine() -> None:
-    with health_server() as address:
-        assert server_check(address) == Check("server", Verdict.OK, f"runs on {address}, and serves")
-
-
-def test_a_server_that_cannot_store_is_a_problem() -> None:
-    with health_server("routeward.v1.FeedbackService") as address:
-        check = server_check(address)
-    assert check.verdict is Verdict.FAILED
-    assert check.detail == f"runs on {address}, but does not serve routeward.v1.FeedbackService"
-
-
-def test_a_stranger_on_the_port_is_a_problem() -> None:
-    with ThreadPoolExecutor(1) as threads:
-        server = grpc.server(threads)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        check = server_check(f"127.0.0.1:{port}")
-        server.stop(None).wait()
-    assert check.verdict is Verdict.FAILED
-    assert "is no routeward server" in check.detail
-
-
-def test_the_health_of_a_server_with_tls_is_not_asked(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        check = server_check(address, tls=TlsFiles(tmp_path / "tls.crt", tmp_path / "tls.key"))
-    assert (check.verdict, "not asked through TLS" in check.detail) == (Verdict.OK, True)
-
-
-def test_keys_sent_in_clear_are_warned_of() -> None:
-    settings = Settings(server=ServerSettings(listen="0.0.0.0:0"))
-    assert named("tls", checks.network(settings)).verdict is Verdict.WARNING

@@ -1,0 +1,75 @@
+"""Looking at the file of a store from outside: nothing is made, locked, migrated or written."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from sqlite3 import connect
+
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from adapters.ledger import StoreError, StoreLockedError, StoreSchemaError
+from adapters.sql.database import APPLICATION_ID
+from adapters.sql.errors import typed_error
+from adapters.sql.lock import FileLock
+from adapters.sql.versions import HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a file says of itself: the version of its tables, and the width of its time buckets.
+
+    Both are None where it is empty: the first start makes the tables.
+    """
+
+    version: str | None = None
+    bucket_us: int | None = None
+
+
+def is_in_use(file: Path) -> bool:
+    """Tell whether a server has the store open. Raises StoreError where that cannot be found out."""
+    file = file.resolve()
+    if not file.with_name(file.name + ".lock").exists():
+        return False
+    try:
+        FileLock.acquire(file).release()
+    except StoreLockedError:
+        return True
+    except OSError as error:
+        raise StoreError(f"the lock of {file} cannot be opened: {error.strerror}") from error
+    return False
+
+
+def facts_of(file: Path) -> StoreFacts:
+    """Return what a store that nobody has open says of itself.
+
+    Raises StoreSchemaError when a newer version wrote it, StoreError when no server could use it.
+    """
+    file = file.resolve()
+    if file.stat().st_nlink > 1:
+        raise StoreError(f"{file} has a second name (hard link), by which another server could write to it")
+    log = file.with_name(file.name + "-wal")
+    # Without a log to read, SQLite is told that nothing changes: it then leaves no files behind.
+    mode = "mode=ro" if log.exists() else "mode=ro&immutable=1"
+    engine = create_engine(
+        "sqlite://", creator=partial(connect, f"{file.as_uri()}?{mode}", uri=True), poolclass=NullPool
+    )
+    try:
+        with engine.connect() as connection:
+            return _facts(connection, file)
+    except DBAPIError as error:
+        raise typed_error(error, file) from error
+
+
+def _facts(connection: Connection, file: Path) -> StoreFacts:
+    def value(statement: str) -> object:
+        return connection.exec_driver_sql(statement).scalar()
+
+    if not value("SELECT count(*) FROM sqlite_master"):
+        return StoreFacts()
+    if value("PRAGMA application_id") != APPLICATION_ID:
+        raise StoreError(f"{file} belongs to another program: give the store another path")
+    version = str(value("SELECT version_num FROM alembic_version"))
+    if version > HEAD:
+        raise StoreSchemaError(f"{file} has schema {version}, this version knows {HEAD}: upgrade routeward")
+    return StoreFacts(version, int(str(value("SELECT value FROM meta WHERE name = 'bucket_us'"))))

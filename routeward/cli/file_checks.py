@@ -1,0 +1,121 @@
+"""What `routeward doctor` looks at on the disk: space, the database, the keys that sign decision ids."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from routeward.cli.checks import Check, Verdict, ok
+
+if TYPE_CHECKING:
+    from routeward.cli.port_checks import Found
+    from server.settings import Settings
+
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+LEEWAY_S: Final = 60.0
+
+
+def files(settings: "Settings", now_s: float, listening: "Found") -> Iterator[Check]:
+    """Look at the folder of the database, the database, and the signing keys; nothing is made or changed.
+
+    `listening` is who was found where a server of this configuration listens.
+    """
+    path = settings.store.path
+    if settings.store.in_memory:
+        yield Check("database", Verdict.WARNING, "kept in memory", "set path in [store] to keep what is learned")
+    else:
+        yield _disk(path.parent.resolve(), settings.store.min_free_bytes)
+        yield _database(settings, now_s, listening) if path.exists() else _new_file("database", path)
+    if settings.server.token_keys:
+        yield ok("signing keys", f"{len(settings.server.token_keys)} in ROUTEWARD_TOKEN_KEYS")
+    elif settings.server.token_key_file:
+        yield _key_file(settings.server.token_key_file)
+
+
+def database_in_use(settings: "Settings") -> bool | None:
+    """Tell whether a server has the database of a configuration; None where there is none, or nobody can tell."""
+    from adapters.ledger import StoreError
+    from adapters.sql.inspection import is_in_use
+
+    try:
+        return None if settings.store.in_memory else is_in_use(settings.store.path)
+    except StoreError:
+        return None
+
+
+def _disk(folder: Path, wanted_bytes: int) -> Check:
+    free_bytes = shutil.disk_usage(folder).free
+    detail = f"{free_bytes / 1024**2:,.0f} MB free in {folder}"
+    if free_bytes < wanted_bytes:
+        advice = f"free some: below min_free_mb ({wanted_bytes // 1024**2}) decisions are not logged"
+        return Check("disk", Verdict.FAILED, detail, advice)
+    return ok("disk", detail)
+
+
+def _database(settings: "Settings", now_s: float, listening: "Found") -> Check:
+    path = settings.store.path
+    found = path.stat()
+    if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
+        detail = f"{path} and its folder cannot be read and written"
+        return Check("database", Verdict.FAILED, detail, f"chown them to {_user()}")
+    if found.st_mtime > now_s + LEEWAY_S:
+        detail = f"{path} was written in the future: the clock went back"
+        return Check("database", Verdict.FAILED, detail, "set the clock, for example by NTP")
+    content = _content(settings, listening)
+    if content.verdict is Verdict.OK and found.st_mode & OTHERS:
+        return Check("database", Verdict.WARNING, f"{path} is open to others", f"chmod 600 {path}")
+    return content
+
+
+def _content(settings: "Settings", listening: "Found") -> Check:
+    from adapters.ledger import StoreError
+    from adapters.sql.inspection import facts_of, is_in_use
+
+    path = settings.store.path
+    try:
+        if is_in_use(path):
+            return _in_use(settings, listening)
+        facts = facts_of(path)
+    except StoreError as error:
+        return Check("database", Verdict.FAILED, str(error), "no server starts on it before this is mended")
+    wanted_us = round(settings.learning.bucket_s * 1e6)
+    if facts.bucket_us not in (None, wanted_us):
+        detail = f"{path} keeps time buckets of another width than bucket_seconds ({settings.learning.bucket_s:g})"
+        advice = f"set bucket_seconds = {facts.bucket_us / 1e6:g} in [learning]"
+        return Check("database", Verdict.FAILED, detail, advice)
+    return ok("database", f"{_sized(path)}, {f'schema {facts.version}' if facts.version else 'still empty'}")
+
+
+def _in_use(settings: "Settings", listening: "Found") -> Check:
+    listen = settings.server.listen
+    if listening.may_be_ours:
+        return ok("database", f"{_sized(settings.store.path)}, in use by the server on {listen}")
+    detail = f"{settings.store.path} is in use by a server that does not listen on {listen}"
+    return Check("database", Verdict.FAILED, detail, "stop that one, or set listen in [server] to its address")
+
+
+def _sized(path: Path) -> str:
+    return f"{path}, {path.stat().st_size / 1024**2:,.1f} MB"
+
+
+def _key_file(path: Path) -> Check:
+    from server.token_keys import TokenKeyError, read_keys
+
+    try:
+        return ok("signing keys", f"{len(read_keys(path))} in {path}")
+    except FileNotFoundError:
+        return _new_file("signing keys", path)
+    except TokenKeyError as error:
+        return Check("signing keys", Verdict.FAILED, str(error), "decision ids cannot be signed until this is mended")
+
+
+def _new_file(name: str, path: Path) -> Check:
+    if os.access(path.parent, os.W_OK):
+        return ok(name, f"{path} will be made at the first start")
+    return Check(name, Verdict.FAILED, f"{path.parent} cannot be written to", f"chown it to {_user()}")
+
+
+def _user() -> str:
+    return f"user {os.getuid()}, who runs this"
