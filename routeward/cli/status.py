@@ -19,6 +19,7 @@ from routeward.cli.output import percent, seconds, show, usd
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from routeward.v1.admin_service_pb2 import CategoryPosterior, GetPosteriorResponse, ModelPosterior
 
@@ -81,6 +82,9 @@ def _human(posterior: "GetPosteriorResponse") -> "RenderableType":
     computed = posterior.computed_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
     tables = [_table(category) for category in posterior.categories]
     note = f"revision {posterior.revision}, {computed}; calls and votes count less as they are forgotten"
+    models = [model for category in posterior.categories for model in category.models]
+    if not all(_seen(model.outcome_count) and _seen(model.quality_count) for model in models):
+        note += "\nin brackets: expected of a model that nothing was observed of in this category"
     return Group(*tables, Text(note, "dim"))
 
 
@@ -97,12 +101,24 @@ def _table(category: "CategoryPosterior") -> "RenderableType":
         table.add_row(
             f"{model.model} ({model.excluded})" if model.excluded else model.model,
             percent(model.probability),
-            f"{model.quality:.3f} ± {model.quality_sd:.3f}",
-            usd(model.cost_usd),
-            seconds(model.latency.ToTimedelta().total_seconds()),
-            percent(model.error_rate),
+            _believed(f"{model.quality:.3f} ± {model.quality_sd:.3f}", model.quality_count),
+            _believed(usd(model.cost_usd), model.outcome_count),
+            _believed(seconds(model.latency.ToTimedelta().total_seconds()), model.outcome_count),
+            _believed(percent(model.error_rate), model.outcome_count),
             f"{model.outcome_count:,.0f}",
             f"{model.quality_count:,.0f}",
             style="dim" if model.excluded else None,
         )
     return table
+
+
+def _believed(shown: str, count: float) -> "Text":
+    """Set what rests on no observation apart from what does."""
+    from rich.text import Text
+
+    return Text(shown) if _seen(count) else Text(f"({shown})", "dim")
+
+
+def _seen(count: float) -> bool:
+    """Tell whether a count, after forgetting, is shown as more than 0."""
+    return round(count) > 0

@@ -47,8 +47,28 @@ LONG = GetPosteriorResponse(
 )
 
 
+HALF = [
+    ModelPosterior(
+        model=name,
+        quality=0.5,
+        quality_sd=0.1,
+        latency=Duration(nanos=500_000_000),
+        error_rate=0.02,
+        outcome_count=outcomes,
+        quality_count=judgements,
+    )
+    for name, outcomes, judgements in (("called", 3.0, 0.0), ("judged", 0.0, 3.0))
+]
+ANSWERS = {
+    "": BELIEFS,
+    "long": LONG,
+    "half": GetPosteriorResponse(categories=[CategoryPosterior(category="half", models=HALF)]),
+    "known": GetPosteriorResponse(categories=[CategoryPosterior(category="known", models=[SMALL])]),
+}
+
+
 class Believer(AdminServiceServicer):
-    """Answers with BELIEFS, or with what the category asks for; keeps the last request."""
+    """Answers what the category asks for; keeps the last request."""
 
     target: str
     asked: GetPosteriorRequest
@@ -61,7 +81,7 @@ class Believer(AdminServiceServicer):
         self.metadata = dict(context.invocation_metadata())
         if request.category == "forbidden":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such key")
-        return {"": BELIEFS, "long": LONG}.get(request.category, GetPosteriorResponse())
+        return ANSWERS.get(request.category, GetPosteriorResponse())
 
 
 @pytest.fixture
@@ -80,10 +100,25 @@ def test_beliefs_are_a_table_with_the_largest_share_first(cli: Cli, believer: Be
     lines = [line.split() for line in cli("status", "--target", believer.target).out.splitlines() if line.strip()]
     assert lines[0] == ["summarization"]
     assert lines[1] == ["model", "share", "quality", "cost", "latency", "errors", "calls", "votes"]
-    assert lines[3] == ["large", "75%", "0.900", "±", "0.000", "$0", "2.50", "s", "0%", "0", "0"]
+    assert lines[3] == ["large", "75%", "(0.900", "±", "0.000)", "($0)", "(2.50", "s)", "(0%)", "0", "0"]
     assert lines[4] == ["small", "25%", "0.812", "±", "0.031", "$0.000420", "500", "ms", "2.0%", "1,234", "56"]
     assert lines[5][:2] == ["old", "(disabled)"]
     assert lines[6][:5] == ["revision", "7,", "2027-01-15", "08:00:00", "UTC;"]
+
+
+def test_what_rests_on_no_observation_stands_in_brackets_and_is_said_to(cli: Cli, believer: Believer) -> None:
+    lines = [line for line in cli("status", "--target", believer.target, "--category", "half").out.splitlines() if line]
+    assert lines[-1] == "in brackets: expected of a model that nothing was observed of in this category"
+    rows = {line.split()[0]: line for line in lines if line.strip()}
+    assert "(0.500 ± 0.100)" in rows["called"]
+    assert " 500 ms" in rows["called"]
+    assert " 0.500 ± 0.100 " in rows["judged"]
+    assert "(500 ms)" in rows["judged"]
+    assert "(2.0%)" in rows["judged"]
+
+
+def test_where_everything_was_observed_nothing_is_said_of_brackets(cli: Cli, believer: Believer) -> None:
+    assert "brackets" not in cli("status", "--target", believer.target, "--category", "known").out
 
 
 def test_a_table_with_the_longest_names_fits_a_hundred_columns(cli: Cli, believer: Believer) -> None:
