@@ -18,7 +18,7 @@ from routeward.cli.options import (
     Timeout,
 )
 from routeward.cli.output import show
-from routeward.signals import FeedbackResult, Outcome, Retract, Score, Signal, Status, Thumb
+from routeward.signals import FeedbackResult, Outcome, Retract, Score, Signal, SignalStatus, Status, Thumb
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -101,10 +101,15 @@ def _score(text: str) -> Score:
 
 
 def _human(result: FeedbackResult) -> "RenderableType":
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for one in result.results:
         table.add_row(one.signal, one.status.name.lower())
     table.add_row("revision", str(result.revision), style="dim")
-    return table
+    scored = any(one.signal.startswith("score:") and one.status is not SignalStatus.RETRACTED for one in result.results)
+    # Whether this category listens to it, the server does not say.
+    hint = "a score teaches quality only where the category's quality_source asks for it; the default is thumb"
+    return Group(table, Text(hint, "dim")) if scored else table

@@ -83,6 +83,16 @@ def test_every_option_of_feedback_reaches_the_server(cli: Cli, router: FakeRoute
     assert router.feedback_requests[-1].rater == "someone"
 
 
+def test_whoever_gives_a_score_hears_where_scores_count(cli: Cli, router: FakeRouter) -> None:
+    decision_id = cli("route", "summarization", "--target", router.target, "--json").document["decision_id"]
+    scored = cli("feedback", decision_id, "--score", "judge=.8", "--target", router.target)
+    *_, hint = scored.out.splitlines()
+    assert "only where the category's quality_source asks for it; the default is thumb" in hint
+    assert len(hint) <= 100
+    told = cli("feedback", decision_id, "--thumb", "up", "--retract", "score:judge", "--target", router.target)
+    assert "quality_source" not in told.out
+
+
 def test_a_signal_can_be_taken_back(cli: Cli, router: FakeRouter) -> None:
     decision_id = cli("route", "summarization", "--target", router.target, "--json").document["decision_id"]
     cli("feedback", decision_id, "--thumb", "up", "--target", router.target)
