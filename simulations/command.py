@@ -4,18 +4,26 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 
 from bandit.request import Objective
+from simulations import ranges
 from simulations.compare import Comparison, compare
 from simulations.errors import OptionsError
 from simulations.outcomes import Outcomes, read_outcomes
 from simulations.parallel import Progress, unwatched
+from simulations.ranges import check_range
 from simulations.results import PolicyResult, Score
 from simulations.scenario import scenario_of
 from simulations.service import ServiceSettings
 from simulations.world import World, world_of
+
+_SEEDS: Final = (1, 10_000)
+_RUN: Final = (1, 100_000_000)
+_REFRESH: Final = (0.000_001, 1_000_000)
+_WORKERS: Final = (0, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +124,16 @@ def summary_table(simulation: Simulation) -> Table:
 
 
 def _check(options: SimulateOptions) -> None:
-    if options.seeds < 1 or options.first_seed < 0:
-        raise OptionsError("give at least one seed, counted from 0")
-    if not 0 < options.requests_per_second < math.inf:
-        raise OptionsError("requests per second must be above 0")
-    if not 0 <= options.refresh_seconds < math.inf:
-        raise OptionsError("seconds between refreshes must be 0 (after each request) or more")
-    if options.workers < 0:
-        raise OptionsError("workers must be 0 (one per core) or more")
+    check_range("--answer-value-usd", options.answer_value_usd, ranges.ANSWER_VALUE_USD)
+    check_range("--second-value-usd", options.second_value_usd, ranges.SECOND_VALUE_USD)
+    check_range("--steps", options.steps, ranges.REQUESTS)
+    check_range("--seeds", options.seeds, _SEEDS)
+    check_range("--steps times --seeds", options.steps * options.seeds, _RUN)
+    check_range("--first-seed", options.first_seed, ranges.SEED)
+    check_range("--requests-per-second", options.requests_per_second, ranges.REQUESTS_PER_SECOND)
+    if options.refresh_seconds != 0:
+        check_range("--refresh-seconds, unless it is 0 (after each request),", options.refresh_seconds, _REFRESH)
+    check_range("--workers", options.workers, _WORKERS)
 
 
 def _policy_json(result: PolicyResult) -> dict[str, object]:

@@ -1,10 +1,9 @@
 """A full-information table: what each model answered to each prompt.
 
-Columns: prompt_id, category, model, quality (0 to 1), cost_usd, latency_ms, input_tokens, output_tokens; others are
-ignored. An empty cell, NULL or NaN is unknown, and never zero.
+Columns: prompt_id, category, model, quality (0 to 1), cost_usd (0, or 1e-12 to 1e6), latency_ms (.001 to 7 days),
+input_tokens and output_tokens (0 to 1e8); others are ignored. An empty cell, NULL or NaN is unknown, and never zero.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,13 @@ from simulations.tables import Row, table_rows
 NAMES: Final = ("prompt_id", "category", "model")
 NUMBERS: Final = ("quality", "cost_usd", "latency_ms", "input_tokens", "output_tokens")
 COLUMNS: Final = (*NAMES, *NUMBERS)
-_LARGEST: Final = {"quality": 1.0}
+_RANGES: Final = {
+    "quality": (0.0, 1.0),
+    "cost_usd": (1e-12, 1e6),
+    "latency_ms": (1e-3, 7 * 86_400_000.0),
+    "input_tokens": (0.0, 1e8),
+    "output_tokens": (0.0, 1e8),
+}
 
 
 class Answer(NamedTuple):
@@ -103,7 +108,8 @@ def _number(column: str, cell: object) -> float | None:
         value = float(text)
     except ValueError:
         raise ValueError(f"{column} is not a number") from None
-    smallest_ok = value > 0 if column == "latency_ms" else value >= 0
-    if not smallest_ok or not math.isfinite(value) or value > _LARGEST.get(column, math.inf):
+    low, high = _RANGES[column]
+    is_free = value == 0 and column == "cost_usd"
+    if not (low <= value <= high or is_free):
         raise ValueError(f"{column} is out of range")
     return value

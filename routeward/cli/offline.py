@@ -63,8 +63,8 @@ def simulate(
 def generate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to write.")],
     *,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal tables.")] = 0,
-    prompts: Annotated[int, typer.Option(min=1, help="Prompts per category.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal tables.")] = 0,
+    prompts: Annotated[int, typer.Option(min=1, max=1_000_000, help="Prompts per category.")] = 60,
     as_json: Json = False,
 ) -> None:
     """Write a made-up table of outcomes, to try `simulate` and `demo` on."""

@@ -15,16 +15,24 @@ DATABASE: Final = "routeward.db"
 REFRESH_S: Final = 0.1
 BUCKET_S: Final = 10.0
 _MAX_CATEGORIES: Final = 100
+_MAX_USD_PER_MTOK: Final = 100_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 
 
 def configuration(world: World, objective: Objective) -> str:
-    """Return the TOML file that serves a world. Raises OptionsError for names that cannot be served."""
+    """Return the TOML file that serves a world. Raises OptionsError for what cannot be served."""
     for name in (*world.categories, *(model.id for model in world.models)):
         if not _NAME.fullmatch(name):
             raise OptionsError(
                 f"routeward cannot serve the name '{name}': rename it in the table to 1 to 64 characters of "
                 "A-Z a-z 0-9 . _ : / - that begin with a letter or digit"
+            )
+    for model in world.models:
+        price = max(model.prices.input_usd_per_mtok, model.prices.output_usd_per_mtok)
+        if price > _MAX_USD_PER_MTOK:
+            raise OptionsError(
+                f"routeward cannot serve {model.id}: by the table a million of its tokens cost {price:,.0f} dollars, "
+                f"and {_MAX_USD_PER_MTOK:,} is the most; correct the table, or leave the model out of --models"
             )
     return "\n".join(
         [

@@ -1,11 +1,11 @@
 """What the demo can be told."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from bandit.request import Objective
-from simulations.errors import OptionsError
+from simulations import ranges
+from simulations.ranges import check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,9 @@ class DemoOptions:
 
     def check(self) -> None:
         """Raise OptionsError for a value that has no meaning."""
-        if self.requests < 1:
-            raise OptionsError(f"{self.requests} requests are too few; give at least 1")
-        if not 0 <= self.thumbs <= 1:
-            raise OptionsError(f"thumbs is a share from 0 to 1, not {self.thumbs:g}")
-        if not (0 < self.answer_value_usd <= 1e6 and 0 <= self.second_value_usd <= 1e6):
-            raise OptionsError("the value of an answer must be above 0 dollars, that of a second not below")
-        if not 0 < self.requests_per_second < math.inf:
-            raise OptionsError("requests per second must be above 0")
-        if self.seed < 0:
-            raise OptionsError("seeds count from 0")
+        check_range("--requests", self.requests, ranges.REQUESTS)
+        check_range("--thumbs", self.thumbs, (0, 1))
+        check_range("--answer-value-usd", self.answer_value_usd, ranges.ANSWER_VALUE_USD)
+        check_range("--second-value-usd", self.second_value_usd, ranges.SECOND_VALUE_USD)
+        check_range("--requests-per-second", self.requests_per_second, ranges.REQUESTS_PER_SECOND)
+        check_range("--seed", self.seed, ranges.SEED)

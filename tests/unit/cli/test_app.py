@@ -55,7 +55,16 @@ def test_help_fits_a_hundred_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("nonsense",), ("route",), ("route", "x", "--nonsense"), ("status", "--timeout", "soon")]
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("route",),
+        ("route", "x", "--nonsense"),
+        ("status", "--timeout", "soon"),
+        ("generate", "x.csv", "--seed", "-1"),
+        ("generate", "x.csv", "--prompts", "99999999"),
+    ],
 )
 def test_wrong_use_ends_with_2_and_without_a_traceback(words: tuple[str, ...], cli: Cli) -> None:
     ended = cli(*words)

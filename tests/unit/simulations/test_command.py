@@ -1,16 +1,19 @@
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from simulations import ranges
 from simulations.command import SimulateOptions, Simulation, simulate, summary_table, write_json
 from simulations.errors import OptionsError
 from simulations.generator import generate, write_csv
 from simulations.progress import shown_progress
 
 MODELS = ("north-mini", "south-flash", "open-8b")
+NOWHERE = (-1.0, math.nan, math.inf)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +83,18 @@ def test_progress_counts_every_run(options: SimulateOptions) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seeds": 0}, "at least one seed"),
-        ({"first_seed": -1}, "at least one seed"),
-        ({"steps": 0}, "steps is 0"),
-        ({"requests_per_second": 0.0}, "requests per second"),
-        ({"refresh_seconds": -1.0}, "seconds between refreshes"),
-        ({"refresh_seconds": float("nan")}, "seconds between refreshes"),
-        ({"workers": -1}, "workers"),
+        ({"seeds": 0}, "--seeds is 0; give 1 to 10,000"),
+        ({"seeds": 10**12}, "--seeds is"),
+        ({"first_seed": -1}, "--first-seed is -1"),
+        ({"steps": 0}, "--steps is 0; give 1 to 10,000,000"),
+        ({"steps": 10**20}, "--steps is"),
+        ({"steps": 10**6, "seeds": 1000}, "--steps times --seeds is 1,000,000,000"),
+        *(({"requests_per_second": value}, "--requests-per-second is") for value in (*NOWHERE, 0.0, 1e-300, 1e300)),
+        *(({"refresh_seconds": value}, "--refresh-seconds, unless it is 0") for value in (*NOWHERE, 1e-300, 1e300)),
+        *(({"answer_value_usd": value}, "--answer-value-usd is") for value in (*NOWHERE, 0.0, 1e-320, 1e300)),
+        *(({"second_value_usd": value}, "--second-value-usd is") for value in (*NOWHERE, 1e300)),
+        ({"workers": -1}, "--workers is -1; give 0 to 1,000"),
+        ({"workers": 10**6}, "--workers is"),
         ({"scenario": "weather"}, "no scenario 'weather'"),
         ({"models": ("nobody",)}, "no model 'nobody'"),
     ],
@@ -94,6 +102,21 @@ def test_progress_counts_every_run(options: SimulateOptions) -> None:
 def test_options_without_meaning_are_refused(options: SimulateOptions, change: dict[str, object], message: str) -> None:
     with pytest.raises(OptionsError, match=message):
         simulate(replace(options, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"requests_per_second": pace} for pace in ranges.REQUESTS_PER_SECOND),
+        *({"refresh_seconds": pause} for pause in (0.0, 0.000_001, 1e6)),
+        *({"answer_value_usd": value} for value in ranges.ANSWER_VALUE_USD),
+        *({"second_value_usd": value} for value in ranges.SECOND_VALUE_USD),
+    ],
+    ids=str,
+)
+def test_what_is_allowed_can_be_run(options: SimulateOptions, change: dict[str, float]) -> None:
+    told = simulate(replace(options, steps=5, **change)).as_json()  # type: ignore[arg-type]
+    json.dumps(told, allow_nan=False)
 
 
 def test_a_result_that_cannot_be_written_is_an_error(simulation: Simulation, tmp_path: Path) -> None:

@@ -56,22 +56,19 @@ def test_one_model_is_nothing_to_choose_from() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "value"),
     [
-        {"requests": 0},
-        {"thumbs": 1.1},
-        {"thumbs": math.nan},
-        {"answer_value_usd": 0.0},
-        {"second_value_usd": -1.0},
-        {"second_value_usd": math.inf},
-        {"requests_per_second": 0.0},
-        {"seed": -1},
+        *(("requests", value) for value in (0, 10**20)),
+        *(("thumbs", value) for value in (-0.1, 1.1, math.nan)),
+        *(("answer_value_usd", value) for value in (-1.0, 0.0, 1e-320, 1e300, math.nan, math.inf)),
+        *(("second_value_usd", value) for value in (-1.0, 1e300, math.nan, math.inf)),
+        *(("requests_per_second", value) for value in (-1.0, 0.0, 1e-300, 1e300, math.nan, math.inf)),
+        *(("seed", value) for value in (-1, 2**64)),
     ],
-    ids=str,
 )
-def test_options_without_meaning_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(OptionsError):
-        replace(DemoOptions(), **wrong).check()  # type: ignore[arg-type]
+def test_options_without_meaning_are_refused_by_their_name(name: str, value: float) -> None:
+    with pytest.raises(OptionsError, match=f"--{name.replace('_', '-')} is .*; give "):
+        replace(DemoOptions(), **{name: value}).check()  # type: ignore[arg-type]
 
 
 def test_the_server_is_configured_with_the_world(world: World, tmp_path: Path) -> None:
@@ -94,3 +91,9 @@ def test_names_that_cannot_be_served_are_refused(rows: list[tuple[object, ...]])
     spaced = world_of(outcomes_of([(row[0], row[1], f"my {row[2]}", *row[3:]) for row in rows]))
     with pytest.raises(OptionsError, match="'my cheap'"):
         configuration(spaced, Objective())
+
+
+def test_prices_that_cannot_be_served_are_refused(rows: list[tuple[object, ...]]) -> None:
+    dear = world_of(outcomes_of([(*row[:4], 1e6, *row[5:]) for row in rows]))
+    with pytest.raises(OptionsError, match=r"a million of its tokens cost .* leave the model out of --models"):
+        configuration(dear, Objective())

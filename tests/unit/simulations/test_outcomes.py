@@ -34,8 +34,13 @@ def test_an_unknown_number_is_none_and_never_zero(place: int, cell: object) -> N
         (3, "good", "quality is not a number"),
         (4, -1e-9, "cost_usd is out of range"),
         (4, "inf", "cost_usd is out of range"),
+        (4, 1e-320, "cost_usd is out of range"),
+        (4, 1e7, "cost_usd is out of range"),
         (5, 0, "latency_ms is out of range"),
+        (5, 1e-320, "latency_ms is out of range"),
+        (5, 1e300, "latency_ms is out of range"),
         (6, -1, "input_tokens is out of range"),
+        (6, 1e300, "input_tokens is out of range"),
         (7, "1e999", "output_tokens is out of range"),
     ],
 )
@@ -43,6 +48,11 @@ def test_a_bad_row_is_left_out_and_counted(place: int, cell: object, reason: str
     outcomes = outcomes_of([GOOD, changed(0, "p2"), changed(place, cell)])
     assert outcomes.rejected == {reason: 1}
     assert [answer.prompt_id for answer in outcomes.answers] == ["p1", "p2"]
+
+
+@pytest.mark.parametrize("cost_usd", [0, 1e-12, 1e6])
+def test_an_answer_may_be_free_cheap_or_dear(cost_usd: float) -> None:
+    assert outcomes_of([changed(4, cost_usd)]).answers[0].cost_usd == cost_usd
 
 
 def test_the_first_answer_of_a_model_to_a_prompt_counts() -> None:
