@@ -1,10 +1,16 @@
 """Collecting the benchmarks into one document."""
 
+import asyncio
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from benchmarks import idle
 from benchmarks.__main__ import BenchmarkError, figures, machine, names
+from benchmarks._processes import ServiceProcess, write_configuration
 
 FIGURE = {"name": "flush", "value": 1.5, "unit": "ms", "command": "python -m benchmarks.store"}
 
@@ -39,3 +45,28 @@ def test_every_benchmark_is_listed_and_the_collector_is_not() -> None:
 
 def test_the_document_says_what_it_was_measured_on() -> None:
     assert all(machine()[key] for key in ("python", "system", "processors"))
+
+
+def test_a_service_that_rests_is_measured_at_both_starts_and_before_and_after_its_calls(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    idle.main(["--rounds", "1", "--calls", "40", "--settle", "0"])
+    found = {figure["name"]: figure for figure in figures(capsys.readouterr().out)}
+    assert list(found) == [
+        "idle.first_start_to_ready",
+        "idle.later_start_to_ready",
+        "idle.rss_after_start",
+        "idle.rss_after_40_calls",
+    ]
+    assert all(figure["value"] > 0 for figure in found.values())
+    assert {figure["command"] for figure in found.values()} == {
+        "python -m benchmarks.idle --rounds 1 --calls 40 --settle 0"
+    }
+
+
+def test_every_call_of_the_benchmark_is_routed_and_reported(tmp_path: Path) -> None:
+    with ServiceProcess(write_configuration(tmp_path)) as service:
+        asyncio.run(idle.call(service.address, 40))
+        service.stop()
+    with closing(sqlite3.connect(tmp_path / "routeward.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM signals").fetchone() == (80,)
