@@ -1,8 +1,7 @@
 """The last verb: one uniform number decides, and the propensity is read off the distribution it decided by."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bandit.policy import Distribution
 
@@ -14,11 +13,10 @@ class UniformSource(Protocol):
         """Return the next number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """One draw: index of the model, its probability in the distribution, and the uniform number drawn."""
+class Draw(NamedTuple):
+    """One draw: the model's position in the snapshot, its probability, and the uniform number drawn."""
 
-    index: int
+    position: int
     propensity: float
     uniform: float
 
@@ -26,5 +24,5 @@ class Draw:
 def draw(distribution: Distribution, rng: UniformSource) -> Draw:
     """Choose a model by the distribution."""
     uniform = rng.random()
-    index = bisect_right(distribution.cumulative, uniform)
-    return Draw(index, distribution.probabilities[index], uniform)
+    position = bisect_right(distribution.cumulative, uniform)
+    return Draw(position, distribution.probabilities[position], uniform)

@@ -35,52 +35,43 @@ def events_of(decision: DecisionFacts, fact: Fact | None) -> tuple[Event, ...]:
 
     Events carry the time of the decision, so that late feedback lands where the decision was made.
     """
+    category, model, kind, decided_us, requested_tokens = decision
     if fact is None:
         return ()
     if isinstance(fact, Outcome):
-        observed = _outcome_values(decision.input_tokens, fact)
-    elif decision.kind is Kind.FORCED:
+        return tuple(
+            [
+                Event(category, model, signal, "", decided_us, 1, round(y * SCALE), round(y * y * SCALE))
+                for signal, y in _outcome_values(requested_tokens, fact)
+            ]
+        )
+    if kind is Kind.FORCED:
         return ()
-    else:
-        value = float(fact.up) if isinstance(fact, Thumb) else fact.value / SCALE
-        observed = [("quality", fact.signal, value)]
-    category, model, decided_us = decision.category, decision.model, decision.decided_us
-    return tuple(
-        [
-            Event(category, model, signal, source, decided_us, 1, round(y * SCALE), round(y * y * SCALE))
-            for signal, source, y in observed
-        ]
-    )
+    y = (SCALE if fact.up else 0) if isinstance(fact, Thumb) else fact.value
+    return (Event(category, model, "quality", fact.signal, decided_us, 1, y, round(y * y / SCALE)),)
 
 
-_Value = tuple[Signal, str, float]
-
-
-def _outcome_values(requested_tokens: int | None, outcome: Outcome) -> list[_Value]:
-    status, latency_us, first_token_us = outcome[:3]
-    answered = status is Status.OK
-    values: list[_Value] = []
-    if status is not Status.CANCELLED:
-        values.append(("error", "", 0.0 if answered else 1.0))
+def _outcome_values(requested_tokens: int | None, outcome: Outcome) -> list[tuple[Signal, float]]:
+    status, latency_us, first_token_us, input_tokens, _, output_tokens, cost_nano_usd = outcome
+    answered, cancelled = status is Status.OK, status is Status.CANCELLED
+    values: list[tuple[Signal, float]] = []
+    if not cancelled:
+        values.append(("error", 0.0 if answered else 1.0))
     if latency_us is not None and (answered or status is Status.TIMEOUT):
-        values.append(("latency", "", _clipped_log(latency_us * 1e-6, LN_SECONDS_RANGE)))
-    if first_token_us is not None and (answered or status is Status.CANCELLED):
-        values.append(("first_token", "", _clipped_log(first_token_us * 1e-6, LN_SECONDS_RANGE)))
-    if _teaches_tokens(outcome):
-        if outcome.output_tokens is not None:
-            values.append(("output_tokens", "", _clipped_log(outcome.output_tokens, LN_TOKENS_RANGE)))
-        if outcome.input_tokens and requested_tokens:
-            ratio = outcome.input_tokens / requested_tokens
-            values.append(("input_ratio", "", _clipped_log(ratio, LN_RATIO_RANGE)))
+        values.append(("latency", _clipped_log(latency_us * 1e-6, LN_SECONDS_RANGE)))
+    if first_token_us is not None and (answered or cancelled):
+        values.append(("first_token", _clipped_log(first_token_us * 1e-6, LN_SECONDS_RANGE)))
+    if answered or cancelled or (status is Status.ERROR and cost_nano_usd):
+        if output_tokens is not None:
+            values.append(("output_tokens", _clipped_log(output_tokens, LN_TOKENS_RANGE)))
+        if input_tokens and requested_tokens:
+            values.append(("input_ratio", _clipped_log(input_tokens / requested_tokens, LN_RATIO_RANGE)))
     return values
-
-
-def _teaches_tokens(outcome: Outcome) -> bool:
-    if outcome.status is Status.ERROR:
-        return bool(outcome.cost_nano_usd)
-    return outcome.status is Status.OK or outcome.status is Status.CANCELLED
 
 
 def _clipped_log(value: float, bounds: tuple[float, float]) -> float:
     low, high = bounds
-    return min(max(math.log(value), low), high) if value > 0 else low
+    if value <= 0.0:
+        return low
+    y = math.log(value)
+    return low if y < low else min(y, high)

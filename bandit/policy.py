@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bandit.best import best_probabilities
@@ -20,8 +18,6 @@ from bandit.request import Limits, Request
 from bandit.shares import with_caps, with_floor
 from bandit.snapshot import Snapshot
 from bandit.utility import Forecasts, forecast
-
-Floats = NDArray[np.float64]
 
 _UNLIMITED: Final = Limits()
 
@@ -59,35 +55,24 @@ def policy(snapshot: Snapshot, request: Request) -> Distribution:
         if not request.limits.least_violation:
             raise InfeasibleError(exclusions)
         left = [_least_violating(snapshot, request, forecasts, eligible)]
-    return _distribution(snapshot, forecasts, left, exclusions, least_violation=nearest)
-
-
-def _distribution(
-    snapshot: Snapshot,
-    forecasts: Forecasts,
-    left: list[int],
-    exclusions: dict[str, str],
-    *,
-    least_violation: bool,
-) -> Distribution:
-    settings, utility = snapshot.settings, forecasts.utility_usd.tolist()
-    deviations = settings.exploration * np.sqrt(forecasts.utility_variance[left])
-    shares = with_floor(best_probabilities(forecasts.utility_usd[left], deviations), settings.floor)
-    if settings.caps:
-        shares = with_caps(shares, np.array([settings.caps.get(snapshot.models[m].id, 1.0) for m in left]))
-    probabilities = [0.0] * len(snapshot.models)
-    for m, share in zip(left, shares.tolist(), strict=True):
-        probabilities[m] = share
+    utility = forecasts.utility_usd.tolist()
+    probabilities = _probabilities(snapshot, utility, forecasts.utility_variance.tolist(), left)
     cumulative = list(accumulate(probabilities))
     cumulative[left[-1] :] = [1.0] * (len(cumulative) - left[-1])
-    return Distribution(
-        tuple(probabilities),
-        tuple(cumulative),
-        tuple(sorted(left, key=utility.__getitem__, reverse=True)),
-        forecasts,
-        exclusions,
-        least_violation,
-    )
+    ranking = tuple(sorted(left, key=utility.__getitem__, reverse=True))
+    return Distribution(tuple(probabilities), tuple(cumulative), ranking, forecasts, exclusions, nearest)
+
+
+def _probabilities(snapshot: Snapshot, utility: list[float], variance: list[float], left: list[int]) -> list[float]:
+    settings = snapshot.settings
+    deviations = [settings.exploration * math.sqrt(variance[m]) for m in left]
+    shares = with_floor(best_probabilities([utility[m] for m in left], deviations), settings.floor)
+    if settings.caps:
+        shares = with_caps(shares, [settings.caps.get(snapshot.models[m].id, 1.0) for m in left])
+    probabilities = [0.0] * len(utility)
+    for m, share in zip(left, shares, strict=True):
+        probabilities[m] = share
+    return probabilities
 
 
 def _within_limits(

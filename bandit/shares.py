@@ -1,36 +1,37 @@
 """Floors and caps on choice probabilities."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
 
 _NOTHING: Final = 1e-12
 """Probabilities that add up to less give no proportion to share by; the caps do then."""
 
 
-def with_floor(probabilities: Floats, floor: float) -> Floats:
-    """Return eps + (1 - K eps) p, with eps the floor or 1 / K, whichever is smaller; shape (K,)."""
+def with_floor(probabilities: Sequence[float], floor: float) -> list[float]:
+    """Return eps + (1 - K eps) p of K probabilities, with eps the floor or 1 / K, whichever is smaller."""
     count = len(probabilities)
     eps = min(floor, 1.0 / count)
-    return eps + (1.0 - count * eps) * probabilities
+    rest = 1.0 - count * eps
+    return [eps + rest * probability for probability in probabilities]
 
 
-def with_caps(probabilities: Floats, caps: Floats) -> Floats:
-    """Return the probabilities, none above its cap, by water-filling; shapes (K,).
+def with_caps(probabilities: Sequence[float], caps: Sequence[float]) -> list[float]:
+    """Return the probabilities, none above its cap, by water-filling.
 
     What exceeds a cap goes to the uncapped in proportion. Where every cap is reached, the caps are scaled to 1.
     """
-    if caps.sum() <= 1.0 + _NOTHING:
-        return caps / caps.sum() if caps.any() else np.full(len(caps), 1.0 / len(caps))
-    shares, capped = probabilities, np.zeros(len(caps), dtype=bool)
-    while (shares > caps).any():
-        capped |= shares >= caps
-        rest = 1.0 - float(caps[capped].sum())
-        weights = np.where(capped, 0.0, probabilities)
+    wanted, most = np.array(probabilities), np.array(caps)
+    if most.sum() <= 1.0 + _NOTHING:
+        full = most / most.sum() if most.any() else np.full(len(most), 1.0 / len(most))
+        return list(full.tolist())
+    shares, capped = wanted, np.zeros(len(most), dtype=bool)
+    while (shares > most).any():
+        capped |= shares >= most
+        rest = 1.0 - float(most[capped].sum())
+        weights = np.where(capped, 0.0, wanted)
         if weights.sum() < _NOTHING:
-            weights = np.where(capped, 0.0, caps)
-        shares = np.where(capped, caps, rest * weights / weights.sum())
-    return shares
+            weights = np.where(capped, 0.0, most)
+        shares = np.where(capped, most, rest * weights / weights.sum())
+    return list(shares.tolist())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from bandit.catalogue import Model
 from bandit.posterior import Belief, Posterior
 
 Floats = NDArray[np.float64]
+
+_P95: Final = 1.6448536269514722
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Expectations:
 
     Means of log-normal quantities are exp(mean + spread / 2): the uncertainty of the mean itself is left out
     on purpose, it would make untried models look slow and dear. `*_variance` is relative for the log-normal ones.
+    `input_usd` is the price of a prompt token as the request counts them, `output_usd` that of an answer.
     """
 
     quality: Floats
@@ -39,12 +43,15 @@ class Expectations:
     answer_variance: Floats
     latency_s: Floats
     latency_variance: Floats
+    latency_p95_s: Floats
     log_latency: Floats
     log_latency_deviation: Floats
     output_tokens: Floats
     output_variance: Floats
+    output_usd: Floats
     input_ratio: Floats
     input_variance: Floats
+    input_usd: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +59,6 @@ class Snapshot:
     """Beliefs, models and settings at one revision; equal inputs give equal decisions.
 
     `prices` has shape (3, M): dollars per prompt token, per cached prompt token, per output token.
-    `largest_outputs` has shape (M,): tokens of the longest answer, infinite where no bound is known.
     """
 
     posterior: Posterior
@@ -63,7 +69,6 @@ class Snapshot:
     rows: Mapping[str, int]
     expectations: Expectations
     prices: Floats
-    largest_outputs: Floats
 
     def row(self, category: str) -> int:
         """Return the row of `category`; an unseen one has the last row."""
@@ -88,6 +93,8 @@ def snapshot_of(
         )
         for model in models
     ]
+    usd_per_token = np.array(prices).reshape(-1, 3).T * 1e-6
+    largest_outputs = np.array([float(model.max_output_tokens or np.inf) for model in models])
     return Snapshot(
         posterior=posterior,
         models=tuple(models),
@@ -95,32 +102,40 @@ def snapshot_of(
         revision=revision,
         config_hash=config_hash,
         rows={category: row for row, category in enumerate(posterior.categories)},
-        expectations=_expectations(posterior, columns),
-        prices=np.array(prices).reshape(-1, 3).T * 1e-6,
-        largest_outputs=np.array([float(model.max_output_tokens or np.inf) for model in models]),
+        expectations=_expectations(posterior, columns, usd_per_token, largest_outputs),
+        prices=usd_per_token,
     )
 
 
-def _expectations(posterior: Posterior, columns: list[int]) -> Expectations:
-    quality, error = posterior.quality, posterior.error
+def _expectations(posterior: Posterior, columns: list[int], prices: Floats, largest_outputs: Floats) -> Expectations:
+    quality, error = _of(posterior.quality, columns), _of(posterior.error, columns)
+    latency, output = _of(posterior.latency, columns), _of(posterior.output_tokens, columns)
+    ratio = _of(posterior.input_ratio, columns)
     kept = 1.0 - error.mean
-    answer_variance = kept**2 * quality.variance + quality.mean**2 * error.variance
-    latency, output, ratio = posterior.latency, posterior.output_tokens, posterior.input_ratio
-    arrays = (
-        quality.mean,
-        error.mean,
-        quality.mean * kept,
-        answer_variance,
-        _log_normal_mean(latency),
-        latency.variance,
-        latency.mean,
-        np.sqrt(latency.spread + latency.variance),
-        _log_normal_mean(output),
-        output.variance,
-        _log_normal_mean(ratio),
-        ratio.variance,
+    log_latency_deviation = np.sqrt(latency.spread + latency.variance)
+    output_tokens, input_ratio = np.minimum(_log_normal_mean(output), largest_outputs), _log_normal_mean(ratio)
+    return Expectations(
+        quality=quality.mean,
+        error=error.mean,
+        answer=quality.mean * kept,
+        answer_variance=kept**2 * quality.variance + quality.mean**2 * error.variance,
+        latency_s=_log_normal_mean(latency),
+        latency_variance=latency.variance,
+        latency_p95_s=np.exp(latency.mean + _P95 * log_latency_deviation),
+        log_latency=latency.mean,
+        log_latency_deviation=log_latency_deviation,
+        output_tokens=output_tokens,
+        output_variance=output.variance,
+        output_usd=prices[2] * output_tokens,
+        input_ratio=input_ratio,
+        input_variance=ratio.variance,
+        input_usd=prices[0] * input_ratio,
     )
-    return Expectations(*(np.ascontiguousarray(array[:, columns]) for array in arrays))
+
+
+def _of(belief: Belief, columns: list[int]) -> Belief:
+    arrays = belief.mean, belief.variance, belief.spread, belief.weight
+    return Belief(*(np.ascontiguousarray(array[:, columns]) for array in arrays))
 
 
 def _log_normal_mean(belief: Belief) -> Floats:

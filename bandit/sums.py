@@ -87,9 +87,11 @@ def aggregate(events: Iterable[Event], bucket_us: int) -> dict[RowKey, Moments]:
     totals: dict[tuple[str, str, Signal, str, int], tuple[int, int, int]] = {}
     for category, model, signal, source, time_us, n, y, yy in events:
         key = (category, model, signal, source, time_us // bucket_us)
-        n0, y0, yy0 = totals.get(key, (0, 0, 0))
-        totals[key] = (n0 + n, y0 + y, yy0 + yy)
-    return {RowKey(*key): Moments(*total) for key, total in sorted(totals.items()) if any(total)}
+        if total := totals.get(key):
+            totals[key] = (total[0] + n, total[1] + y, total[2] + yy)
+        else:
+            totals[key] = (n, y, yy)
+    return {RowKey._make(key): Moments._make(totals[key]) for key in sorted(totals) if any(totals[key])}
 
 
 def record(sums: Sums, events: Iterable[Event]) -> Sums:

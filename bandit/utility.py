@@ -16,8 +16,6 @@ from bandit.snapshot import Snapshot
 
 Floats = NDArray[np.float64]
 
-_P95 = 1.6448536269514722
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
@@ -35,37 +33,41 @@ class Forecasts:
 def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
     """Return what every model of the snapshot is expected to bring, eligible or not."""
     expected, row = snapshot.expectations, snapshot.row(request.category)
-    input_usd = _input_usd(snapshot, request) * expected.input_ratio[row]
-    output_usd = snapshot.prices[2] * _output_tokens(snapshot, request, expected.output_tokens[row])
-    cost = input_usd + output_usd
-    latency_s = expected.latency_s[row]
-    value, second = request.objective.answer_value_usd, request.objective.second_value_usd
-    variance = (
-        value * value * expected.answer_variance[row]
-        + input_usd * input_usd * expected.input_variance[row]
-        + output_usd * output_usd * expected.output_variance[row]
-        + (second * latency_s) ** 2 * expected.latency_variance[row]
-    )
+    input_usd, output_usd = _input_usd(snapshot, request, row), _output_usd(snapshot, request, row)
+    cost, latency_s = input_usd + output_usd, expected.latency_s[row]
+    value, second = request.objective
+    variance = (value * value) * expected.answer_variance[row]
+    for usd, relative_variance in (
+        (input_usd, expected.input_variance[row]),
+        (output_usd, expected.output_variance[row]),
+        (second * latency_s, expected.latency_variance[row]),
+    ):
+        variance += usd * usd * relative_variance
     return Forecasts(
         quality=expected.quality[row],
         error=expected.error[row],
         cost_usd=cost,
         latency_s=latency_s,
-        latency_p95_s=np.exp(expected.log_latency[row] + _P95 * expected.log_latency_deviation[row]),
+        latency_p95_s=expected.latency_p95_s[row],
         utility_usd=value * expected.answer[row] - cost - second * latency_s,
         utility_variance=variance,
     )
 
 
-def _input_usd(snapshot: Snapshot, request: Request) -> Floats:
-    usd: Floats = snapshot.prices[0] * request.input_tokens
+def _input_usd(snapshot: Snapshot, request: Request, row: int) -> Floats:
+    usd: Floats = snapshot.expectations.input_usd[row] * request.input_tokens
     for index, model in enumerate(snapshot.models if request.cached_model else ()):
         if model.id == request.cached_model:
             saved = snapshot.prices[0, index] - snapshot.prices[1, index]
-            usd[index] -= saved * min(request.cached_input_tokens, request.input_tokens)
+            cached = min(request.cached_input_tokens, request.input_tokens)
+            usd[index] -= saved * cached * snapshot.expectations.input_ratio[row, index]
     return usd
 
 
-def _output_tokens(snapshot: Snapshot, request: Request, expected: Floats) -> Floats:
-    tokens = np.minimum(expected, snapshot.largest_outputs)
-    return tokens if request.max_output_tokens is None else np.minimum(tokens, float(request.max_output_tokens))
+def _output_usd(snapshot: Snapshot, request: Request, row: int) -> Floats:
+    if request.max_output_tokens is None:
+        usd: Floats = snapshot.expectations.output_usd[row]
+    else:
+        tokens = np.minimum(snapshot.expectations.output_tokens[row], float(request.max_output_tokens))
+        usd = snapshot.prices[2] * tokens
+    return usd

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from bandit.evidence import Event, events_of
 from bandit.records import SignalRecord
-from bandit.signals import Fact
 
 
 class SignalStatus(IntEnum):
@@ -40,20 +39,17 @@ def resolve(stored: SignalRecord | None, incoming: SignalRecord) -> Resolution:
     """Decide between the stored record of a signal (None: there is none) and an incoming one."""
     added = events_of(incoming.decision, incoming.fact)
     if stored is None:
-        return Resolution(_status(None, incoming.fact), incoming, added)
+        return Resolution(SignalStatus.RETRACTED if incoming.fact is None else SignalStatus.APPLIED, incoming, added)
     rank, stored_rank = _rank(incoming), _rank(stored)
     if rank <= stored_rank:
         return Resolution(SignalStatus.DUPLICATE if rank == stored_rank else SignalStatus.SUPERSEDED, stored, ())
     if stored.fact == incoming.fact:
         return Resolution(SignalStatus.DUPLICATE, incoming, ())
     removed = tuple([event.negated() for event in events_of(incoming.decision, stored.fact)])
-    return Resolution(_status(stored.fact, incoming.fact), incoming, (*removed, *added))
-
-
-def _status(old: Fact | None, new: Fact | None) -> SignalStatus:
-    if new is None:
-        return SignalStatus.RETRACTED
-    return SignalStatus.APPLIED if old is None else SignalStatus.AMENDED
+    if incoming.fact is None:
+        return Resolution(SignalStatus.RETRACTED, incoming, removed)
+    status = SignalStatus.APPLIED if stored.fact is None else SignalStatus.AMENDED
+    return Resolution(status, incoming, removed + added)
 
 
 def _rank(record: SignalRecord) -> tuple[int, bool, tuple[int | str, ...]]:

@@ -104,7 +104,7 @@ def measured(rng: np.random.Generator) -> dict[str, float]:
     flush = signals(FLUSH, rng)
 
     def core() -> None:
-        draw(questions.ask(call, caller, NOW_US).distribution(), rng)
+        draw(questions.ask(call, caller, NOW_US).choices().distribution, rng)
 
     def flushed() -> None:
         add_rows(sums, settle(flush, {}, BUCKET_US, retained_us=0).rows["default"])

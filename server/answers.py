@@ -1,6 +1,7 @@
 """From what the use cases return to messages."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
@@ -12,6 +13,7 @@ from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
 from routeward.v1.error_reason_pb2 import ErrorReason
 from server.beliefs import CategoryBelief, ModelBelief
+from server.choices import Option
 from server.errors import ServiceError
 from server.learning import Recorded
 from server.routing import CATEGORY_LIMIT, LEAST_VIOLATION, Decision
@@ -28,31 +30,46 @@ _REASONS: Final = {
 
 def route_response(decision: Decision) -> pb.RouteResponse:
     """Say what was decided."""
-    expected, index = decision.distribution.forecasts, decision.position
+    response = pb.RouteResponse()
+    response.CopyFrom(_answer(decision.option))
+    response.decision_id = decision.id
+    response.propensity = decision.propensity
+    response.kind = _KINDS[decision.kind]
+    response.reason = _REASONS[decision.reason]
+    for fallback, attempt_id in zip(response.fallbacks, decision.attempt_ids, strict=True):
+        fallback.decision_id = attempt_id
+    return response
+
+
+@lru_cache(maxsize=1024)
+def _answer(option: Option) -> pb.RouteResponse:
+    """Say what is the same in every decision for an option: copying that takes half as long as saying it again."""
+    expected = option.forecast
     response = pb.RouteResponse(
-        decision_id=decision.id,
-        model=decision.model,
-        propensity=decision.propensity,
-        kind=_KINDS[decision.kind],
-        revision=decision.question.published.snapshot.revision,
-        reason=_REASONS[decision.reason],
+        model=option.model,
+        fallbacks=[pb.Fallback(model=model) for model in option.fallbacks],
+        revision=option.revision,
+        forecast=pb.Forecast(quality=expected.quality, cost_usd=expected.cost_usd, error_rate=expected.error_rate),
     )
-    # Filled in place: nested messages that are passed to a constructor are copied, which takes twice as long.
-    for one in decision.fallbacks:
-        response.fallbacks.add(model=one.model, decision_id=one.decision_id)
-    forecast = response.forecast
-    forecast.quality = expected.quality.item(index)
-    forecast.cost_usd = expected.cost_usd.item(index)
-    forecast.error_rate = expected.error.item(index)
-    _set(forecast.latency, expected.latency_s.item(index))
-    _set(forecast.latency_p95, expected.latency_p95_s.item(index))
+    _set(response.forecast.latency, expected.latency_s)
+    _set(response.forecast.latency_p95, expected.latency_p95_s)
     return response
 
 
 def feedback_response(recorded: Recorded) -> pb.FeedbackResponse:
     """Say what became of each signal."""
-    results = [pb.SignalResult(signal=signal, status=_STATUSES[status]) for signal, status in recorded.results]
-    return pb.FeedbackResponse(results=results, revision=recorded.revision)
+    response = pb.FeedbackResponse()
+    response.CopyFrom(_results(recorded.results))
+    response.revision = recorded.revision
+    return response
+
+
+@lru_cache(maxsize=1024)
+def _results(results: tuple[tuple[str, SignalStatus], ...]) -> pb.FeedbackResponse:
+    """Say what became of signals; few combinations of them occur."""
+    return pb.FeedbackResponse(
+        results=[pb.SignalResult(signal=signal, status=_STATUSES[status]) for signal, status in results]
+    )
 
 
 def batch_response(results: Iterable[Recorded | ServiceError]) -> pb.FeedbackBatchResponse:

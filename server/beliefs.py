@@ -63,7 +63,7 @@ class Beliefs:
         expected, posterior, row = forecast(snapshot, question.request), snapshot.posterior, snapshot.row(name)
         probabilities = [0.0] * len(snapshot.models)
         if question.request.eligible:
-            probabilities = list(question.distribution().probabilities)
+            probabilities = list(question.choices().distribution.probabilities)
         models = []
         for index, model in enumerate(snapshot.models):
             column = posterior.models.index(model.id)

@@ -62,10 +62,12 @@ class DecisionLog:
 
     async def flush(self) -> None:
         """Write what waits; keep it for later where the store does not answer."""
+        # What arrives meanwhile is left for the next time: it would be written in transactions of a few rows each.
+        waiting = len(self._waiting)
         try:
             await self._save_categories()
-            while self._waiting:
-                await self._write_batch()
+            for start in range(0, waiting, MAX_BATCH):
+                await self._write_batch(min(MAX_BATCH, waiting - start))
         except StoreError as error:
             self._log.warning("decision_log_failed", waiting=len(self._waiting), error=str(error))
 
@@ -75,8 +77,8 @@ class DecisionLog:
                 await self._store.add_categories(namespace.name, new, managed_by=CREATED_BY_REQUEST)
                 namespace.unsaved_categories.difference_update(new)
 
-    async def _write_batch(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+    async def _write_batch(self, size: int) -> None:
+        batch = [self._waiting.popleft() for _ in range(size)]
         try:
             await self._store.log_decisions(await asyncio.to_thread(records_of, batch))
         except StoreError:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts
@@ -28,8 +27,7 @@ MAX_SCORE_NAMES: Final = 7
 """Score names of a namespace: with the thumb, eight sources of quality."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """A report that is stored: what became of each signal, and the revision that includes them."""
 
     results: tuple[tuple[str, SignalStatus], ...]
@@ -54,13 +52,15 @@ class Learner:
         self._max_age_s = max_age_s
         self._clock = clock
 
-    async def record(self, report: Report, caller: Principal) -> Recorded:
+    async def record(self, count: int, read: Callable[[], Report], caller: Principal) -> Recorded:
         """Return once every signal of the report is stored and counted exactly once.
 
-        Raises DecisionIdInvalidError, DecisionExpiredError, ForeignDecisionError, ScoreNameLimitError,
-        OverloadedError, FeedbackUnavailableError, ShuttingDownError.
+        `count` is the number of its signals; it is read in its turn. Raises what `read` raises, DecisionIdInvalidError,
+        DecisionExpiredError, ForeignDecisionError, ScoreNameLimitError, OverloadedError, FeedbackUnavailableError,
+        ShuttingDownError.
         """
-        records = self._records(report, caller)
+        await self._writer.turn(count)
+        records = self._records(read(), caller)
         statuses = await self._writer.submit(records)
         return self._recorded(caller, records, statuses)
 
@@ -77,6 +77,8 @@ class Learner:
                 await asyncio.sleep(0)
             checked.append(self._checked(report, caller))
         records = [record for one in checked if not isinstance(one, ServiceError) for record in one]
+        if records:
+            await self._writer.turn(len(records))
         statuses = iter(await self._writer.submit(records) if records else ())
         return [
             one if isinstance(one, ServiceError) else self._recorded(caller, one, [next(statuses) for _ in one])
@@ -126,7 +128,7 @@ class Learner:
 
     def _admit_scores(self, report: Report, namespace: Namespace) -> None:
         """Reserve the names of the report's scores, all or none."""
-        new = score_names(signal for signal, *_ in report.observations) - namespace.score_names
+        new = score_names(one.signal for one in report.observations) - namespace.score_names
         if new and len(namespace.score_names) + len(new) > MAX_SCORE_NAMES:
             raise ScoreNameLimitError(min(new), MAX_SCORE_NAMES)
         namespace.score_names |= new
@@ -134,5 +136,5 @@ class Learner:
     def _recorded(
         self, caller: Principal, records: Sequence[SignalRecord], statuses: Sequence[SignalStatus]
     ) -> Recorded:
-        results = zip((record.signal for record in records), statuses, strict=True)
-        return Recorded(tuple(results), self._namespaces[caller.namespace].revision)
+        results = tuple(zip([record.signal for record in records], statuses, strict=True))
+        return Recorded(results, self._namespaces[caller.namespace].revision)

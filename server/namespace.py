@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from adapters.ledger import Change, StoredSums
-from bandit.policy import Distribution
 from bandit.request import Request
 from bandit.signals import SCORE_PREFIX
 from bandit.snapshot import Snapshot
 from bandit.sums import Sums
+from server.choices import Choices
 
-MAX_CACHED_DISTRIBUTIONS: Final = 4096
+MAX_CHOICES: Final = 4096
 """Distributions remembered per snapshot; ordinary traffic asks for a few hundred."""
 
 
@@ -23,13 +23,13 @@ class Published:
     """A snapshot, and the distributions that were already computed from it."""
 
     snapshot: Snapshot
-    distributions: dict[Request, Distribution] = field(default_factory=dict)
+    choices: dict[Request, Choices] = field(default_factory=dict)
 
-    def remember(self, request: Request, distribution: Distribution) -> None:
+    def remember(self, request: Request, choices: Choices) -> None:
         """Keep a distribution for the next request of its key; a full memory starts anew."""
-        if len(self.distributions) >= MAX_CACHED_DISTRIBUTIONS:
-            self.distributions.clear()
-        self.distributions[request] = distribution
+        if len(self.choices) >= MAX_CHOICES:
+            self.choices.clear()
+        self.choices[request] = choices
 
 
 @dataclass(slots=True, eq=False)

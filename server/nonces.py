@@ -4,10 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from server.tokens import NONCE_BYTES
-
-TIME_BYTES: Final = 5
-"""Milliseconds, which come around every 34 years: that only costs order."""
+from server.tokens import NONCE_BYTES, TIME_BYTES
 
 RANDOM_BYTES: Final = NONCE_BYTES - TIME_BYTES
 POOL_BYTES: Final = 1024 * RANDOM_BYTES

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from bandit.eligibility import Eligibility, Needs, eligible
 from bandit.errors import InfeasibleError
-from bandit.policy import Distribution, policy
+from bandit.policy import policy
 from bandit.request import Limits, Objective, Request, quarter_octave
+from server.choices import Choices
 from server.credentials import Principal
 from server.errors import (
     CategoryUnknownError,
@@ -39,13 +40,14 @@ class Question(NamedTuple):
     request: Request
     exclusions: Mapping[str, str]
 
-    def distribution(self) -> Distribution:
+    def choices(self) -> Choices:
         """Return the choice probabilities, computed once per snapshot. Raises NoEligibleModelError."""
-        known = self.published.distributions.get(self.request)
+        known = self.published.choices.get(self.request)
         if known is not None:
             return known
+        snapshot = self.published.snapshot
         try:
-            computed = policy(self.published.snapshot, self.request)
+            computed = Choices(policy(snapshot, self.request), snapshot)
         except InfeasibleError as error:
             raise NoEligibleModelError({**self.exclusions, **error.exclusions}) from error
         self.published.remember(self.request, computed)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from bandit.draw import UniformSource, draw
-from bandit.fallbacks import fallbacks
 from bandit.policy import Distribution
 from bandit.signals import Kind
+from server.choices import Option
 from server.credentials import Principal
 from server.questions import Question, Questions
 from server.requests import Call
@@ -26,24 +26,33 @@ class Fallback(NamedTuple):
 class Decision(NamedTuple):
     """A decision with everything it was made from.
 
-    `category` is what the call was routed as, `position` the model's place in the snapshot; `uniform` is None
-    where nothing was drawn. `reason` is empty for the ordinary draw.
+    `uniform` is None where nothing was drawn. `attempt_ids` are the decision ids of the option's fallbacks. `reason` is
+    empty for the ordinary draw.
     """
 
     id: str
+    attempt_ids: tuple[str, ...]
     nonce: bytes
     decided_us: int
     call: Call
     caller: Principal
     kind: Kind
-    model: str
-    position: int
     propensity: float
     uniform: float | None
     question: Question
     distribution: Distribution
-    fallbacks: tuple[Fallback, ...]
+    option: Option
     reason: str
+
+    @property
+    def model(self) -> str:
+        """The model that was chosen."""
+        return self.option.model
+
+    @property
+    def fallbacks(self) -> tuple[Fallback, ...]:
+        """What to try when it fails, in this order."""
+        return tuple(map(Fallback, self.option.fallbacks, self.attempt_ids))
 
 
 class Router:
@@ -60,46 +69,41 @@ class Router:
         nonce: Callable[[], bytes],
     ) -> None:
         self._questions = questions
-        self._sign = keys.sign
+        self._keys = keys
         self._max_fallbacks = max_fallbacks
         self._clock = clock
         self._rng = rng
         self._nonce = nonce
 
     def route(self, call: Call, caller: Principal) -> Decision:
-        """Choose a model for `call`. Raises what `Questions.ask` and `Question.distribution` raise."""
+        """Choose a model for `call`. Raises what `Questions.ask` and `Question.choices` raise."""
         now_us = self._clock()
         question = self._questions.ask(call, caller, now_us)
-        distribution = question.distribution()
+        choices = question.choices()
+        distribution = choices.distribution
         if call.model:
-            kind, index, propensity, uniform = Kind.FORCED, distribution.ranking[0], 1.0, None
+            kind, position, propensity, uniform = Kind.FORCED, distribution.ranking[0], 1.0, None
         else:
-            drawn = draw(distribution, self._rng)
-            kind, index, propensity, uniform = Kind.SAMPLED, drawn.index, drawn.propensity, drawn.uniform
-        models = question.published.snapshot.models
-        namespace, category = caller.namespace, question.request.category
-        model, tokens, nonce = models[index].id, call.input_tokens, self._nonce()
-        token = DecisionToken(namespace, category, model, kind, propensity, now_us, nonce, tokens)
-        attempts = []
-        for other in fallbacks(models, distribution.ranking, index, self._max_fallbacks):
-            attempt = DecisionToken(
-                namespace, category, models[other].id, Kind.FALLBACK, 1.0, now_us, self._nonce(), tokens, nonce
-            )
-            attempts.append(Fallback(attempt.model, self._sign(attempt)))
+            kind, (position, propensity, uniform) = Kind.SAMPLED, draw(distribution, self._rng)
+        option = choices.option(position, self._max_fallbacks)
+        category, nonce = question.request.category, self._nonce()
+        token = DecisionToken(
+            caller.namespace, category, option.model, kind, propensity, now_us, nonce, call.input_tokens
+        )
+        id_, *attempt_ids = self._keys.sign_with_attempts(token, option.fallbacks)
         return Decision(
-            id=self._sign(token),
+            id=id_,
+            attempt_ids=tuple(attempt_ids),
             nonce=nonce,
             decided_us=now_us,
             call=call,
             caller=caller,
             kind=kind,
-            model=model,
-            position=index,
             propensity=propensity,
             uniform=uniform,
             question=question,
             distribution=distribution,
-            fallbacks=tuple(attempts),
+            option=option,
             reason=_reason(call, category, distribution),
         )
 

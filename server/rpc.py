@@ -9,7 +9,7 @@ from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
 from server.answers import batch_response, feedback_response, posterior_response, route_response
 from server.beliefs import Beliefs
-from server.converters import call_of, posterior_question_of, report_of, reports_of
+from server.converters import MAX_SIGNALS, call_of, posterior_question_of, report_of, reports_of
 from server.credentials import Principal
 from server.decision_log import DecisionLog
 from server.edge import Method
@@ -57,7 +57,9 @@ class RoutingService:
     async def feedback(self, message: pb.FeedbackRequest, caller: Principal) -> pb.FeedbackResponse:
         """Record how one decision went."""
         try:
-            recorded = await self._learner.record(report_of(message, self._clock()), caller)
+            recorded = await self._learner.record(
+                min(len(message.signals), MAX_SIGNALS), lambda: report_of(message, self._clock()), caller
+            )
         except ServiceError as error:
             self._metrics.refused(error.reason)
             raise

@@ -22,6 +22,8 @@ from server.settings import TokenKey
 MAX_CHARACTERS: Final = 400
 MAX_NAME_BYTES: Final = 64
 NONCE_BYTES: Final = 12
+TIME_BYTES: Final = 5
+"""A nonce begins with the time in milliseconds, which comes around every 34 years: that only costs order."""
 FUTURE_LEEWAY_US: Final = 60_000_000
 """How far ahead of this machine's clock the clock of another replica may be."""
 
@@ -31,10 +33,12 @@ _HAS_INPUT_TOKENS: Final = 1
 _HAS_PARENT: Final = 2
 _HEAD: Final = struct.Struct(">BBdq")
 _COUNT: Final = struct.Struct(">I")
+_HEAD_WITH_COUNT: Final = struct.Struct(">BBdqI")
 _SHORTEST: Final = 2 + _HEAD.size + NONCE_BYTES + 3 + _MAC_BYTES
 _KINDS: Final = {int(kind): kind for kind in Kind}
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE: Final = bytes.maketrans(b"-_+/", b"+/!!")
+_BYTES: Final = [bytes((byte,)) for byte in range(256)]
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -89,7 +93,25 @@ class TokenKeys:
 
     def sign(self, token: DecisionToken) -> str:
         """Return the decision id. Raises ValueError where a field is out of its range."""
-        body = self._prefix + _encoded(token)
+        return self._signed(self._prefix + _encoded(token))
+
+    def sign_with_attempts(self, first: DecisionToken, fallbacks: tuple[str, ...]) -> list[str]:
+        """Return the decision id, and those of the attempts that may follow it, in the order of these models.
+
+        Each attempt has a nonce of its own, made of that of `first` and its place. Raises as `sign` does.
+        """
+        namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, _ = first
+        own, *others = _names_of_each(namespace, category, (model, *fallbacks))
+        head, fields = self._prefix, _numbers(kind, propensity, decided_us, input_tokens)
+        body = b"".join((head, fields, nonce, own))
+        ids = [self._signed(body)]
+        start = head + _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, _HAS_PARENT) + nonce[:TIME_BYTES]
+        mixed, end = nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :] + nonce
+        for place, names in enumerate(others, start=1):
+            ids.append(self._signed(b"".join((start, _BYTES[mixed ^ place], end, names))))
+        return ids
+
+    def _signed(self, body: bytes) -> str:
         text = binascii.b2a_base64(body + self._signing(body), newline=False)
         return text.translate(_TO_URL_SAFE).rstrip(b"=").decode("ascii")
 
@@ -139,14 +161,22 @@ def _encoded(token: DecisionToken) -> bytes:
     namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent = token
     if len(nonce) != NONCE_BYTES or len(parent) not in (0, NONCE_BYTES):
         raise ValueError("the nonce or the parent of a decision is not 12 bytes")
-    flags, count = _HAS_PARENT if parent else 0, b""
+    numbers = _numbers(kind, propensity, decided_us, input_tokens, _HAS_PARENT if parent else 0)
+    return b"".join((numbers, nonce, parent, _encoded_names(namespace, category, model)))
+
+
+def _numbers(kind: Kind, propensity: float, decided_us: int, input_tokens: int | None, flags: int = 0) -> bytes:
     try:
-        if input_tokens is not None:
-            flags, count = flags | _HAS_INPUT_TOKENS, _COUNT.pack(input_tokens)
-        head = _HEAD.pack(flags, kind, propensity, decided_us)
+        if input_tokens is None:
+            return _HEAD.pack(flags, kind, propensity, decided_us)
+        return _HEAD_WITH_COUNT.pack(flags | _HAS_INPUT_TOKENS, kind, propensity, decided_us, input_tokens)
     except struct.error as error:
         raise ValueError("a number of a decision is out of its range") from error
-    return b"".join((head, count, nonce, parent, _encoded_names(namespace, category, model)))
+
+
+@lru_cache(maxsize=1024)
+def _names_of_each(namespace: str, category: str, models: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(_encoded_names(namespace, category, model) for model in models)
 
 
 @lru_cache(maxsize=1024)

@@ -51,7 +51,7 @@ def service_choices(world: World, scenario: Scenario, stream: Stream, settings: 
         request = Request(
             category, everyone, quarter_octave(tokens[prompt] or _UNSAID_TOKENS), scenario.objectives[objective]
         )
-        model = draw(service.distribution(request, now_us), uniforms).index
+        model = draw(service.distribution(request, now_us), uniforms).position
         decision = DecisionFacts(category, world.models[model].id, Kind.SAMPLED, now_us, tokens[prompt])
         service.learn(decision, reports(world, prompt, model))
         chosen.append(model)

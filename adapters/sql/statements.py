@@ -11,13 +11,15 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Dialect, Select, Table, UpdateBase, bindparam, case, delete
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 Row = tuple[object, ...]
+LARGEST: Final = 64
 RowInsert = Callable[[Table, Iterable[str]], Insert]
 RowStatement = UpdateBase | Select[*tuple[Any, ...]]
 
@@ -61,8 +63,13 @@ def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows
     for row in rows:
         alike[tuple([row[place] is None for place in nullable])].append(row)
     for absent, group in alike.items():
-        sql, values_of = _shaped(table, statement, absent, connection.dialect)
-        _driver(connection).executemany(sql, [values_of(row) for row in group])
+        values_of = _present(table, absent)
+        start, driver = 0, _driver(connection)
+        while start < len(group):
+            count = min(LARGEST, 1 << (len(group) - start).bit_length() - 1)
+            values = chain.from_iterable(map(values_of, group[start : start + count]))
+            driver.execute(_repeated(table, statement, absent, count, connection.dialect), tuple(values))
+            start += count
 
 
 def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
@@ -100,12 +107,17 @@ def _nullable(table: Table) -> tuple[int, ...]:
     return tuple(place for place, column in enumerate(table.c) if column.nullable)
 
 
-@lru_cache(maxsize=1024)
-def _shaped(
-    table: Table, statement: RowInsert, absent: tuple[bool, ...], dialect: Dialect
-) -> tuple[str, Callable[[Row], Row]]:
-    """Return the statement for rows of a shape, and what takes its values out of one."""
+@lru_cache
+def _present(table: Table, absent: tuple[bool, ...]) -> Callable[[Row], Row]:
+    """Return what takes the values that are there out of a row of this shape."""
     left_out = {place for place, is_absent in zip(_nullable(table), absent, strict=True) if is_absent}
-    places = [place for place in range(len(table.c)) if place not in left_out]
-    names = table.c.keys()
-    return _text(statement(table, [names[place] for place in places]), dialect), itemgetter(*places)
+    return itemgetter(*(place for place in range(len(table.c)) if place not in left_out))
+
+
+@lru_cache(maxsize=1024)
+def _repeated(table: Table, statement: RowInsert, absent: tuple[bool, ...], count: int, dialect: Dialect) -> str:
+    """Return the text of the statement for so many rows of a shape."""
+    names: Row = _present(table, absent)(tuple(table.c.keys()))
+    one = _text(statement(table, map(str, names)), dialect)
+    place = f"({', '.join('?' * len(names))})"
+    return one.replace(place, ", ".join([place] * count), 1)

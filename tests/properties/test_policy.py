@@ -72,9 +72,9 @@ def test_a_draw_has_the_probability_it_reports(of, eligible, uniform):
             return float(uniform)
 
     drawn = draw(distribution, Fixed())
-    below = sum(distribution.probabilities[: drawn.index])
-    assert eligible >> drawn.index & 1
-    assert drawn.propensity == distribution.probabilities[drawn.index] > 0
+    below = sum(distribution.probabilities[: drawn.position])
+    assert eligible >> drawn.position & 1
+    assert drawn.propensity == distribution.probabilities[drawn.position] > 0
     assert below - 1e-12 <= uniform <= below + drawn.propensity + 1e-12
 
 
@@ -82,7 +82,7 @@ def test_drawn_shares_are_the_probabilities():
     """Each share within 4.9 standard errors: false-alarm rate below 4e-6 over the four models."""
     distribution = policy(EVEN, EVERYONE)
     rng = np.random.default_rng(11)
-    counts = np.bincount([draw(distribution, rng).index for _ in range(20_000)], minlength=4) / 20_000
+    counts = np.bincount([draw(distribution, rng).position for _ in range(20_000)], minlength=4) / 20_000
     p = np.array(distribution.probabilities)
     assert (np.abs(counts - p) < 4.9 * np.sqrt(p * (1 - p) / 20_000) + 1e-12).all()
 
@@ -189,8 +189,8 @@ def test_nothing_eligible_is_infeasible():
 @example([(0.5, 0.1), (0.2, 0.2), (0.3, 0.7000000000000001)], 0.0)
 def test_capped_shares_keep_their_caps_and_sum_to_one(pairs, floor):
     weights, caps = np.array(pairs).T
-    start = with_floor(weights / weights.sum() if weights.sum() > 0.01 else np.ones(len(caps)) / len(caps), floor)
-    shares = with_caps(start, caps)
+    even = weights / weights.sum() if weights.sum() > 0.01 else np.ones(len(caps)) / len(caps)
+    shares = np.array(with_caps(with_floor(even.tolist(), floor), caps.tolist()))
     assert shares.sum() == pytest.approx(1.0, abs=1e-9)
     assert (shares >= 0).all()
     if caps.sum() > 1:
@@ -198,12 +198,12 @@ def test_capped_shares_keep_their_caps_and_sum_to_one(pairs, floor):
 
 
 def test_what_a_cap_cuts_off_goes_to_the_others_in_proportion():
-    shares = with_caps(np.array([0.7, 0.2, 0.1]), np.array([0.4, 1.0, 1.0]))
+    shares = with_caps([0.7, 0.2, 0.1], [0.4, 1.0, 1.0])
     assert shares == pytest.approx([0.4, 0.4, 0.2])
 
 
 def test_caps_that_leave_nothing_over_are_scaled_to_one():
-    assert with_caps(np.array([0.7, 0.3]), np.array([0.2, 0.3])) == pytest.approx([0.4, 0.6])
+    assert with_caps([0.7, 0.3], [0.2, 0.3]) == pytest.approx([0.4, 0.6])
 
 
 @given(st.integers(0, 10**8))

@@ -38,19 +38,22 @@ async def test_a_row_holds_all_that_replaying_the_decision_takes(parts, decision
     decisions.append(decision)
     await decisions.flush()
     (row,) = await logged(parts)
+    drawn_from = row.distribution
     assert (row.namespace, row.nonce) == ("acme", decision.nonce)
     assert (row.category, row.model, row.kind) == ("chat", decision.model, Kind.SAMPLED)
     assert (row.propensity, row.uniform) == (decision.propensity, decision.uniform)
-    assert (row.decided_us, row.distribution.snapshot_us, row.distribution.revision) == (parts.clock(), parts.clock(), 0)
-    assert (row.distribution.config_hash, row.reason) == ("c0ffee", "")
-    assert (row.profile, row.distribution.answer_value_usd, row.distribution.second_value_usd) == ("frugal", 0.001, 0.0)
+    assert (row.decided_us, row.reason, row.profile) == (parts.clock(), "", "frugal")
     assert (row.input_tokens, row.max_output_tokens, row.cached_input_tokens) == (700, 90, None)
-    assert (row.distribution.max_cost_usd, row.distribution.max_latency_s, row.distribution.min_quality, row.distribution.cached_model) == (5.0, None, 0.1, "")
     assert (row.request_id, row.session_id, row.client) == ("r-1", "s-1", "checkout")
-    assert row.distribution.exclusions == {"small": "capabilities", "retired": "disabled"}
-    assert set(row.distribution.forecasts) == {"large", "other"}
-    assert row.distribution.forecasts[decision.model].probability == decision.propensity
-    assert sum(forecast.probability for forecast in row.distribution.forecasts.values()) == pytest.approx(1.0, abs=1e-12)
+    assert (drawn_from.snapshot_us, drawn_from.revision, drawn_from.config_hash) == (parts.clock(), 0, "c0ffee")
+    assert (drawn_from.answer_value_usd, drawn_from.second_value_usd) == (0.001, 0.0)
+    assert (drawn_from.max_cost_usd, drawn_from.max_latency_s, drawn_from.min_quality) == (5.0, None, 0.1)
+    assert drawn_from.cached_model == ""
+    assert drawn_from.exclusions == {"small": "capabilities", "retired": "disabled"}
+    assert set(drawn_from.forecasts) == {"large", "other"}
+    assert drawn_from.forecasts[decision.model].probability == decision.propensity
+    total = sum(forecast.probability for forecast in drawn_from.forecasts.values())
+    assert total == pytest.approx(1.0, abs=1e-12)
 
 
 async def test_the_drawn_number_and_the_probabilities_reproduce_the_choice(parts, decisions):
@@ -58,8 +61,9 @@ async def test_the_drawn_number_and_the_probabilities_reproduce_the_choice(parts
         decisions.append(parts.route(Call("chat")))
     await decisions.flush()
     for row in await logged(parts):
-        reached = accumulate(forecast.probability for forecast in row.distribution.forecasts.values())
-        drawn = next(model for model, total in zip(row.distribution.forecasts, reached, strict=True) if row.uniform < total)
+        forecasts = row.distribution.forecasts
+        reached = accumulate(forecast.probability for forecast in forecasts.values())
+        drawn = next(model for model, total in zip(forecasts, reached, strict=True) if row.uniform < total)
         assert drawn == row.model
 
 
@@ -69,6 +73,15 @@ async def test_a_least_violation_names_the_limits_of_the_others_only(parts, deci
     (row,) = await logged(parts)
     assert row.reason == "LEAST_VIOLATION"
     assert row.distribution.exclusions == {"large": "max_cost_usd", "other": "max_cost_usd", "retired": "disabled"}
+
+
+async def test_decisions_of_one_distribution_share_its_record(parts, decisions):
+    for call in (Call("chat"), Call("chat"), Call("chat", constraints=Constraints(region="eu"))):
+        decisions.append(parts.route(call))
+    await decisions.flush()
+    first, second, third = await logged(parts)
+    assert first.distribution is second.distribution
+    assert third.distribution.exclusions == {"small": "region", "large": "region", "retired": "disabled"}
 
 
 async def test_a_forced_decision_drew_nothing(parts, decisions):

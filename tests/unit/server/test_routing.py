@@ -23,14 +23,14 @@ def limited(**constraints):
 
 
 def expected_cost(decision):
-    return decision.distribution.forecasts.cost_usd[decision.position]
+    return decision.distribution.forecasts.cost_usd[decision.option.position]
 
 
 async def test_the_propensity_is_the_probability_in_the_distribution_it_was_drawn_from(parts):
     for _ in range(50):
         decision = parts.route(Call("chat"))
         assert decision.kind is Kind.SAMPLED
-        assert decision.propensity == decision.distribution.probabilities[decision.position]
+        assert decision.propensity == decision.distribution.probabilities[decision.option.position]
         assert 0.0 <= decision.uniform < 1.0
 
 
@@ -252,14 +252,14 @@ async def test_namespaces_have_categories_of_their_own(parts_of):
 
 
 async def test_the_cache_of_distributions_is_bounded(parts, monkeypatch):
-    monkeypatch.setattr("server.namespace.MAX_CACHED_DISTRIBUTIONS", 5)
+    monkeypatch.setattr("server.namespace.MAX_CHOICES", 5)
     monkeypatch.setattr("server.questions.MAX_CACHED_ELIGIBILITIES", 5)
     for number in range(40):
         parts.route(Call("chat", answer_value_usd=1.0 + number, constraints=Constraints(region="eu" * (number % 2))))
         parts.route(
             Call("chat", constraints=Constraints(models=frozenset({"small", f"{'large' * (number % 2)}"} - {""})))
         )
-    assert len(parts.namespace.published.distributions) <= 5
+    assert len(parts.namespace.published.choices) <= 5
 
 
 async def test_a_price_change_moves_the_next_decision(parts_of):

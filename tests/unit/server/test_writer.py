@@ -49,6 +49,17 @@ def a_thumb(number, *, up=True):
     )
 
 
+def submitted(writer, records):
+    """Wait for a turn, then submit, as a call does; a refusal is raised at once."""
+    turn = writer.turn(len(records))
+
+    async def wait():
+        await turn
+        return await writer.submit(records)
+
+    return asyncio.ensure_future(wait())
+
+
 @pytest.fixture
 async def store():
     return GatedStore()
@@ -75,9 +86,9 @@ async def running(writer, store):
 
 @pytest.mark.usefixtures("running")
 async def test_whoever_waits_while_one_write_is_under_way_shares_the_next(writer, store):
-    first = writer.submit([a_thumb(0)])
+    first = submitted(writer, [a_thumb(0)])
     await store.begun.wait()
-    others = [writer.submit([a_thumb(number)]) for number in range(1, 40)]
+    others = [submitted(writer, [a_thumb(number)]) for number in range(1, 40)]
     store.gate.set()
     await asyncio.gather(first, *others)
     assert store.batches == [1, 39]
@@ -85,7 +96,7 @@ async def test_whoever_waits_while_one_write_is_under_way_shares_the_next(writer
 
 @pytest.mark.usefixtures("running")
 async def test_nobody_is_answered_before_the_store_is_done(writer, store):
-    waiting = writer.submit([a_thumb(0)])
+    waiting = submitted(writer, [a_thumb(0)])
     await store.begun.wait()
     assert not waiting.done()
     store.gate.set()
@@ -94,22 +105,22 @@ async def test_nobody_is_answered_before_the_store_is_done(writer, store):
 
 @pytest.mark.usefixtures("running")
 async def test_every_caller_gets_the_statuses_of_its_own_records(writer, store):
-    submitted = [writer.submit([a_thumb(1), a_thumb(2)]), writer.submit([a_thumb(2), a_thumb(2, up=False)])]
+    waiting = [submitted(writer, [a_thumb(1), a_thumb(2)]), submitted(writer, [a_thumb(2), a_thumb(2, up=False)])]
     store.gate.set()
     applied, duplicate = SignalStatus.APPLIED, SignalStatus.DUPLICATE
-    first, second = await asyncio.gather(*submitted)
+    first, second = await asyncio.gather(*waiting)
     assert first == (applied, applied)
     assert second == (duplicate, SignalStatus.SUPERSEDED)
 
 
 @pytest.mark.usefixtures("running")
 async def test_a_batch_holds_a_thousand_records_but_never_splits_a_caller(writer, store):
-    first = writer.submit([a_thumb(0)])
+    first = submitted(writer, [a_thumb(0)])
     await store.begun.wait()
     sizes = (600, 400, 1, 3000, 5)
     start, waiting = 1, []
     for size in sizes:
-        waiting.append(writer.submit([a_thumb(number) for number in range(start, start + size)]))
+        waiting.append(submitted(writer, [a_thumb(number) for number in range(start, start + size)]))
         start += size
     store.gate.set()
     await asyncio.gather(first, *waiting)
@@ -118,22 +129,22 @@ async def test_a_batch_holds_a_thousand_records_but_never_splits_a_caller(writer
 
 @pytest.mark.usefixtures("running")
 async def test_a_caller_that_gives_up_does_not_undo_its_write(writer, store):
-    waiting = writer.submit([a_thumb(0)])
+    waiting = submitted(writer, [a_thumb(0)])
     await store.begun.wait()
     waiting.cancel()
     store.gate.set()
-    assert await writer.submit([a_thumb(0)]) == (SignalStatus.DUPLICATE,)
+    assert await submitted(writer, [a_thumb(0)]) == (SignalStatus.DUPLICATE,)
 
 
 @pytest.mark.usefixtures("running")
 async def test_a_full_queue_refuses_with_a_time_to_retry_and_keeps_what_it_has(writer, store):
-    waiting = writer.submit([a_thumb(0)] * MAX_WAITING)
+    waiting = submitted(writer, [a_thumb(0)] * MAX_WAITING)
     with pytest.raises(OverloadedError) as refused:
-        writer.submit([a_thumb(1)])
+        submitted(writer, [a_thumb(1)])
     assert refused.value.retry_after_s
     store.gate.set()
     assert len(await waiting) == MAX_WAITING
-    assert await writer.submit([a_thumb(1)]) == (SignalStatus.APPLIED,)
+    assert await submitted(writer, [a_thumb(1)]) == (SignalStatus.APPLIED,)
 
 
 @pytest.mark.usefixtures("running")
@@ -141,7 +152,7 @@ async def test_a_failed_write_is_told_to_everyone_in_it_and_the_state_is_to_be_r
     writer, store, parts, outcomes, log
 ):
     store.error = StoreUnavailableError("disk full: /secret/path")
-    waiting = [writer.submit([a_thumb(number)]) for number in range(3)]
+    waiting = [submitted(writer, [a_thumb(number)]) for number in range(3)]
     store.gate.set()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [FeedbackUnavailableError] * 3
@@ -156,9 +167,9 @@ async def test_writing_goes_on_after_a_failure(writer, store, outcomes):
     store.error = StoreUnavailableError("busy")
     store.gate.set()
     with pytest.raises(FeedbackUnavailableError):
-        await writer.submit([a_thumb(0)])
+        await submitted(writer, [a_thumb(0)])
     store.error = None
-    assert await writer.submit([a_thumb(0)]) == (SignalStatus.APPLIED,)
+    assert await submitted(writer, [a_thumb(0)]) == (SignalStatus.APPLIED,)
     assert outcomes == [False, True]
 
 
@@ -173,9 +184,9 @@ async def test_a_crash_answers_who_waits_is_logged_and_counted_and_the_task_star
     store.error = RuntimeError("a defect")
     store.gate.set()
     with pytest.raises(FeedbackUnavailableError):
-        await writer.submit([a_thumb(0)])
+        await submitted(writer, [a_thumb(0)])
     store.error = None
-    assert await writer.submit([a_thumb(1)]) == (SignalStatus.APPLIED,)
+    assert await submitted(writer, [a_thumb(1)]) == (SignalStatus.APPLIED,)
     writer.close()
     await task
     assert crashed == [True]
@@ -184,13 +195,13 @@ async def test_a_crash_answers_who_waits_is_logged_and_counted_and_the_task_star
 
 
 async def test_closing_writes_what_waits_and_refuses_what_comes(writer, store):
-    waiting = [writer.submit([a_thumb(number)]) for number in range(5)]
+    waiting = [submitted(writer, [a_thumb(number)]) for number in range(5)]
     writer.close()
     store.gate.set()
     with pytest.raises(ShuttingDownError):
-        writer.submit([a_thumb(9)])
+        submitted(writer, [a_thumb(9)])
     await writer.run()
-    assert all(future.done() for future in waiting)
+    assert await asyncio.gather(*waiting) == [(SignalStatus.APPLIED,)] * 5
 
 
 async def test_a_closed_writer_with_nothing_to_do_returns(writer):
@@ -200,7 +211,7 @@ async def test_a_closed_writer_with_nothing_to_do_returns(writer):
 
 @pytest.mark.usefixtures("running")
 async def test_the_depth_of_the_queue_is_shown(writer, store, parts):
-    writer.submit([a_thumb(0), a_thumb(1)])
+    submitted(writer, [a_thumb(0), a_thumb(1)])
     await store.begun.wait()
-    writer.submit([a_thumb(2), a_thumb(3), a_thumb(4)])
+    submitted(writer, [a_thumb(2), a_thumb(3), a_thumb(4)])
     assert parts.metrics.registry.get_sample_value("routeward_write_queue_depth") == 3.0
