@@ -2,12 +2,11 @@
 
 An order is JSON: address, method (Route, Feedback, FeedbackBatch), calls at once, seconds, and how many Feedback
 calls wait meanwhile. Decision ids are signed here, with the key that the measured server was given, so that
-making them costs it nothing.
+making them costs it nothing; their nonces begin with the time, as those of the server do.
 """
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from google.protobuf.message import Message
 from bandit.signals import Kind
 from benchmarks._processes import MODELS
 from routeward.v1 import routing_service_pb2 as pb
+from server.nonces import Nonces
 from server.settings import TokenKey
 from server.tokens import DecisionToken, TokenKeys
 
@@ -53,9 +53,13 @@ FEEDBACK_RESPONSE = pb.FeedbackResponse(
 )
 
 
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
 def reports(keys: TokenKeys) -> Iterator[pb.FeedbackRequest]:
     """Endless feedback, each about a decision of its own."""
-    number = 0
+    number, nonce = 0, Nonces(now_us)
     while True:
         number += 1
         token = DecisionToken(
@@ -64,8 +68,8 @@ def reports(keys: TokenKeys) -> Iterator[pb.FeedbackRequest]:
             model=MODELS[number % len(MODELS)],
             kind=Kind.SAMPLED,
             propensity=0.1,
-            decided_us=time.time_ns() // 1000,
-            nonce=os.urandom(12),
+            decided_us=now_us(),
+            nonce=nonce(),
             input_tokens=1200,
         )
         outcome = pb.Outcome(

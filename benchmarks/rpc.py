@@ -3,7 +3,9 @@
     python -m benchmarks.rpc [--rounds 5] [--seconds 0.8]
 
 Costs are processor time of the server process (user + system) per call, with two client processes, eight calls at
-once each; every figure is the median over rounds in which all servers are measured one after the other.
+once each; every figure is the median over rounds in which all servers are measured one after the other. What the
+service costs over an echo is the median of differences to the echo measured right before and after it, also with 32
+calls at once each: what a commit costs is shared by those who wait for it.
 """
 
 import argparse
@@ -24,8 +26,13 @@ from benchmarks._load import BATCH_ITEMS, SIGNING_KEY
 from benchmarks._processes import ServiceProcess, write_configuration
 
 CLIENTS = 2
+AT_ONCE = 8
+MANY_AT_ONCE = 32
 SIGNALS_PER_REPORT = 2
 WAITING = 64
+
+
+Clients = list[subprocess.Popen[str]]
 
 
 class Server(NamedTuple):
@@ -78,13 +85,13 @@ def routeward() -> Iterator[Server]:
 
 
 def measure(
-    server: Server, clients: list[subprocess.Popen[str]], method: str, seconds: float, waiting: int = 0
+    server: Server, clients: Clients, method: str, seconds: float, *, at_once: int = AT_ONCE, waiting: int = 0
 ) -> Measured:
     """Let all clients call one method of one server, while so many Feedback calls wait for an answer."""
     order = {
         "address": server.address,
         "method": method,
-        "at_once": 1 if method == "FeedbackBatch" else 8,
+        "at_once": 1 if method == "FeedbackBatch" else at_once,
         "seconds": seconds,
         "waiting": waiting // len(clients),
     }
@@ -104,7 +111,7 @@ def measure(
 
 
 def rounds(count: int, seconds: float) -> dict[tuple[str, str], Measured]:
-    """Measure everything `count` times; return the medians."""
+    """Measure every server `count` times; return the medians."""
     found: dict[tuple[str, str], list[Measured]] = defaultdict(list)
     with ExitStack() as stack:
         servers = {
@@ -124,6 +131,26 @@ def rounds(count: int, seconds: float) -> dict[tuple[str, str], Measured]:
     return {key: Measured(*map(median, zip(*values, strict=True))) for key, values in found.items()}
 
 
+def over_echo(count: int, seconds: float) -> dict[tuple[str, int], tuple[float, float]]:
+    """Return what a call costs more than an echo, and how many times an echo, by method and calls at once."""
+    found: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+    with ExitStack() as stack:
+        plain, service = stack.enter_context(echo("aio")), stack.enter_context(routeward())
+        clients = [stack.enter_context(load()) for _ in range(CLIENTS)]
+        for number in range(count + 1):
+            for method in ("Route", "Feedback"):
+                for at_once in (AT_ONCE, MANY_AT_ONCE):
+                    before, own, after = (
+                        measure(server, clients, method, seconds, at_once=at_once).cpu_us
+                        for server in (plain, service, plain)
+                    )
+                    if number:  # The first round warms up.
+                        found[method, at_once].append((own - (before + after) / 2, 2 * own / (before + after)))
+    return {
+        key: (median(more for more, _ in pairs), median(times for _, times in pairs)) for key, pairs in found.items()
+    }
+
+
 def stalled(seconds: float) -> dict[tuple[str, str], Measured]:
     """Measure whether Route is answered while no commit ends."""
     with ExitStack() as stack:
@@ -136,7 +163,9 @@ def stalled(seconds: float) -> dict[tuple[str, str], Measured]:
         }
 
 
-def figures(found: dict[tuple[str, str], Measured], command: str) -> Iterator[dict[str, Any]]:
+def figures(
+    found: dict[tuple[str, str], Measured], extra: dict[tuple[str, int], tuple[float, float]], command: str
+) -> Iterator[dict[str, Any]]:
     """Return what is published."""
 
     def figure(name: str, value: float, unit: str, **more: str) -> dict[str, Any]:
@@ -147,9 +176,10 @@ def figures(found: dict[tuple[str, str], Measured], command: str) -> Iterator[di
         yield figure(f"rpc.{server}.{method}.rate", measured.calls_per_s, "calls/s")
         yield figure(f"rpc.{server}.{method}.p50", measured.p50_ms, "ms")
         yield figure(f"rpc.{server}.{method}.p99", measured.p99_ms, "ms")
-    for method in ("Route", "Feedback"):
-        extra = found["routeward", method].cpu_us - found["aio", method].cpu_us
-        yield figure(f"rpc.{method}.cpu_over_echo", extra, "us/call", ratio_to="grpc.aio echo (difference)")
+    for (method, at_once), (more_us, times) in extra.items():
+        name = f"rpc.{method}.{CLIENTS * at_once}_at_once"
+        yield figure(f"{name}.cpu_over_echo", more_us, "us/call", ratio_to="grpc.aio echo (difference)")
+        yield figure(f"{name}.cpu_to_echo", times, "ratio", ratio_to="grpc.aio echo")
     signals = found["routeward", "FeedbackBatch"].calls_per_s * BATCH_ITEMS * SIGNALS_PER_REPORT
     yield figure("rpc.FeedbackBatch.signals", signals, "signals/s")
 
@@ -162,7 +192,8 @@ def main() -> None:
     options = parser.parse_args()
     command = f"python -m benchmarks.rpc --rounds {options.rounds} --seconds {options.seconds}"
     found = rounds(options.rounds, options.seconds) | stalled(options.seconds)
-    print(json.dumps(list(figures(found, command)), indent=1))
+    extra = over_echo(2 * options.rounds, options.seconds / 2)
+    print(json.dumps(list(figures(found, extra, command)), indent=1))
 
 
 if __name__ == "__main__":

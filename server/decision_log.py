@@ -59,9 +59,11 @@ class DecisionLog:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), FLUSH_EVERY_S)
             await self.flush()
+        # The last one may have begun before the last decision was made.
+        await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits; keep it for later where the store does not answer."""
+        """Write what waits now; keep it for later where the store does not answer."""
         # What arrives meanwhile is left for the next time: it would be written in transactions of a few rows each.
         waiting = len(self._waiting)
         try:

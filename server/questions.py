@@ -115,9 +115,8 @@ class Questions:
 
     def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
         constraints = call.constraints
-        unknown = constraints.models - self._ids
-        if unknown:
-            raise ModelUnknownError(min(unknown))
+        if not constraints.models <= self._ids:
+            raise ModelUnknownError(min(constraints.models - self._ids))
         if call.model:
             return self._forced_to(call.model)
         allowed, capabilities, region, output_tokens = *constraints[:3], call.max_output_tokens or 0

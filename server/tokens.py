@@ -3,7 +3,7 @@
 A decision id is base64url without padding of
 
     version(1) key-id-length(1) key-id  flags(1) kind(1) propensity(8) decided(8) [input-tokens(4)]
-    nonce(12) [parent(12)]  three lengths(3) namespace category model  HMAC-SHA256 of all that, cut to 16
+    nonce(12) [parent(12)]  three lengths(3) namespace category model  keyed BLAKE2b of all that(16)
 
 with big-endian numbers. Every value has one encoding and every encoding one text, so a decision has one id.
 """
@@ -29,6 +29,7 @@ FUTURE_LEEWAY_US: Final = 60_000_000
 
 _VERSION: Final = 1
 _MAC_BYTES: Final = 16
+_LONGEST_KEY: Final = 64
 _HAS_INPUT_TOKENS: Final = 1
 _HAS_PARENT: Final = 2
 _HEAD: Final = struct.Struct(">BBdq")
@@ -39,8 +40,6 @@ _KINDS: Final = {int(kind): kind for kind in Kind}
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE: Final = bytes.maketrans(b"-_+/", b"+/!!")
 _BYTES: Final = [bytes((byte,)) for byte in range(256)]
-_INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class TokenError(Exception):
@@ -139,22 +138,19 @@ class TokenKeys:
 
 
 def _mac(secret: bytes) -> Callable[[bytes], bytes]:
-    """Return HMAC-SHA256 cut to 16 bytes, with the key's own two blocks hashed in advance.
-
-    `hmac.digest` looks its hash up and hashes those blocks again in every call, which takes three times as long.
-    """
-    key = hashlib.sha256(secret).digest() if len(secret) > 64 else secret
-    inner = hashlib.sha256(key.ljust(64, b"\0").translate(_INNER_PAD))
-    outer = hashlib.sha256(key.ljust(64, b"\0").translate(_OUTER_PAD))
+    """Return BLAKE2b keyed with `secret`, of 16 bytes (RFC 7693, section 2.9): one pass where HMAC takes two."""
+    keyed = hashlib.blake2b(key=secret if len(secret) <= _LONGEST_KEY else _short(secret), digest_size=_MAC_BYTES)
 
     def mac(body: bytes) -> bytes:
-        hashed = inner.copy()
+        hashed = keyed.copy()
         hashed.update(body)
-        both = outer.copy()
-        both.update(hashed.digest())
-        return both.digest()[:_MAC_BYTES]
+        return hashed.digest()
 
     return mac
+
+
+def _short(secret: bytes) -> bytes:
+    return hashlib.blake2b(secret).digest()
 
 
 def _encoded(token: DecisionToken) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.ledger import StoreUnavailableError
 from bandit.signals import Kind
-from server.decision_log import MAX_WAITING, DecisionLog
+from server.decision_log import MAX_BATCH, MAX_WAITING, DecisionLog
 from server.requests import Call, Constraints
 
 
@@ -140,3 +140,38 @@ async def test_closing_writes_what_waits(parts, decisions):
     decisions.close()
     await running
     assert len(await logged(parts)) == 1
+
+
+async def test_what_is_decided_while_a_batch_is_written_waits_for_the_next_one(parts, decisions, monkeypatch):
+    batches = []
+    write = parts.store.log_decisions
+
+    async def write_while_others_are_made(records):
+        batches.append(len(records))
+        decisions.append(parts.route(Call("chat")))
+        await write(records)
+
+    monkeypatch.setattr(parts.store, "log_decisions", write_while_others_are_made)
+    for _ in range(2 * MAX_BATCH + 1):
+        decisions.append(parts.route(Call("chat")))
+    await decisions.flush()
+    assert batches == [MAX_BATCH, MAX_BATCH, 1]
+    await decisions.flush()
+    assert batches == [MAX_BATCH, MAX_BATCH, 1, 3]
+
+
+async def test_closing_while_a_batch_is_written_loses_nothing(parts, decisions, monkeypatch):
+    write = parts.store.log_decisions
+
+    async def close_meanwhile(records):
+        if len(records) == 1:
+            decisions.append(parts.route(Call("chat")))
+            decisions.append(parts.route(Call("chat")))
+            decisions.close()
+        await write(records)
+
+    monkeypatch.setattr(parts.store, "log_decisions", close_meanwhile)
+    monkeypatch.setattr("server.decision_log.FLUSH_EVERY_S", 0.001)
+    decisions.append(parts.route(Call("chat")))
+    await decisions.run()
+    assert len(await logged(parts)) == 3
