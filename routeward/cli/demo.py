@@ -23,7 +23,7 @@ def demo(
     answer_value_usd: Annotated[float, typer.Option(help="Dollars that a fully good answer is worth.")] = 0.05,
     second_value_usd: Annotated[float, typer.Option(help="Dollars that a second less of waiting is worth.")] = 0.001,
     requests_per_second: Annotated[float, typer.Option(help="Pace of the requests, at most.")] = 250.0,
-    seed: Annotated[int, typer.Option(help="Equal seeds play equal requests.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the prompts that are asked and the answers that are judged.")] = 0,
     keep: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", show_default="none", help="Keep configuration, database and log there."),

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from adapters.ledger import StoreError
 from simulations.demo.accounts import Account, account, chosen_shares, rivals
 from simulations.demo.configuration import DATABASE, configuration
+from simulations.demo.curve import RECENT, Point, curve_of
 from simulations.demo.errors import ServerFailedError
 from simulations.demo.lessons import Lesson, lessons, posterior
 from simulations.demo.memory import Memory, OpenArchive, memory_of, saved_in
@@ -47,7 +48,7 @@ class Screen(Protocol):
 class Demo:
     """What was played, what was learned, what it was worth, and what was remembered.
 
-    `late` is the account of the last quarter of the requests.
+    `late` is the account of the last quarter of the requests, `curve` how the score grew.
     """
 
     options: DemoOptions
@@ -56,6 +57,7 @@ class Demo:
     lessons: tuple[Lesson, ...]
     routeward: Account
     late: Account
+    curve: tuple[Point, ...]
     rivals: Mapping[str, Account]
     memory: Memory
 
@@ -86,6 +88,7 @@ class Demo:
             },
             "score": self.routeward.score,
             "score_of_last_quarter": self.late.score,
+            "learning_curve": [{"requests": one.requests, f"score_of_last_{RECENT}": one.score} for one in self.curve],
             "policies": {name: asdict(one) | {"model": one.model or None} for name, one in policies.items()},
             "learned": [asdict(lesson) | {"is_best": lesson.is_best} for lesson in self.lessons],
             "memory": asdict(self.memory) | {"sums_verified": not self.memory.saved.discrepancies},
@@ -137,6 +140,7 @@ def _played(options: DemoOptions, stage: Stage, folder: Path, screen: Screen, op
         lessons=lessons(learned, truth, stage.world.categories),
         routeward=account(truth, shares),
         late=account(truth, late),
+        curve=curve_of(tally, stage.traffic, truth),
         rivals=rivals(truth, shares),
         memory=memory,
     )

@@ -14,7 +14,7 @@ class DemoOptions:
 
     `outcomes` is a .parquet or .csv table, None for an invented one; `models` are those to choose from, by default
     all of a small table. `thumbs` is the share of answers that a user judges. Dollars value a fully good answer and a
-    second of waiting. `seed` decides the prompts, the judgements and the invented table. `keep` is a folder for
+    second of waiting. `seed` decides which prompts are asked and which answers are judged. `keep` is a folder for
     everything that the server writes, None for one that is removed at the end.
     """
 

@@ -10,19 +10,19 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from simulations.demo.accounts import Account, Floats, account, chosen_shares, rivals
+from simulations.demo.accounts import chosen_shares, rivals
 from simulations.demo.configuration import REFRESH_S
+from simulations.demo.curve import RECENT, account_of
 from simulations.demo.figures import per_thousand, percent, whole
 from simulations.demo.options import DemoOptions
 from simulations.demo.process import Server
 from simulations.demo.stage import Stage
 from simulations.demo.traffic import CLIENTS, Tally
 
-RECENT: Final = 500
 LABEL: Final = 11
 """Width of the labels on the left."""
 _PLAIN_EVERY_S: Final = 2.0
-_BAR: Final = 50
+_BAR: Final = 24
 
 
 class ConsoleScreen:
@@ -32,6 +32,7 @@ class ConsoleScreen:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._told_s = -_PLAIN_EVERY_S
+        self._headed = False
 
     def __enter__(self) -> Self:
         return self
@@ -51,21 +52,22 @@ class ConsoleScreen:
             f"{len(world.prompts):,} prompts",
         )
         if stage.left_out_models and not options.models:
-            self._tell("", "models taken evenly from the cheapest to the dearest; --models names others")
+            self._tell("", "picked evenly from the cheapest to the dearest; --models names others")
         if world.dropped_prompts:
             self._tell("", f"{world.dropped_prompts:,} prompts left out that not all of these models answered")
         for reason, count in outcomes.rejected.items():
             self._tell("", f"{count:,} rows left out: {reason}")
         answer, second = options.answer_value_usd, options.second_value_usd
         self._tell("Value", f"a good answer is worth ${answer:g}, a second of waiting costs ${second:g}")
-        self._tell("Score", "0 is choosing at random, 100 the best model of each category from the first request on")
+        self._tell("Score", "0 is choosing at random, 100 always the best model of each category")
 
     def serves(self, server: Server, options: DemoOptions) -> None:
         """Say that the server is there, and what is asked of it."""
-        started = f"ready on {server.target} after {server.started_in_s:.1f} s, with an embedded SQLite"
-        self._tell("Server", f"{started}; publishes every {REFRESH_S:g} s")
-        requests = f"{options.requests:,} requests of {CLIENTS} clients, up to {options.requests_per_second:g} a second"
-        self._tell("Traffic", f"{requests}; users judge {percent(options.thumbs)} of the answers")
+        self._tell("Server", f"ready on {server.target} after {server.started_in_s:.1f} s, with an embedded SQLite")
+        self._tell("", f"publishes what it learned every {REFRESH_S:g} s")
+        requests = f"{options.requests:,} requests of {CLIENTS} clients"
+        self._tell("Traffic", f"{requests}, up to {options.requests_per_second:g} a second")
+        self._tell("", f"users judge {percent(options.thumbs)} of the answers")
 
     def plays(self, tally: Tally, stage: Stage) -> None:
         """Show how far traffic has come, and what it is worth."""
@@ -78,7 +80,12 @@ class ConsoleScreen:
         elif ended or tally.seconds >= self._told_s + _PLAIN_EVERY_S:
             self._live.stop()
             self._told_s = tally.seconds
-            self._tell("", f"{_pace(tally)}; {_worth(tally, stage)}")
+            if not self._headed:
+                self._headed = True
+                self._tell("", _HEADINGS)
+            self._tell("", _figures(tally, stage))
+            if ended:
+                self._tell("", f"{tally.requests:,} requests in {tally.seconds:,.1f} s, {_pace(tally)}")
 
     def restarts(self) -> None:
         """Say what happens next."""
@@ -102,32 +109,38 @@ def _picture(tally: Tally, stage: Stage) -> Group:
     done = ProgressBar(total=tally.requests, completed=len(tally.ended), width=_BAR)
     indent = " " * LABEL
     progress = Table.grid(padding=(0, 2, 0, 0))
-    progress.add_row(" " * (LABEL - 2), done, _pace(tally))
+    progress.add_row(" " * (LABEL - 2), done, f"{len(tally.ended):,} of {tally.requests:,}, {_pace(tally)}")
     return Group(
         progress,
-        Text(f"{indent}{_worth(tally, stage)}\n"),
+        Text(f"{indent}{_HEADINGS}\n{indent}{_figures(tally, stage)}\n"),
         Text(f"{indent}chosen in the last {len(models)} requests", "dim"),
         grid,
     )
 
 
 def _pace(tally: Tally) -> str:
-    return f"{len(tally.ended):,} of {tally.requests:,}, {len(tally.ended) / max(tally.seconds, 1e-9):,.0f} a second"
+    return f"{len(tally.ended) / max(tally.seconds, 1e-9):,.0f} a second"
 
 
-def _worth(tally: Tally, stage: Stage) -> str:
-    last = tally.ended[-RECENT:]
-    so_far, recent = _account(tally.ended, tally, stage), _account(last, tally, stage)
-    random = rivals(stage.truth, _shares(tally.ended, tally, stage))["random"]
-    return (
-        f"worth {per_thousand(so_far.value_usd)} per 1,000 (random {per_thousand(random.value_usd)}), "
-        f"score {whole(so_far.score)}, of the last {len(last)}: {whole(recent.score)}"
+def _figures(tally: Tally, stage: Stage) -> str:
+    """Return what is worth how much so far, under the headings."""
+    traffic, truth = stage.traffic, stage.truth
+    so_far = account_of(tally.ended, tally, traffic, truth)
+    recent = account_of(tally.ended[-RECENT:], tally, traffic, truth)
+    shares = chosen_shares(traffic.categories[tally.ended], tally.models[tally.ended], truth.value_usd.shape)
+    random = rivals(truth, shares)["random"]
+    return _row(
+        f"{len(tally.ended):,}",
+        per_thousand(so_far.value_usd),
+        per_thousand(random.value_usd),
+        whole(so_far.score),
+        whole(recent.score),
     )
 
 
-def _account(requests: list[int], tally: Tally, stage: Stage) -> Account:
-    return account(stage.truth, _shares(requests, tally, stage))
+def _row(*cells: str) -> str:
+    return "  ".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
 
 
-def _shares(requests: list[int], tally: Tally, stage: Stage) -> Floats:
-    return chosen_shares(stage.traffic.categories[requests], tally.models[requests], stage.truth.value_usd.shape)
+_WIDTHS: Final = (10, 11, 10, 5, 8)
+_HEADINGS: Final = _row("requests", "$ per 1,000", "random", "score", f"last {RECENT}")

@@ -15,6 +15,10 @@ from simulations.generator import generate
 from simulations.outcomes import Outcomes, read_outcomes
 from simulations.world import World, world_of
 
+SAMPLE: Final = 26
+"""Seed of the invented sample. How far one model suffices for all categories differs much from table to table, so this
+is a typical one: of the first 200 it is in the middle by the score of its best single model, with equally frequent
+categories (of the two in the middle, 26 and 108, the first). How well routeward does on it plays no part."""
 MODELS_AT_MOST: Final = 12
 """A table with more is cut down to `MODELS_PICKED`, unless models are named."""
 MODELS_PICKED: Final = 10
@@ -39,7 +43,7 @@ class Stage:
 def stage_of(options: DemoOptions) -> Stage:
     """Read or invent the table, and set the stage. Raises SimulationError where that cannot be done."""
     if options.outcomes is None:
-        outcomes, source = generate(options.seed), "an invented sample"
+        outcomes, source = generate(SAMPLE), "an invented sample"
     else:
         outcomes, source = read_outcomes(options.outcomes), options.outcomes.name
     world = world_of(outcomes, options.models or models_of(outcomes))

@@ -2,13 +2,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bandit.request import Objective
 from server.config import load
 from simulations.demo.configuration import configuration, typical_tokens
 from simulations.demo.options import DemoOptions
-from simulations.demo.stage import models_of, stage_of
+from simulations.demo.stage import SAMPLE, models_of, stage_of
 from simulations.errors import OptionsError, UnknownOutcomesError
 from simulations.generator import generate, write_csv
 from simulations.outcomes import Answer, Outcomes, outcomes_of
@@ -48,6 +49,34 @@ def test_a_table_is_set_on_stage_as_it_stands(tmp_path: Path) -> None:
     assert stage.left_out_models == 6
     assert len(stage.traffic) == 7
     assert stage.truth.value_usd.shape == (6, 2)
+
+
+def score_of_best_single_model(seed: int) -> float:
+    """Score of an invented table, 0 for random and 100 for the best of each category; from the table alone."""
+    rows = [(one.quality, one.cost_usd, one.latency_ms) for one in generate(seed).answers]
+    quality, cost_usd, latency_ms = np.nanmean(np.array(rows, dtype=float).reshape(6, 60, 8, 3), axis=1).T
+    value = 0.05 * quality - cost_usd - 0.001 * latency_ms / 1000
+    random, oracle = value.mean(), value.max(axis=0).mean()
+    return float(100 * (value.mean(axis=1).max() - random) / (oracle - random))
+
+
+def test_one_model_suffices_on_the_invented_sample_as_far_as_on_others() -> None:
+    usual = np.median([score_of_best_single_model(seed) for seed in range(0, 200, 4)])
+    assert score_of_best_single_model(SAMPLE) == pytest.approx(usual, abs=3)
+
+
+@pytest.mark.slow
+def test_the_invented_sample_is_the_one_in_the_middle_of_the_first_200_tables() -> None:
+    scores = {seed: score_of_best_single_model(seed) for seed in range(200)}
+    ranked = sorted(scores, key=lambda seed: scores[seed])
+    assert min(ranked[99:101]) == SAMPLE
+    assert scores[SAMPLE] == pytest.approx(np.median(list(scores.values())), abs=0.1)
+
+
+def test_the_seed_draws_the_traffic_and_never_the_table() -> None:
+    one, other = (stage_of(DemoOptions(requests=50, seed=seed)) for seed in (1, 2))
+    assert one.outcomes == other.outcomes == generate(SAMPLE)
+    assert one.traffic.prompts.tolist() != other.traffic.prompts.tolist()
 
 
 def test_one_model_is_nothing_to_choose_from() -> None:
