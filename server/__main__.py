@@ -32,9 +32,11 @@ def main() -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_REFUSED
+    log = logger(level=options.log_level)
     try:
-        run(settings, logger(level=options.log_level))
-    except StartError:
+        run(settings, log)
+    except StartError as error:
+        log.error("refused_to_start", error=str(error))
         return EXIT_REFUSED
     return 0
 

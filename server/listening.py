@@ -1,5 +1,7 @@
 """The sockets of the service: the gRPC server with its limits, and the port that serves the figures."""
 
+import errno
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +17,8 @@ REFUSED_BYTES: Final = 4 * 1024 * 1024
 OPTIONS: Final = (
     # Two servers would silently share the port.
     ("grpc.so_reuseport", 0),
+    # It refuses calls within the limit of streams: it also counts those that were answered and not yet cleared away.
+    ("grpc.http.overload_protection", 0),
     ("grpc.max_receive_message_length", REFUSED_BYTES),
     ("grpc.max_metadata_size", 8 * 1024),
     ("grpc.max_concurrent_streams", 100),
@@ -35,10 +39,11 @@ class StartError(Exception):
 
 def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> str:
     """Bind `server` and return its address with the port that was taken. Raises StartError."""
+    _require_free(address)
     try:
         port = server.add_insecure_port(address) if tls is None else server.add_secure_port(address, _credentials(tls))
     except RuntimeError as error:
-        raise _cannot_listen(address, "server.listen") from error
+        raise _cannot_listen(address, "listen", str(error)) from error
     return f"{address.rpartition(':')[0]}:{port}"
 
 
@@ -48,7 +53,7 @@ def serve_metrics(address: str, registry: CollectorRegistry) -> tuple[str, Calla
     try:
         server, thread = start_http_server(int(port), host.strip("[]"), registry)
     except OSError as error:
-        raise _cannot_listen(address, "server.metrics") from error
+        raise _cannot_listen(address, "metrics", error.strerror or str(error)) from error
 
     def stop() -> None:
         server.shutdown()
@@ -71,8 +76,22 @@ def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
     return grpc.ssl_server_credentials([pair])
 
 
-def _cannot_listen(address: str, setting: str) -> StartError:
+def _require_free(address: str) -> None:
+    """Raise StartError where nobody can listen: grpc would not say why, and print lines of its own."""
+    host, _, port = address.rpartition(":")
+    for family, kind, protocol, _, place in socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM):
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+        except OSError as error:
+            # A machine without IPv6 may still be asked for "localhost".
+            if error.errno != errno.EAFNOSUPPORT:
+                raise _cannot_listen(address, "listen", error.strerror or str(error)) from error
+
+
+def _cannot_listen(address: str, name: str, why: str) -> StartError:
     return StartError(
-        f"cannot listen on {address}: another server may be running there, or this machine lacks the address; "
-        f"stop that one or change {setting}"
+        f"cannot listen on {address}: {why}; stop what listens there, or change server.{name} "
+        f"(routeward serve takes --{name} instead)"
     )

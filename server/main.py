@@ -29,7 +29,7 @@ IN_MEMORY: Final = Path()
 
 
 def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; a second one hurries. Raises StartError, which is logged, where it cannot start.
+    """Serve until SIGTERM or SIGINT; a second one hurries. Raises StartError where it cannot start.
 
     The line of the log with the event "ready" names the addresses that were bound.
     """
@@ -37,7 +37,6 @@ def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
     try:
         asyncio.run(_serve(settings, log))
     except (StartError, StoreError, TokenKeyError) as error:
-        log.error("refused_to_start", error=str(error))
         raise StartError(str(error)) from error
 
 
@@ -54,6 +53,8 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         service = Service(settings, store, token_keys(settings.server, os.urandom), sources, log)
         try:
             addresses = await service.start()
+            if isinstance(store, SqlStore):
+                store.note_address(addresses.grpc)
             _spare_collection()
             log.info("ready", address=addresses.grpc, metrics=addresses.metrics, config=settings.digest)
             await stop.wait()

@@ -43,6 +43,7 @@ class Database:
         self._closed: Future[None] | None = None
         self._connection: Connection
         self._identity: tuple[int, int]
+        self._lock: FileLock
 
     @classmethod
     async def open(cls, file: Path, *, busy_timeout_s: float) -> Self:
@@ -65,6 +66,10 @@ class Database:
         future = self._thread.submit(self._transact, lambda connection: work(connection, *args, **kwargs))
         return await asyncio.wrap_future(future)
 
+    def note_address(self, address: str) -> None:
+        """Tell whoever finds the file locked where its server listens."""
+        self._lock.note(address)
+
     def free_bytes(self) -> int:
         """Return the space that is left on the disk. Raises StoreUnavailableError when it is not there."""
         try:
@@ -81,7 +86,9 @@ class Database:
 
     def _acquire(self) -> None:
         try:
-            self._resources.callback(FileLock.acquire(self._file).release)
+            self._lock = FileLock.acquire(self._file)
+            self._resources.callback(self._lock.release)
+            self._lock.note("")
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
             opened = self._file.stat()
         except OSError as error:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.ledger import StoreError, StoreLockedError, StoreSchemaError
 from adapters.sql.database import APPLICATION_ID
 from adapters.sql.errors import typed_error
-from adapters.sql.lock import FileLock
+from adapters.sql.lock import FileLock, Holder
 from adapters.sql.versions import HEAD
 
 
@@ -26,18 +26,18 @@ class StoreFacts:
     bucket_us: int | None = None
 
 
-def is_in_use(file: Path) -> bool:
-    """Tell whether a server has the store open. Raises StoreError where that cannot be found out."""
+def holder_of(file: Path) -> Holder | None:
+    """Return which server has the store open, None where none has. Raises StoreError where nobody can tell."""
     file = file.resolve()
     if not file.with_name(file.name + ".lock").exists():
-        return False
+        return None
     try:
         FileLock.acquire(file).release()
     except StoreLockedError:
-        return True
+        return FileLock.noted(file)
     except OSError as error:
         raise StoreError(f"the lock of {file} cannot be opened: {error.strerror}") from error
-    return False
+    return None
 
 
 def facts_of(file: Path) -> StoreFacts:

@@ -1,7 +1,6 @@
 """What `routeward doctor` says of a thing it looked at; and what it looks at first, the machine."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +16,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; `advice` says what to do unless it is fine."""
+    """One thing that was looked at; `advice` says what to do, or of what is fine when it matters."""
 
     name: str
     verdict: Verdict
@@ -25,26 +24,30 @@ class Check:
     advice: str = ""
 
 
-def ok(name: str, detail: str) -> Check:
+def ok(name: str, detail: str, remark: str = "") -> Check:
     """Return a check that found nothing."""
-    return Check(name, Verdict.OK, detail)
+    return Check(name, Verdict.OK, detail, remark)
 
 
-def machine(now_s: float) -> Iterator[Check]:
-    """Look at the SQLite library and at the clock, which says `now_s`."""
+def library() -> Check:
+    """Look at the SQLite library. Its bug is no warning: it needs what the lock keeps servers from doing."""
     from adapters.sql.library import FIXED_IN, has_wal_reset_bug, version
 
     used = ".".join(map(str, version()))
-    if has_wal_reset_bug(version()):
-        detail = f"{used} can damage a database that two programs write to (WAL reset)"
-        advice = f"use SQLite {FIXED_IN}, or let nothing but the server open the file"
-        yield Check("sqlite", Verdict.WARNING, detail, advice)
-    else:
-        yield ok("sqlite", used)
+    if not has_wal_reset_bug(version()):
+        return ok("sqlite", used)
+    return ok(
+        "sqlite",
+        f"{used}, which can damage a database that two programs write to (WAL reset)",
+        f"matters only if another program writes to the file while the server runs; fixed in {FIXED_IN}",
+    )
+
+
+def clock(now_s: float) -> Check:
+    """Look at the clock, which says `now_s`."""
     installed_s = Path(__file__).stat().st_mtime
     shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now_s))
     if now_s < installed_s:
         detail = f"{shown} is before routeward was installed"
-        yield Check("clock", Verdict.FAILED, detail, "set the clock, for example by NTP")
-    else:
-        yield ok("clock", shown)
+        return Check("clock", Verdict.FAILED, detail, "set the clock, for example by NTP")
+    return ok("clock", shown)

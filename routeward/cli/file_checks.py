@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from routeward.cli.checks import Check, Verdict, ok
 
 if TYPE_CHECKING:
+    from adapters.sql.lock import Holder
     from routeward.cli.port_checks import Found
     from server.settings import Settings
 
@@ -17,30 +18,42 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 LEEWAY_S: Final = 60.0
 
 
-def files(settings: "Settings", now_s: float, listening: "Found") -> Iterator[Check]:
+def files(settings: "Settings", now_s: float, holder: "Holder | None", listening: "Found") -> Iterator[Check]:
     """Look at the folder of the database, the database, and the signing keys; nothing is made or changed.
 
-    `listening` is who was found where a server of this configuration listens.
+    `holder` is the server that has the database; `listening` is who was found where it listens, or, if it does not
+    say, where the configuration says.
     """
     path = settings.store.path
     if settings.store.in_memory:
         yield Check("database", Verdict.WARNING, "kept in memory", "set path in [store] to keep what is learned")
     else:
         yield _disk(path.parent.resolve(), settings.store.min_free_bytes)
-        yield _database(settings, now_s, listening) if path.exists() else _new_file("database", path)
+        yield _database(settings, now_s, holder, listening) if path.exists() else _new_file("database", path)
     if settings.server.token_keys:
         yield ok("signing keys", f"{len(settings.server.token_keys)} in ROUTEWARD_TOKEN_KEYS")
     elif settings.server.token_key_file:
         yield _key_file(settings.server.token_key_file)
 
 
+def holder_of(settings: "Settings") -> "Holder | None":
+    """Return which server has the database of a configuration, None where none has or nobody can tell."""
+    from adapters.ledger import StoreError
+    from adapters.sql.inspection import holder_of
+
+    try:
+        return None if settings.store.in_memory else holder_of(settings.store.path)
+    except StoreError:
+        return None
+
+
 def database_in_use(settings: "Settings") -> bool | None:
     """Tell whether a server has the database of a configuration; None where there is none, or nobody can tell."""
     from adapters.ledger import StoreError
-    from adapters.sql.inspection import is_in_use
+    from adapters.sql.inspection import holder_of
 
     try:
-        return None if settings.store.in_memory else is_in_use(settings.store.path)
+        return None if settings.store.in_memory else holder_of(settings.store.path) is not None
     except StoreError:
         return None
 
@@ -54,7 +67,7 @@ def _disk(folder: Path, wanted_bytes: int) -> Check:
     return ok("disk", detail)
 
 
-def _database(settings: "Settings", now_s: float, listening: "Found") -> Check:
+def _database(settings: "Settings", now_s: float, holder: "Holder | None", listening: "Found") -> Check:
     path = settings.store.path
     found = path.stat()
     if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
@@ -63,20 +76,19 @@ def _database(settings: "Settings", now_s: float, listening: "Found") -> Check:
     if found.st_mtime > now_s + LEEWAY_S:
         detail = f"{path} was written in the future: the clock went back"
         return Check("database", Verdict.FAILED, detail, "set the clock, for example by NTP")
-    content = _content(settings, listening)
+    content = _content(settings) if holder is None else _in_use(settings, holder, listening)
     if content.verdict is Verdict.OK and found.st_mode & OTHERS:
         return Check("database", Verdict.WARNING, f"{path} is open to others", f"chmod 600 {path}")
     return content
 
 
-def _content(settings: "Settings", listening: "Found") -> Check:
+def _content(settings: "Settings") -> Check:
     from adapters.ledger import StoreError
-    from adapters.sql.inspection import facts_of, is_in_use
+    from adapters.sql.inspection import facts_of, holder_of
 
     path = settings.store.path
     try:
-        if is_in_use(path):
-            return _in_use(settings, listening)
+        holder_of(path)
         facts = facts_of(path)
     except StoreError as error:
         return Check("database", Verdict.FAILED, str(error), "no server starts on it before this is mended")
@@ -88,12 +100,13 @@ def _content(settings: "Settings", listening: "Found") -> Check:
     return ok("database", f"{_sized(path)}, {f'schema {facts.version}' if facts.version else 'still empty'}")
 
 
-def _in_use(settings: "Settings", listening: "Found") -> Check:
-    listen = settings.server.listen
+def _in_use(settings: "Settings", holder: "Holder", listening: "Found") -> Check:
+    path, listen = settings.store.path, holder.address or settings.server.listen
     if listening.may_be_ours:
-        return ok("database", f"{_sized(settings.store.path)}, in use by the server on {listen}")
-    detail = f"{settings.store.path} is in use by a server that does not listen on {listen}"
-    return Check("database", Verdict.FAILED, detail, "stop that one, or set listen in [server] to its address")
+        return ok("database", f"{_sized(path)}, in use by the server on {listen}")
+    process = "" if holder.pid is None else f" (process {holder.pid})"
+    detail = f"{path} is in use by a server{process} that does not answer on {listen}"
+    return Check("database", Verdict.FAILED, detail, "read its log: it is starting or stopping; or stop it")
 
 
 def _sized(path: Path) -> str:

@@ -14,6 +14,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, err
 ConfigFile = Annotated[
     Path, typer.Option("--config", envvar="ROUTEWARD_CONFIG", metavar="FILE", help="Configuration file.")
 ]
+Listen = Annotated[str, typer.Option(metavar="HOST:PORT", help="Address to listen on, instead of the one in the file.")]
+Metrics = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="Address for the figures, instead of the one in the file.")
+]
 Target = Annotated[
     str,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
+from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json, Listen, Metrics
 from routeward.cli.output import WRONG_USE, CommandError, print_json, show
 
 if TYPE_CHECKING:
@@ -42,14 +42,12 @@ def starter() -> str:
 def serve(
     *,
     config: ConfigFile = DEFAULT_CONFIG,
-    listen: Annotated[
-        str,
-        typer.Option(metavar="HOST:PORT", help="Address to listen on, instead of the one in the file."),
-    ] = "",
+    listen: Listen = "",
+    metrics: Metrics = "",
     as_json: Json = False,
 ) -> None:
     """Run the server until it is told to stop (Ctrl-C or SIGTERM)."""
-    settings = loaded(config, listen)
+    settings = loaded(config, listen, metrics)
     from server.listening import StartError
     from server.main import run
 
@@ -62,12 +60,12 @@ def serve(
         print_json({"stopped": True})
 
 
-def loaded(config: Path, listen: str = "") -> "Settings":
+def loaded(config: Path, listen: str = "", metrics: str = "") -> "Settings":
     """Read a configuration; everything that is wrong with it becomes one CommandError."""
     from server.config import ConfigError, load
 
     try:
-        return load(config, os.environ, listen=listen)
+        return load(config, os.environ, listen=listen, metrics=metrics)
     except ConfigError as error:
         problems = [
             {"place": one.place, "line": one.line, "message": one.message, "hint": one.hint} for one in error.problems

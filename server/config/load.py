@@ -19,19 +19,17 @@ from server.token_keys import TokenKeyError, parse_keys
 
 TOKEN_KEYS_VARIABLE: Final = "ROUTEWARD_TOKEN_KEYS"  # noqa: S105
 MAX_BYTES: Final = 1_000_000
-_LISTEN: Final = ("server", "listen")
 _POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-def load(path: Path, environ: Mapping[str, str], *, listen: str = "") -> Settings:
-    """Read the configuration file at `path`; `listen` replaces the address in it.
+def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: str = "") -> Settings:
+    """Read the configuration file at `path`; `listen` and `metrics` replace the addresses in it.
 
     Raises ConfigError with everything that is wrong with the file and the environment.
     """
     text = _read(path)
-    document = _parsed(path, text)
-    if listen:
-        document = _listening_on(document, listen)
+    options = {name: address for name, address in (("listen", listen), ("metrics", metrics)) if address}
+    document = _with(options, _parsed(path, text))
     token_keys, problems = _token_keys(environ)
     findings = list(check(document, path.parent, has_token_keys=bool(environ.get(TOKEN_KEYS_VARIABLE))))
     try:
@@ -39,7 +37,7 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "") -> Setting
     except ValidationError as error:
         findings += findings_of(error)
     if findings or problems:
-        raise ConfigError(path, [*_located(path, text, findings, overridden=bool(listen)), *problems])
+        raise ConfigError(path, [*_located(path, text, findings, options), *problems])
     return settings_of(valid, document, path.parent, token_keys)
 
 
@@ -84,9 +82,12 @@ def _syntax_hint(line: str) -> str:
     return "a key or table may stand only once; brackets and quotes must be closed on their line"
 
 
-def _listening_on(document: Mapping[str, Any], listen: str) -> dict[str, Any]:
+def _with(options: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with addresses that stand in options instead."""
     server = document.get("server", {})
-    return {**document, "server": {**server, "listen": listen}} if isinstance(server, Mapping) else dict(document)
+    if not options or not isinstance(server, Mapping):
+        return dict(document)
+    return {**document, "server": {**server, **options}}
 
 
 def _token_keys(environ: Mapping[str, str]) -> tuple[tuple[TokenKey, ...], list[Problem]]:
@@ -98,12 +99,14 @@ def _token_keys(environ: Mapping[str, str]) -> tuple[tuple[TokenKey, ...], list[
         return (), [Problem(TOKEN_KEYS_VARIABLE, str(error), hint)]
 
 
-def _located(path: Path, text: str, findings: Iterable[Finding], *, overridden: bool) -> list[Problem]:
+def _located(path: Path, text: str, findings: Iterable[Finding], options: Mapping[str, str]) -> list[Problem]:
     lines = lines_of(text)
+    typed = {f"server.{name}": f"--{name}" for name in options}
     problems = []
     for finding in findings:
-        line = None if overridden and finding.path == _LISTEN else line_of(lines, finding.path)
-        place = "--listen" if line is None else f"{path}:{line}"
+        option = typed.get(".".join(map(str, finding.path)))
+        line = None if option else line_of(lines, finding.path)
+        place = option or f"{path}:{line}"
         problems.append(Problem(place, finding.message, finding.hint, line))
     return sorted(problems, key=lambda problem: problem.line or 0)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -172,3 +173,40 @@ def test_the_doctor_asks_the_server_that_runs(desk: Desk) -> None:
     assert ended.code == 0
     assert (elsewhere.code, "but not with this database" in " ".join(elsewhere.out.split())) == (1, True)
     assert not (desk.folder / "other.db").exists()
+
+
+def test_the_doctor_finds_the_server_of_its_database_wherever_that_listens(desk: Desk, tmp_path_factory: Any) -> None:
+    neighbour = Desk(tmp_path_factory.mktemp("neighbour"))
+    with desk.serving() as target:
+        # The neighbour's file names the address that the first server has, so its own server was started elsewhere.
+        text = (desk.folder / "routeward.toml").read_text()
+        (neighbour.folder / "routeward.toml").write_text(text.replace('"127.0.0.1:7443"', f'"{target}"'))
+        with neighbour.serving() as own:
+            ended = neighbour.run("doctor", "--json")
+    details = {check["name"]: check["detail"] for check in ended.document["checks"]}
+    assert own != target
+    assert details["server"] == f"runs on {own}, and serves"
+    assert details["database"].endswith(f"in use by the server on {own}")
+    assert ended.code == 0
+
+
+def test_a_server_on_a_taken_port_says_so_once_and_nothing_else(desk: Desk, tmp_path_factory: Any) -> None:
+    other = Desk(tmp_path_factory.mktemp("other"))
+    assert other.run("init").code == 0
+    with desk.serving() as target:
+        refused = other.run("serve", "--listen", target, "--metrics", "127.0.0.1:0")
+    assert refused.code == 2
+    [line] = refused.err.splitlines()
+    assert line.startswith(f"error: the server did not start: cannot listen on {target}: Address already in use; stop")
+
+
+def test_a_second_server_starts_with_addresses_of_its_own(desk: Desk, tmp_path_factory: Any) -> None:
+    """The figures of both would be served on the same port, if only --listen could be given."""
+    other = Desk(tmp_path_factory.mktemp("other"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        figures = f'"127.0.0.1:{taken.getsockname()[1]}"'
+        text = (desk.folder / "routeward.toml").read_text()
+        (other.folder / "routeward.toml").write_text(text.replace('metrics = "127.0.0.1:0"', f"metrics = {figures}"))
+        assert figures in (other.folder / "routeward.toml").read_text()
+        with other.serving("--metrics", "127.0.0.1:0") as target:
+            assert other.run("status", "--target", target).code == 0

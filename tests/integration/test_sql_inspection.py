@@ -1,5 +1,6 @@
 """What can be told of a store's file without opening the store."""
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,7 +10,8 @@ import pytest
 
 from adapters.ledger import StoreError, StoreSchemaError
 from adapters.sql import SqlStore
-from adapters.sql.inspection import StoreFacts, facts_of, is_in_use
+from adapters.sql.inspection import StoreFacts, facts_of, holder_of
+from adapters.sql.lock import Holder
 from adapters.sql.versions import HEAD
 
 HOUR_US = 3_600_000_000
@@ -32,14 +34,14 @@ async def test_a_store_tells_its_version_and_bucket_width_and_stays_as_it_was(fi
     await made(file)
     before = contents(tmp_path)
     assert facts_of(file) == StoreFacts(HEAD, HOUR_US)
-    assert not is_in_use(file)
+    assert holder_of(file) is None
     assert contents(tmp_path) == before
 
 
 def test_an_empty_file_tells_nothing_and_stays_empty(file, tmp_path):
     file.touch()
     assert facts_of(file) == StoreFacts()
-    assert not is_in_use(file)
+    assert holder_of(file) is None
     assert contents(tmp_path) == {"store.db": b""}
 
 
@@ -58,10 +60,26 @@ async def test_what_a_crash_left_in_the_log_is_read(file, tmp_path):
 async def test_a_store_that_a_server_has_is_in_use_by_whatever_name(file, tmp_path):
     store = await SqlStore.open(file, bucket_us=HOUR_US)
     (tmp_path / "alias.db").symlink_to(file)
-    assert is_in_use(file)
-    assert is_in_use(tmp_path / "alias.db")
+    assert holder_of(file) == holder_of(tmp_path / "alias.db") == Holder(os.getpid())
     await store.close()
-    assert not is_in_use(file)
+    assert holder_of(file) is None
+
+
+async def test_a_server_that_has_a_store_says_where_it_listens_and_the_next_one_does_not_inherit_that(file):
+    first = await SqlStore.open(file, bucket_us=HOUR_US)
+    first.note_address("127.0.0.1:7443")
+    assert holder_of(file) == Holder(os.getpid(), "127.0.0.1:7443")
+    await first.close()
+    second = await SqlStore.open(file, bucket_us=HOUR_US)
+    assert holder_of(file) == Holder(os.getpid())
+    await second.close()
+
+
+async def test_a_lock_whose_note_cannot_be_read_still_says_that_a_store_is_in_use(file, tmp_path):
+    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    (tmp_path / "store.db.lock").write_bytes(b"\xff")
+    assert holder_of(file) == Holder()
+    await store.close()
 
 
 async def test_a_store_of_a_newer_version_says_to_upgrade(file):

@@ -173,6 +173,16 @@ def test_an_address_of_the_command_line_replaces_that_of_the_file(tmp_path: Path
     assert load(tmp_path / "routeward.toml", {}, listen="[::1]:1").server.listen == "[::1]:1"
 
 
+def test_the_address_of_the_figures_is_replaced_and_complained_of_by_its_option(tmp_path: Path) -> None:
+    path = tmp_path / "routeward.toml"
+    path.write_text(SMALLEST)
+    server = load(path, {}, metrics="127.0.0.1:1").server
+    assert (server.listen, server.metrics_listen) == ("127.0.0.1:7443", "127.0.0.1:1")
+    with pytest.raises(ConfigError) as refused:
+        load(path, {}, metrics="nowhere")
+    assert [(problem.place, problem.line) for problem in refused.value.problems] == [("--metrics", None)]
+
+
 def test_a_key_file_is_enough_to_listen_to_others(tmp_path: Path) -> None:
     (tmp_path / "routeward.keys").touch()
     text = '[server]\nlisten = "0.0.0.0:1"\nkeys = [{ id = "a", sha256 = "' + "0" * 64 + '" }]\n' + SMALLEST
