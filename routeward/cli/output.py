@@ -6,9 +6,10 @@ CommandError
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -67,7 +68,22 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else PLAIN_COLUMNS, highlight=False, markup=False)
+    if stream.isatty():
+        return Console(file=stream, highlight=False, markup=False)
+    return Console(file=cast("TextIO", _Trimmed(stream)), width=PLAIN_COLUMNS, highlight=False, markup=False)
+
+
+class _Trimmed:
+    """Text without the blanks that fill a table's lines: they would be copied, compared and committed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(re.sub(r" +(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def usd(value: float) -> str:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Console
 
+from routeward.cli.status import _human
 from routeward.v1.admin_service_pb2 import (
     CategoryPosterior,
     GetPosteriorRequest,
@@ -103,7 +106,18 @@ def test_beliefs_are_a_table_with_the_largest_share_first(cli: Cli, believer: Be
     assert lines[3] == ["large", "75%", "(0.900", "±", "0.000)", "($0)", "(2.50", "s)", "(0%)", "0", "0"]
     assert lines[4] == ["small", "25%", "0.812", "±", "0.031", "$0.000420", "500", "ms", "2.0%", "1,234", "56"]
     assert lines[5][:2] == ["old", "(disabled)"]
-    assert lines[6][:5] == ["revision", "7,", "2027-01-15", "08:00:00", "UTC;"]
+    assert lines[6] == ["revision", "7,", "2027-01-15", "08:00:00", "UTC"]
+
+
+def test_forgetting_is_mentioned_only_where_counts_show_it(cli: Cli, believer: Believer) -> None:
+    forgetting = "older calls and votes count less: the configuration has a half-life"
+    assert forgetting in cli("status", "--target", believer.target).out
+    assert "count less" not in cli("status", "--target", believer.target, "--category", "half").out
+
+
+def test_no_line_ends_with_blanks(cli: Cli, believer: Believer) -> None:
+    lines = cli("status", "--target", believer.target).out.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_what_rests_on_no_observation_stands_in_brackets_and_is_said_to(cli: Cli, believer: Believer) -> None:
@@ -125,6 +139,24 @@ def test_a_table_with_the_longest_names_fits_a_hundred_columns(cli: Cli, believe
     lines = cli("status", "--target", believer.target, "--category", "long").out.splitlines()
     assert max(map(len, lines)) <= 100
     assert "".join(lines).count("m") >= 64
+
+
+def on_paper(posterior: GetPosteriorResponse, columns: int) -> list[str]:
+    console = Console(file=StringIO(), width=columns, color_system=None, highlight=False)
+    console.print(_human(posterior), soft_wrap=True)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("name", ["", "half", "known", "long"])
+def test_a_terminal_of_eighty_columns_is_wide_enough(name: str) -> None:
+    assert max(map(len, on_paper(ANSWERS[name], 80))) <= 80
+
+
+def test_where_there_is_no_room_what_matters_least_is_left_out() -> None:
+    headings = [on_paper(BELIEFS, columns)[1].split() for columns in (100, 75, 70)]
+    everything = ["model", "share", "quality", "cost", "latency", "errors", "calls", "votes"]
+    assert headings == [everything, everything[:-1], everything[:-2]]
 
 
 def test_beliefs_are_json_in_base_units(cli: Cli, believer: Believer) -> None:
