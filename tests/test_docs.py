@@ -146,3 +146,15 @@ def test_planted_mistakes_are_found(tmp_path: Path) -> None:
 def test_the_python_of_a_document_keeps_its_lines_and_its_names() -> None:
     text = "Text\n```python\nx = 1\n```\n```text\nnot code\n```\n- item\n  ```python\n  y = x\n  ```\n"
     assert script(text).splitlines() == ["", "", "x = 1", "", "", "", "", "", "", "y = x", ""]
+
+
+def test_what_is_to_be_installed_comes_from_the_checkout_while_nothing_is_published() -> None:
+    commands = [
+        line
+        for document in DOCUMENTS
+        for block in blocks(document.read_text(encoding="utf-8"), "console")
+        for line in block.lines
+        if "pip install" in line
+    ]
+    assert commands
+    assert all(re.match(r"\$ pip install '?\.", command) for command in commands)
