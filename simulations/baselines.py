@@ -1,8 +1,8 @@
 """What the service is measured against: bandits on one scalar.
 
-The scalar is an answer's worth under the request's own objective, known at once; where a part of it is unknown,
-nothing is learned. Each bandit keeps separate statistics per category. Variants (V exploration multipliers) and
-seeds (N) run side by side, in arrays of shape (V, N, ...).
+The scalar is an answer's worth under the request's own objective, known when its last part is; where a part of it
+stays unknown, nothing is learned. Each bandit keeps separate statistics per category. Variants (V exploration
+multipliers) and seeds (N) run side by side, in arrays of shape (V, N, ...).
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,8 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.stream import Stream, noise
+from simulations.rewards import Rewards
+from simulations.stream import noise
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,26 +29,26 @@ class ScalarBandit(ABC):
 
     multipliers: ClassVar[tuple[float, ...]] = MULTIPLIERS
 
-    def __init__(self, categories: int, models: int, streams: Sequence[Stream]) -> None:
-        variants, seeds = len(self.multipliers), len(streams)
+    def __init__(self, categories: int, models: int, seeds: Sequence[int]) -> None:
+        variants = len(self.multipliers)
         self._scale = np.array(self.multipliers)[:, None, None]
-        self._noise = [noise(stream) for stream in streams]
-        self._sums = np.zeros((3, variants, seeds, categories, models))
-        self._variant, self._seed = np.arange(variants)[:, None], np.arange(seeds)
+        self._noise = [noise(seed) for seed in seeds]
+        self._sums = np.zeros((3, variants, len(seeds), categories, models))
+        self._variant, self._seed = np.arange(variants)[:, None], np.arange(len(seeds))
 
     @abstractmethod
     def index(self, count: Floats, total: Floats, squares: Floats) -> Floats:
         """Return the index of each model from the sums of its rewards; shapes (V, N, M)."""
 
-    def choices(self, rewards: Floats, streams: Sequence[Stream]) -> Ints:
-        """Run through the streams, with `rewards` of shape (O, P, M); return the models chosen, shape (V, N, T)."""
-        fields = ("categories", "prompts", "objectives")
-        steps = [np.stack([getattr(stream, name) for stream in streams], axis=1) for name in fields]
-        chosen = []
-        for category, prompt, objective in zip(*steps, strict=True):
-            models = self.index(*self._sums[:, :, self._seed, category]).argmax(axis=-1)
-            self._learn(category, models, rewards[objective, prompt, models])
-            chosen.append(models)
+    def choices(self, rewards: Rewards) -> Ints:
+        """Run through the requests; return the models chosen, shape (V, N, T)."""
+        chosen: list[Ints] = []
+        for step, available in enumerate(rewards.available[rewards.regimes]):
+            index = self.index(*self._sums[:, :, self._seed, rewards.categories[step]])
+            chosen.append(np.where(available, index, -np.inf).argmax(axis=-1))
+            known = step - rewards.delay
+            if known >= 0:
+                self._learn(rewards.categories[known], chosen[known], rewards.at(known, chosen[known]))
         return np.stack(chosen, axis=-1)
 
     def _learn(self, category: Ints, models: Ints, rewards: Floats) -> None:
@@ -97,7 +98,7 @@ class BetaThompson(_UnitBandit):
 
 
 class Ucb1(_UnitBandit):
-    """UCB1: the mean plus sqrt(2 ln n / n_m), every model once first."""
+    """UCB1: the mean plus sqrt(2 ln n / n_m), and first every model until a reward of it is known."""
 
     multipliers = (1.0,)
 

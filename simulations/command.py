@@ -1,12 +1,10 @@
-"""`routeward simulate`: from options to a result, its JSON and its table."""
+"""`routeward simulate`: from options to a result, and its JSON."""
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
-
-from rich.table import Table
 
 from bandit.request import Objective
 from simulations import ranges
@@ -24,6 +22,8 @@ _SEEDS: Final = (1, 10_000)
 _RUN: Final = (1, 100_000_000)
 _REFRESH: Final = (0.000_001, 1_000_000)
 _WORKERS: Final = (0, 1000)
+_DELAY: Final = (0, 10_000_000)
+_SHARE: Final = (0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class SimulateOptions:
     `outcomes` is a .parquet or .csv table, `models` those to choose from (all by default). Dollars value a fully good
     answer and a second of waiting. Seeds are `first_seed` and those after it. Categories come equally often, or with
     `by_share` as often as in the table. 0 `workers` are as many as there are cores; their number changes no result.
+    Quality is reported `quality_delay` requests after the decision, and of a share of the requests; None is what the
+    scenario says.
     """
 
     outcomes: Path
@@ -47,6 +49,8 @@ class SimulateOptions:
     first_seed: int = 0
     by_share: bool = False
     workers: int = 0
+    quality_delay: int | None = None
+    quality_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +84,8 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
     _check(options)
     objective = Objective(options.answer_value_usd, options.second_value_usd)
     scenario = scenario_of(options.scenario, objective, options.steps)
+    scenario = scenario.reporting(options.quality_delay, options.quality_share)
+    options = replace(options, quality_delay=scenario.quality_delay, quality_share=scenario.quality_share)
     outcomes = read_outcomes(options.outcomes)
     world = world_of(outcomes, options.models)
     comparison = compare(
@@ -103,26 +109,6 @@ def write_json(simulation: Simulation, path: Path) -> None:
         raise OptionsError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def summary_table(simulation: Simulation) -> Table:
-    """Return the policies as a table, best first."""
-    options = simulation.options
-    table = Table(title=f"{options.scenario}: {options.steps} requests, {options.seeds} seeds")
-    table.add_column("policy", no_wrap=True)
-    for heading in ("score", "+-", "regret", "ahead from"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    policies = simulation.comparison.policies
-    for name in sorted(policies, key=lambda name: -(policies[name].score.mean or -math.inf)):
-        result = policies[name]
-        table.add_row(
-            name,
-            _shown(result.score.mean, ".1f"),
-            _shown(result.score.standard_error, ".1f"),
-            f"{result.regret:.1f}",
-            _shown(result.passes_best_fixed_at, ".0f"),
-        )
-    return table
-
-
 def _check(options: SimulateOptions) -> None:
     check_range("--answer-value-usd", options.answer_value_usd, ranges.ANSWER_VALUE_USD)
     check_range("--second-value-usd", options.second_value_usd, ranges.SECOND_VALUE_USD)
@@ -134,6 +120,10 @@ def _check(options: SimulateOptions) -> None:
     if options.refresh_seconds != 0:
         check_range("--refresh-seconds, unless it is 0 (after each request),", options.refresh_seconds, _REFRESH)
     check_range("--workers", options.workers, _WORKERS)
+    if options.quality_delay is not None:
+        check_range("--quality-delay", options.quality_delay, _DELAY)
+    if options.quality_share is not None:
+        check_range("--quality-share", options.quality_share, _SHARE)
 
 
 def _policy_json(result: PolicyResult) -> dict[str, object]:
@@ -145,6 +135,10 @@ def _policy_json(result: PolicyResult) -> dict[str, object]:
         "phases": [
             {"name": phase.name, "from": phase.start, "to": phase.end, **_score_json(score)}
             for phase, score in result.phases.items()
+        ],
+        "events": [
+            {"event": event.kind, "model": event.model, "from": event.start, "to": event.end, **event.figures}
+            for event in result.events
         ],
     }
 
@@ -165,7 +159,3 @@ def _world_json(world: World, outcomes: Outcomes) -> dict[str, object]:
 
 def _finite(score: float) -> float | None:
     return score if math.isfinite(score) else None
-
-
-def _shown(value: float | None, spec: str) -> str:
-    return "-" if value is None else format(value, spec)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from simulations.baselines import BetaThompson, GaussianThompson, ScalarBandit, Ucb1
 from simulations.parallel import Progress, run_all, unwatched
+from simulations.regimes import Regime, places, regimes_of
 from simulations.results import PolicyResult, Referee
+from simulations.rewards import Rewards
+from simulations.roles import named
 from simulations.scenario import Scenario
 from simulations.service import ServiceSettings, service_choices
 from simulations.stream import Stream, stream_of
-from simulations.values import expected_values, rewards
 from simulations.world import World
 
 Ints = NDArray[np.int64]
@@ -49,16 +51,16 @@ def compare(
 
     Raises UnknownOutcomesError where the world does not know what the scenario's objectives ask about.
     """
-    values = expected_values(world, scenario.objectives)
-    worth = rewards(world, scenario.objectives)
-    streams = [stream_of(world, scenario, seed, by_share=by_share) for seed in seeds]
-    bandits = [partial(_bandit_choices, name, worth, len(world.categories), streams) for name in BANDITS]
-    services = [partial(service_choices, world, scenario, stream, service) for stream in streams]
+    asked = named(world, scenario)
+    streams = [stream_of(world, asked, seed, by_share=by_share) for seed in seeds]
+    referee = Referee.of(world, asked, streams)
+    rewards = Rewards.of(world, asked, streams)
+    bandits = [partial(_bandit_choices, name, rewards, len(world.categories), seeds) for name in BANDITS]
+    services = [partial(service_choices, world, asked, stream, service) for stream in streams]
     chosen = run_all([*bandits, *services], workers, progress)
 
-    referee = Referee.of(values, [model.id for model in world.models], scenario.phases, streams)
     policies = {"routeward": referee.judge(np.stack(chosen[len(BANDITS) :]))}
-    policies |= {name: referee.judge(choices) for name, choices in _unlearning(world, streams)}
+    policies |= {name: referee.judge(choices) for name, choices in _unlearning(world, asked, streams)}
     multipliers = {}
     for name, variants in zip(BANDITS, chosen, strict=False):
         results = [referee.judge(choices) for choices in variants]
@@ -70,13 +72,21 @@ def compare(
     return Comparison(policies, multipliers)
 
 
-def _bandit_choices(name: str, worth: Floats, categories: int, streams: Sequence[Stream]) -> Ints:
-    return BANDITS[name](categories, worth.shape[2], streams).choices(worth, streams)
+def _bandit_choices(name: str, rewards: Rewards, categories: int, seeds: Sequence[int]) -> Ints:
+    return BANDITS[name](categories, rewards.available.shape[1], seeds).choices(rewards)
 
 
-def _unlearning(world: World, streams: Sequence[Stream]) -> Iterator[tuple[str, Ints]]:
-    """Yield random choice, and each fixed model."""
+def _unlearning(world: World, scenario: Scenario, streams: Sequence[Stream]) -> Iterator[tuple[str, Ints]]:
+    """Yield random choice, and each fixed model; while that cannot be chosen, it is as good as random."""
+    regimes = regimes_of(world, scenario)
     uniforms = np.stack([stream.uniforms for stream in streams])
-    yield "random", (uniforms * len(world.models)).astype(np.int64)
+    random = np.concatenate([_random(regime, uniforms[:, regime.start : regime.end]) for regime in regimes], axis=1)
+    yield "random", random
+    available = np.stack([regime.available for regime in regimes])[places(regimes)]
     for m, model in enumerate(world.models):
-        yield f"fixed:{model.id}", np.full(uniforms.shape, m)
+        yield f"fixed:{model.id}", np.where(available[:, m], m, random)
+
+
+def _random(regime: Regime, uniforms: Floats) -> Ints:
+    models = np.flatnonzero(regime.available)
+    return models[(uniforms * len(models)).astype(np.int64)]

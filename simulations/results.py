@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.scenario import Phase
+from simulations.event_figures import EventFigures, event_figures, median_first
+from simulations.regimes import places, regimes_of
+from simulations.roles import named
+from simulations.scenario import Phase, Scenario
 from simulations.stream import Stream
+from simulations.values import expected_values
+from simulations.world import World
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -42,8 +48,10 @@ class PolicyResult:
     """What a policy reached.
 
     `regret` is what it lost against the oracle over the run, in fully good answers; `shares` are fractions of the
-    requests per model. `passes_best_fixed_at` is the first request, counted from 0, from which on to the end the policy
-    is worth more than the fixed model that is best over the whole run: the median of the seeds, None for never.
+    requests per model; `events` tell what became of the share of each model that something happened to.
+    `passes_best_fixed_at` is the first request, counted from 0, from which on to the end the policy is worth more than
+    the fixed model that is best over the whole run, of those that can be chosen throughout: the median of the seeds,
+    None for never.
     """
 
     score: Score
@@ -51,67 +59,92 @@ class PolicyResult:
     regret: float
     shares: Mapping[str, float]
     passes_best_fixed_at: float | None
+    events: tuple[EventFigures, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Referee:
-    """Judges choices by what answers are worth in the mean: `values` has shape (O, C, M).
+    """Judges choices by what answers are worth in the mean, under what holds at the request.
 
     Taking means instead of single outcomes leaves the luck of the draw out of the score, not out of the learning.
+    `values` has shape (R, O, C, M) for R regimes, `regimes` (T,), the other arrays (N, T) for N streams.
     """
 
     values: Floats
+    scenario: Scenario
     models: tuple[str, ...]
-    phases: tuple[Phase, ...]
+    regimes: Ints
     objectives: Ints
     categories: Ints
+    in_new_category: Bools
     oracle: Floats
     random: Floats
     best_fixed: Floats
 
     @classmethod
-    def of(cls, values: Floats, models: Sequence[str], phases: Sequence[Phase], streams: Sequence[Stream]) -> Self:
-        """Return the referee of N streams of T requests each."""
-        objectives, categories = (
-            np.stack([getattr(s, name) for s in streams]) for name in ("objectives", "categories")
+    def of(cls, world: World, scenario: Scenario, streams: Sequence[Stream]) -> Self:
+        """Return the referee of N streams of T requests each.
+
+        Raises UnknownOutcomesError where the world does not know what the scenario's objectives ask about.
+        """
+        regimes = regimes_of(world, scenario)
+        values = np.stack([expected_values(regime.expected_world, scenario.objectives) for regime in regimes])
+        available = np.stack([regime.available for regime in regimes])
+        objectives, categories, in_new_category = (
+            np.stack([getattr(s, name) for s in streams]) for name in ("objectives", "categories", "in_new_category")
         )
-        totals = np.stack([values[objectives, categories, m].sum(axis=1) for m in range(len(models))])
+        asked = places(regimes), objectives, categories
+        choosable = available[:, None, None, :]
+        sums = np.where(choosable, values, 0.0).sum(axis=3)
+        totals = np.stack([values[(*asked, m)].sum(axis=1) for m in range(len(world.models))])
+        totals[~available.all(axis=0)] = -np.inf
         return cls(
             values=values,
-            models=tuple(models),
-            phases=tuple(phases),
+            scenario=named(world, scenario),
+            models=tuple(model.id for model in world.models),
+            regimes=places(regimes),
             objectives=objectives,
             categories=categories,
-            oracle=values.max(axis=2)[objectives, categories],
-            random=values.mean(axis=2)[objectives, categories],
-            best_fixed=values[objectives, categories, totals.argmax(axis=0)[:, None]],
+            in_new_category=in_new_category,
+            oracle=np.where(choosable, values, -np.inf).max(axis=3)[asked],
+            random=(sums / choosable.sum(axis=3))[asked],
+            best_fixed=values[(*asked, totals.argmax(axis=0)[:, None])],
         )
 
     def judge(self, choices: Ints) -> PolicyResult:
         """Return what the choices of one policy, shape (N, T), reached."""
-        worth = self.values[self.objectives, self.categories, choices]
+        worth = self.values[self.regimes, self.objectives, self.categories, choices]
         counts = np.bincount(choices.ravel(), minlength=len(self.models))
         return PolicyResult(
-            score=self._score(worth, 0, worth.shape[1]),
-            phases={phase: self._score(worth, phase.start, phase.end) for phase in self.phases},
+            score=self._score(worth, Phase("all", 0, self.scenario.steps)),
+            phases={phase: self._score(worth, phase) for phase in self.scenario.phases},
             regret=float((self.oracle - worth).sum(axis=1).mean()),
             shares={model: float(count / choices.size) for model, count in zip(self.models, counts, strict=True)},
             passes_best_fixed_at=_passes_at(worth - self.best_fixed),
+            events=tuple(
+                event_figures(event, choices == self.models.index(str(event.model)))
+                for event in self.scenario.model_events
+            ),
         )
 
-    def _score(self, worth: Floats, start: int, end: int) -> Score:
-        span = slice(start, end)
-        oracle, random, policy = (table[:, span].sum(axis=1) for table in (self.oracle, self.random, worth))
+    def _score(self, worth: Floats, phase: Phase) -> Score:
+        oracle, random, policy = (self._total(table, phase) for table in (self.oracle, self.random, worth))
         scale = oracle - random
         differ = scale > 1e-12 * np.abs(oracle)
         scores = np.where(differ, 100.0 * (policy - random) / np.where(differ, scale, 1.0), np.nan)
         return Score.of(scores.tolist())
+
+    def _total(self, table: Floats, phase: Phase) -> Floats:
+        judged = table[:, phase.start : phase.end]
+        if phase.first_new is not None:
+            new = self.in_new_category[:, phase.start : phase.end]
+            judged = np.where(new & (new.cumsum(axis=1) <= phase.first_new), judged, 0.0)
+        total: Floats = judged.sum(axis=1)
+        return total
 
 
 def _passes_at(lead: Floats) -> float | None:
     """First request from which on the lead, shape (N, T), adds up to more than 0 by the end; median of the seeds."""
     to_the_end = lead[:, ::-1].cumsum(axis=1)[:, ::-1]
     ahead = to_the_end > 1e-9
-    first = np.where(ahead.any(axis=1), ahead.argmax(axis=1), np.inf)
-    middle = float(median(first.tolist()))
-    return middle if np.isfinite(middle) else None
+    return median_first(ahead)

@@ -4,18 +4,21 @@ What an answer teaches is recorded at once; decisions see it from the next refre
 """
 
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit import Distribution, Event, Snapshot, Sums, draw, events_of, infer, policy, record, snapshot_of
+from bandit import Distribution, Event, Posterior, Snapshot, Sums, draw, events_of, infer, policy, record, snapshot_of
+from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
 from bandit.request import Request, quarter_octave
 from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind
 from bandit.snapshot import PolicySettings
 from bandit.sums import with_axes
+from simulations.regimes import Regime, regimes_of
 from simulations.reports import QUALITY_SCORE, reports
 from simulations.scenario import Scenario
 from simulations.stream import Stream
@@ -40,33 +43,64 @@ class ServiceSettings:
 
 def service_choices(world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings) -> Ints:
     """Return the model that the service chooses for each request; shape (T,)."""
-    service = _Service(world, settings)
-    uniforms = _Tape(stream.uniforms.tolist())
-    tokens = [None if math.isnan(count) else round(count) for count in world.requested_tokens.tolist()]
-    everyone = (1 << len(world.models)) - 1
-    chosen = []
-    for step, (prompt, objective) in enumerate(zip(stream.prompts.tolist(), stream.objectives.tolist(), strict=True)):
-        now_us = round(step * 1e6 / settings.requests_per_second)
-        category = world.categories[world.category_of[prompt]]
-        request = Request(
-            category, everyone, quarter_octave(tokens[prompt] or _UNSAID_TOKENS), scenario.objectives[objective]
-        )
-        model = draw(service.distribution(request, now_us), uniforms).position
-        decision = DecisionFacts(category, world.models[model].id, Kind.SAMPLED, now_us, tokens[prompt])
-        service.learn(decision, reports(world, prompt, model))
-        chosen.append(model)
-    return np.array(chosen)
+    regimes = regimes_of(world, scenario)
+    service = _Service(world, regimes[0].world.models, settings)
+    callers = _Callers(service, world, scenario, stream, settings.requests_per_second)
+    return np.array([model for regime in regimes for model in callers.played(regime)])
+
+
+class _Callers:
+    """Ask for a model, and report how it went: the outcome at once, quality when and where the scenario says."""
+
+    def __init__(
+        self, service: "_Service", world: World, scenario: Scenario, stream: Stream, requests_per_second: float
+    ) -> None:
+        self._service = service
+        self._scenario = scenario
+        self._stream = stream
+        self._requests_per_second = requests_per_second
+        self._categories = [world.categories[c] for c in world.category_of.tolist()]
+        self._tokens = [None if math.isnan(count) else round(count) for count in world.requested_tokens.tolist()]
+        self._uniforms = _Tape(stream.uniforms.tolist())
+        self._unreported: deque[tuple[DecisionFacts, Sequence[Fact]]] = deque()
+
+    def played(self, regime: Regime) -> Iterator[int]:
+        """Yield the model that serves each request of a regime."""
+        self._service.offer(regime.world.models)
+        eligible = sum(1 << m for m, available in enumerate(regime.available.tolist()) if available)
+        spoilage, spoiled_world = regime.spoilage.tolist(), regime.spoiled_world
+        stream, steps = self._stream, range(regime.start, regime.end)
+        fields = (stream.prompts, stream.objectives, stream.luck, stream.judged)
+        asked = (field[regime.start : regime.end].tolist() for field in fields)
+        for step, prompt, objective, luck, judged in zip(steps, *asked, strict=True):
+            now_us = round(step * 1e6 / self._requests_per_second)
+            category, tokens = self._categories[prompt], self._tokens[prompt]
+            size = quarter_octave(tokens or _UNSAID_TOKENS)
+            request = Request(category, eligible, size, self._scenario.objectives[objective])
+            model = draw(self._service.distribution(request, now_us), self._uniforms).position
+            decision = DecisionFacts(category, regime.world.models[model].id, Kind.SAMPLED, now_us, tokens)
+            answers = spoiled_world if luck < spoilage[model] else regime.world
+            outcome, *quality = reports(answers, prompt, model)
+            self._report(decision, outcome, quality if judged else ())
+            yield model
+
+    def _report(self, decision: DecisionFacts, outcome: Fact, quality: Sequence[Fact]) -> None:
+        self._service.learn(decision, [outcome])
+        self._unreported.append((decision, quality))
+        if len(self._unreported) > self._scenario.quality_delay:
+            self._service.learn(*self._unreported.popleft())
 
 
 class _Service:
     """Sums, the published snapshot, and the distributions that were asked of it."""
 
+    _posterior: Posterior
     _snapshot: Snapshot
     _distributions: dict[Request, Distribution]
     _due_us: int
 
-    def __init__(self, world: World, settings: ServiceSettings) -> None:
-        self._models = world.models
+    def __init__(self, world: World, models: tuple[Model, ...], settings: ServiceSettings) -> None:
+        self._models = models
         self._policy = settings.policy
         self._inference = _inference(world, settings.inference)
         self._period_us = max(1, round(settings.refresh_s * 1e6))
@@ -74,6 +108,12 @@ class _Service:
         self._sums = with_axes(sums, world.categories, [model.id for model in world.models])
         self._taught: list[Event] = []
         self._refresh(0)
+
+    def offer(self, models: tuple[Model, ...]) -> None:
+        """Change the catalogue: the next decision knows, and nothing is learned by it."""
+        if models != self._models:
+            self._models = models
+            self._publish()
 
     def distribution(self, request: Request, now_us: int) -> Distribution:
         """Return the choice probabilities of a request, from the snapshot published last."""
@@ -92,9 +132,13 @@ class _Service:
     def _refresh(self, now_us: int) -> None:
         self._sums = record(self._sums, self._taught)
         self._taught.clear()
-        self._snapshot = snapshot_of(infer(self._sums, now_us, self._inference), self._models, self._policy)
-        self._distributions = {}
+        self._posterior = infer(self._sums, now_us, self._inference)
         self._due_us = now_us + self._period_us
+        self._publish()
+
+    def _publish(self) -> None:
+        self._snapshot = snapshot_of(self._posterior, self._models, self._policy)
+        self._distributions = {}
 
 
 class _Tape:

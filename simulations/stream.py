@@ -6,33 +6,48 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.errors import OptionsError
+from simulations.events import CategoriesAdded
 from simulations.scenario import Scenario
 from simulations.world import World
 
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """T requests; arrays of shape (T,). `uniforms` are in [0, 1): the number that a draw of the request uses."""
+    """T requests; arrays of shape (T,).
+
+    `uniforms` are in [0, 1): the number that a draw of the request uses. So are `luck`: where a good answer turns bad
+    with probability p, it does so where luck is below p. `judged` says whether the answer's quality is ever reported,
+    `in_new_category` whether the category is one that was added during the run.
+    """
 
     seed: int
     categories: Ints
     prompts: Ints
     objectives: Ints
     uniforms: Floats
+    luck: Floats
+    judged: Bools
+    in_new_category: Bools
 
 
 def stream_of(world: World, scenario: Scenario, seed: int, *, by_share: bool = False) -> Stream:
     """Draw the requests of a seed: prompts with replacement, within categories drawn uniformly.
 
-    With `by_share` a category comes as often as the table has prompts of it.
+    With `by_share` a category comes as often as the table has prompts of it. What events and reports draw leaves the
+    other numbers as they are. Raises OptionsError where a scenario adds all categories there are.
     """
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    rng, chances = (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key)) for key in ((), (3,)))
     sizes = np.array([len(prompts) for prompts in world.prompts_by_category])
     shares = sizes / sizes.sum() if by_share else None
     categories = rng.choice(len(sizes), size=scenario.steps, p=shares)
+    luck, judged = chances.random(scenario.steps), chances.random(scenario.steps) < scenario.quality_share
+    weights = np.ones(len(sizes)) if shares is None else shares
+    new = [_held_back(categories, event, weights, chances) for event in scenario.category_events]
     places = (rng.random(scenario.steps) * sizes[categories]).astype(np.int64)
     return Stream(
         seed=seed,
@@ -40,7 +55,21 @@ def stream_of(world: World, scenario: Scenario, seed: int, *, by_share: bool = F
         prompts=_prompts(world.prompts_by_category, categories, places),
         objectives=rng.integers(len(scenario.objectives), size=scenario.steps),
         uniforms=rng.random(scenario.steps),
+        luck=luck,
+        judged=judged,
+        in_new_category=np.isin(categories, [category for added in new for category in added.tolist()]),
     )
+
+
+def _held_back(categories: Ints, event: CategoriesAdded, weights: Floats, rng: np.random.Generator) -> Ints:
+    """Draw which categories are added, and put others in their place until they are; return them."""
+    if event.count >= len(weights):
+        raise OptionsError(f"{event.count} categories are to be added, and the table has {len(weights)} in all")
+    added = rng.choice(len(weights), size=event.count, replace=False)
+    others = np.setdiff1d(np.arange(len(weights)), added)
+    early = np.flatnonzero(np.isin(categories[: event.start], added))
+    categories[early] = rng.choice(others, size=len(early), p=weights[others] / weights[others].sum())
+    return added
 
 
 def _prompts(by_category: Sequence[Ints], categories: Ints, places: Ints) -> Ints:
@@ -51,6 +80,6 @@ def _prompts(by_category: Sequence[Ints], categories: Ints, places: Ints) -> Int
     return prompts
 
 
-def noise(stream: Stream) -> np.random.Generator:
-    """Return the generator of a policy's own random numbers: of this seed, and independent of the requests."""
-    return np.random.default_rng(np.random.SeedSequence(stream.seed, spawn_key=(1,)))
+def noise(seed: int) -> np.random.Generator:
+    """Return the generator of a policy's own random numbers: of this seed, and independent of its requests."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))

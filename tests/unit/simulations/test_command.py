@@ -2,18 +2,40 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from simulations import ranges
-from simulations.command import SimulateOptions, Simulation, simulate, summary_table, write_json
+from simulations.command import SimulateOptions, Simulation, simulate, write_json
 from simulations.errors import OptionsError
 from simulations.generator import generate, write_csv
 from simulations.progress import shown_progress
+from simulations.scenario import SCENARIOS
+from simulations.summary import summary_table
 
 MODELS = ("north-mini", "south-flash", "open-8b")
 NOWHERE = (-1.0, math.nan, math.inf)
+INCIDENT = [("before", 0, 30), ("during", 30, 60), ("after", 60, 90)]
+ARRIVAL = [("before", 0, 30), ("joining", 30, 60), ("settled", 60, 90)]
+CATEGORIES = [("before", 0, 30), ("after", 30, 90), ("first 800 in new categories", 30, 90)]
+TOLD: dict[str, tuple[list[tuple[str, int, int]], list[list[object]]]] = {
+    "quality-drop": (INCIDENT, [["quality-drop", 30, 60]]),
+    "latency-spike": (INCIDENT, [["latency-change", 30, 60]]),
+    "price-change": (INCIDENT, [["price-change", 30, 60]]),
+    "model-added": (ARRIVAL, [["model-added", 30, 90]]),
+    "bad-model-added": (ARRIVAL, [["model-added", 30, 90]]),
+    "category-added": (CATEGORIES, []),
+}
+"""Phases and events of the scenarios that have any, in 90 requests."""
+SHARES = {"share_before", "share_during", "share_after"}
+FIGURES: dict[object, set[str]] = {
+    "quality-drop": SHARES | {"halved_after"},
+    "latency-change": SHARES | {"halved_after"},
+    "price-change": SHARES | {"moved_after"},
+    "model-added": {"half_of_final_share_after", "share_after"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +56,45 @@ def test_the_json_has_every_policy_and_every_figure(simulation: Simulation, tmp_
     learning = {"routeward", "beta-ts", "beta-ts-tuned", "gaussian-ts", "gaussian-ts-tuned", "ucb1"}
     assert policies.keys() == learning | {"random"} | {f"fixed:{model}" for model in MODELS}
     for figures in policies.values():
-        assert figures.keys() == {"score", "score_se", "regret", "shares", "passes_best_fixed_at", "phases"}
+        assert figures.keys() == {"score", "score_se", "regret", "shares", "passes_best_fixed_at", "phases", "events"}
         assert figures["shares"].keys() == set(MODELS)
         assert sum(figures["shares"].values()) == pytest.approx(1.0)
         (phase,) = figures["phases"]
         whole = {"score": figures["score"], "score_se": figures["score_se"]}
         assert phase == {"name": "all", "from": 0, "to": 120, **whole}
+        assert figures["events"] == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_tells_of_its_phases_and_events(options: SimulateOptions, scenario: str) -> None:
+    told = simulate(replace(options, scenario=scenario, steps=90)).as_json()
+    policies = json.loads(json.dumps(told, allow_nan=False))["policies"]
+    phases, events = TOLD.get(scenario, ([("all", 0, 90)], []))
+    for name, figures in policies.items():
+        assert [(phase["name"], phase["from"], phase["to"]) for phase in figures["phases"]] == phases, name
+        assert all(phase.keys() == {"name", "from", "to", "score", "score_se"} for phase in figures["phases"])
+        assert [[event.pop(key) for key in ("event", "from", "to")] for event in figures["events"]] == events
+        assert all(event.pop("model") in MODELS for event in figures["events"])
+        assert [event.keys() for event in figures["events"]] == [FIGURES[event[0]] for event in events]
+
+
+def test_the_settings_are_those_that_were_run(options: SimulateOptions, simulation: Simulation) -> None:
+    def reports(told: Simulation) -> tuple[object, object]:
+        settings: Any = told.as_json()["settings"]
+        return settings["quality_delay"], settings["quality_share"]
+
+    sparse = replace(options, scenario="sparse", steps=5)
+    assert reports(simulation) == (0, 1.0)
+    assert reports(simulate(sparse)) == (0, 0.1)
+    assert reports(simulate(replace(sparse, quality_delay=2, quality_share=0.5))) == (2, 0.5)
+
+
+def test_a_fixed_model_is_as_good_as_random_until_it_is_there(options: SimulateOptions) -> None:
+    policies = simulate(replace(options, scenario="model-added", steps=90)).comparison.policies
+    (joined,) = {event.model for event in policies["routeward"].events}
+    fixed, random = ([*policies[name].phases.values()] for name in (f"fixed:{joined}", "random"))
+    assert fixed[0] == random[0]
+    assert fixed[1] != random[1]
 
 
 def test_the_json_tells_what_was_run(simulation: Simulation) -> None:
@@ -93,6 +148,11 @@ def test_progress_counts_every_run(options: SimulateOptions) -> None:
         *(({"refresh_seconds": value}, "--refresh-seconds, unless it is 0") for value in (*NOWHERE, 1e-300, 1e300)),
         *(({"answer_value_usd": value}, "--answer-value-usd is") for value in (*NOWHERE, 0.0, 1e-320, 1e300)),
         *(({"second_value_usd": value}, "--second-value-usd is") for value in (*NOWHERE, 1e300)),
+        ({"quality_delay": -1}, "--quality-delay is -1; give 0 to 10,000,000"),
+        ({"quality_delay": 10**8}, "--quality-delay is"),
+        *(({"quality_share": value}, "--quality-share is .*; give 0 to 1") for value in (*NOWHERE, -0.1, 1.1)),
+        ({"scenario": "latency-spike", "steps": 2}, "--steps is 2; latency-spike has three parts, give at least 3"),
+        ({"scenario": "model-added", "models": ("open-8b",)}, "no model that can be chosen throughout"),
         ({"workers": -1}, "--workers is -1; give 0 to 1,000"),
         ({"workers": 10**6}, "--workers is"),
         ({"scenario": "weather"}, "no scenario 'weather'"),
@@ -111,6 +171,8 @@ def test_options_without_meaning_are_refused(options: SimulateOptions, change: d
         *({"refresh_seconds": pause} for pause in (0.0, 0.000_001, 1e6)),
         *({"answer_value_usd": value} for value in ranges.ANSWER_VALUE_USD),
         *({"second_value_usd": value} for value in ranges.SECOND_VALUE_USD),
+        *({"quality_delay": delay} for delay in (0, 10_000_000)),
+        *({"quality_share": share} for share in (0.0, 1.0)),
     ],
     ids=str,
 )
@@ -135,6 +197,17 @@ def test_the_table_shows_the_best_policy_first(simulation: Simulation) -> None:
     scores = [float(cell) for cell in table.columns[1].cells if isinstance(cell, str)]
     assert len(scores) == 10
     assert scores == sorted(scores, reverse=True)
+
+
+def test_the_table_shows_the_score_of_each_phase_where_there_are_several(options: SimulateOptions) -> None:
+    table = summary_table(simulate(replace(options, scenario="quality-drop", steps=90)))
+    assert [column.header for column in table.columns] == [
+        *("policy", "score", "+-", "before", "during", "after", "regret")
+    ]
+    console = Console(force_terminal=False, width=100)
+    with console.capture() as captured:
+        console.print(table)
+    assert "fixed:south-flash" in captured.get()
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bandit.request import Objective
-from simulations.errors import OptionsError, UnknownOutcomesError
+from simulations.errors import UnknownOutcomesError
 from simulations.outcomes import outcomes_of
-from simulations.scenario import Phase, Scenario, scenario_of
+from simulations.scenario import Scenario
 from simulations.values import expected_values, rewards
 from simulations.world import World, world_of
 
@@ -37,34 +37,3 @@ def test_latency_may_be_unknown_where_a_second_costs_nothing() -> None:
     assert expected_values(world, [Objective(1.0, 0.0)])[0, 0, 0] == pytest.approx(0.99)
     with pytest.raises(UnknownOutcomesError, match="the latency of m for any prompt of c"):
         expected_values(world, [Objective(1.0, 0.01)])
-
-
-def test_profiles_mixes_the_three_objectives_that_the_reference_measured() -> None:
-    per_dollar_and_second = [
-        (1 / objective.answer_value_usd, objective.second_value_usd / objective.answer_value_usd)
-        for objective in scenario_of("profiles", Objective(), 1).objectives
-    ]
-    np.testing.assert_allclose(per_dollar_and_second, [(100, 0.02), (10, 0.15), (1, 0.002)], rtol=1e-12)
-
-
-def test_stationary_has_one_phase_and_the_callers_objective() -> None:
-    scenario = scenario_of("stationary", Objective(0.2, 0.3), 70)
-    assert scenario.objectives == (Objective(0.2, 0.3),)
-    assert scenario.phases == (Phase("all", 0, 70),)
-    assert scenario.steps == 70
-
-
-@pytest.mark.parametrize(
-    ("name", "objective", "steps", "message"),
-    [
-        ("drift", Objective(), 1, "choose one of stationary, profiles"),
-        ("stationary", Objective(), 0, "give at least 1"),
-        ("stationary", Objective(0.0, 0.0), 1, "above 0 dollars"),
-        ("stationary", Objective(float("nan"), 0.0), 1, "above 0 dollars"),
-        ("stationary", Objective(1.0, -0.1), 1, "above 0 dollars"),
-        ("stationary", Objective(float("inf"), 0.1), 1, "above 0 dollars"),
-    ],
-)
-def test_a_scenario_that_means_nothing_is_refused(name: str, objective: Objective, steps: int, message: str) -> None:
-    with pytest.raises(OptionsError, match=message):
-        scenario_of(name, objective, steps)

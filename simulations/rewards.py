@@ -1,0 +1,65 @@
+"""What bandits on one scalar learn from: what each single answer is worth, and when they get to know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.regimes import places, regimes_of
+from simulations.scenario import Scenario
+from simulations.stream import Stream
+from simulations.values import rewards
+from simulations.world import World
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rewards:
+    """Rewards of N streams of T requests under O objectives, with P prompts, M models and R regimes.
+
+    `worth` has shape (R, 2, O, P, M), NaN where anything that counts is unknown; the second axis tells answers that
+    turned bad (1) from others (0), which happens with probability `spoilage`. `spoilage` and `available` have shape
+    (R, M), `regimes` (T,), the other arrays (T, N). A reward is known `delay` requests after the decision.
+    """
+
+    worth: Floats
+    spoilage: Floats
+    available: Bools
+    regimes: Ints
+    categories: Ints
+    prompts: Ints
+    objectives: Ints
+    luck: Floats
+    judged: Bools
+    delay: int
+
+    @classmethod
+    def of(cls, world: World, scenario: Scenario, streams: Sequence[Stream]) -> Self:
+        """Return the rewards of a run."""
+        regimes = regimes_of(world, scenario)
+        fields = "categories", "prompts", "objectives", "luck", "judged"
+        return cls(
+            worth=np.stack(
+                [
+                    [rewards(one, scenario.objectives) for one in (regime.world, regime.spoiled_world)]
+                    for regime in regimes
+                ]
+            ),
+            spoilage=np.stack([regime.spoilage for regime in regimes]),
+            available=np.stack([regime.available for regime in regimes]),
+            regimes=places(regimes),
+            delay=scenario.quality_delay,
+            **{name: np.stack([getattr(stream, name) for stream in streams], axis=1) for name in fields},
+        )
+
+    def at(self, step: int, models: Ints) -> Floats:
+        """Return what the answers of these models are worth, shape (V, N); NaN where that is never known."""
+        regime = self.regimes[step]
+        bad = (self.luck[step] < self.spoilage[regime, models]).astype(np.int64)
+        worth = self.worth[regime, bad, self.objectives[step], self.prompts[step], models]
+        return np.where(self.judged[step], worth, np.nan)

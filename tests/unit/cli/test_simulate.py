@@ -1,0 +1,50 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routeward.cli.offline import SCENARIOS as SHOWN
+from simulations.generator import generate, write_csv
+from simulations.scenario import SCENARIOS
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    path = tmp_path / "table.csv"
+    write_csv(generate(1, prompts_per_category=3), path)
+    return str(path)
+
+
+def test_help_has_a_line_for_every_scenario(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = [line.strip("│ ") for line in cli("simulate", "--help").out.splitlines()]
+    assert tuple(SHOWN) == tuple(SCENARIOS)
+    assert [line for line in lines if re.match(r"[a-z-]+: ", line)] == [f"{name}: {SHOWN[name]}." for name in SCENARIOS]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--quality-delay", "-1"), ("--quality-share", "1.5"), ("--quality-share", "nan"), ("--steps", "2")],
+)
+def test_a_number_out_of_range_ends_with_2_and_names_its_option(cli: Cli, table: str, option: str, value: str) -> None:
+    ended = cli("simulate", "--outcomes", table, "--scenario", "quality-drop", option, value)
+    assert ended.code == 2
+    assert ended.err.startswith(f"error: {option} is ")
+
+
+def test_a_share_of_reports_that_is_no_number_ends_with_2_and_names_its_option(cli: Cli, table: str) -> None:
+    ended = cli("simulate", "--outcomes", table, "--quality-share", "some")
+    assert ended.code == 2
+    assert "--quality-share" in ended.err
+
+
+def test_delay_and_share_go_with_any_scenario(cli: Cli, table: str) -> None:
+    words = ("--scenario", "price-change", "--quality-delay", "5", "--quality-share", "0.5", "--steps", "9")
+    ended = cli("simulate", "--outcomes", table, *words, "--seeds", "1", "--workers", "1", "--json", "-")
+    assert ended.code == 0, ended.err
+    settings = ended.document["settings"]
+    assert (settings["scenario"], settings["quality_delay"], settings["quality_share"]) == ("price-change", 5, 0.5)
