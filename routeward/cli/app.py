@@ -1,19 +1,25 @@
 """The commands of `routeward`. Each imports what it needs when it runs, so that --help is there at once."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from routeward.cli import config, demo, doctor, feedback, keys, offline, route, service, status, version
+from routeward.cli.commands import Command, Group
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show_error
+from routeward.cli.wrong_use import sentence_of
 from routeward.errors import InvalidRequestError, RoutewardError
 
 SERVICE = ("server", "bandit", "adapters", "simulations")
 OPERATE, USE, STUDY = "Run a server", "Use a server", "Study"
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,40 +27,62 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        version.version()
+        raise typer.Exit
+
+
 @app.callback()
-def routeward() -> None:
+def routeward(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
     """Decide which model serves an LLM call, and learn from what happens next.
 
     Every command has --json. Exit codes: 0 fine, 1 found a problem, 2 wrong use.
     """
 
 
-app.command(rich_help_panel=OPERATE)(service.init)
-app.command(rich_help_panel=OPERATE)(service.serve)
-app.command(rich_help_panel=OPERATE)(doctor.doctor)
+_command = partial(app.command, cls=Command)
+_command(rich_help_panel=OPERATE)(service.init)
+_command(rich_help_panel=OPERATE)(service.serve)
+_command(rich_help_panel=OPERATE)(doctor.doctor)
 app.add_typer(config.app, name="config", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
-app.command(rich_help_panel=OPERATE)(version.version)
-app.command(rich_help_panel=USE)(route.route)
-app.command(rich_help_panel=USE)(feedback.feedback)
-app.command(rich_help_panel=USE)(status.status)
-app.command(rich_help_panel=STUDY)(demo.demo)
-app.command(rich_help_panel=STUDY)(offline.simulate)
-app.command(rich_help_panel=STUDY)(offline.generate)
+_command(rich_help_panel=OPERATE)(version.version)
+_command(rich_help_panel=USE)(route.route)
+_command(rich_help_panel=USE)(feedback.feedback)
+_command(rich_help_panel=USE)(status.status)
+_command(rich_help_panel=STUDY)(demo.demo)
+_command(rich_help_panel=STUDY)(offline.simulate)
+_command(rich_help_panel=STUDY)(offline.generate)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; what a user can cause is told in a sentence, not a traceback."""
     as_json = any(word == "--json" or word.startswith("--json=") for word in arguments)
     try:
-        # Typer prints wrong use nicely by itself, but only for people.
-        return int(app(list(arguments), prog_name="routeward", standalone_mode=not as_json) or 0)
+        return int(app(list(arguments), prog_name="routeward", standalone_mode=False) or 0)
     except SystemExit as ended:
         return int(ended.code or 0)
     except (CommandError, RoutewardError, ModuleNotFoundError, typer.TyperException) as error:
         failure = _failure(error)
+        if not str(failure):  # the help was shown instead, because nothing was asked for
+            return failure.exit_code
+        if not as_json:
+            _show_usage(error)
     show_error(failure.reason, str(failure), failure.details, as_json=as_json)
     return failure.exit_code
+
+
+def _show_usage(error: Exception) -> None:
+    """Print how the command is typed that was typed wrongly."""
+    context = getattr(error, "ctx", None)
+    if isinstance(error, typer.TyperException) and context is not None:
+        sys.stderr.write(f"{context.get_usage()}\nHelp:  {context.command_path} --help\n")
 
 
 def _failure(error: Exception) -> CommandError:
@@ -63,7 +91,7 @@ def _failure(error: Exception) -> CommandError:
     if isinstance(error, RoutewardError):
         return _refusal(error)
     if isinstance(error, typer.TyperException):
-        return CommandError("WRONG_USE", error.format_message(), exit_code=WRONG_USE)
+        return CommandError("WRONG_USE", sentence_of(error), exit_code=WRONG_USE)
     if isinstance(error, ModuleNotFoundError) and error.name not in SERVICE:
         message = f"this command needs {error.name}, which is not installed: run  pip install 'routeward[all]'"
         return CommandError("NOT_INSTALLED", message, exit_code=WRONG_USE)

@@ -5,16 +5,19 @@ from typing import Annotated
 
 import typer
 
+from routeward.cli.commands import Command, Group
 from routeward.cli.options import DEFAULT_CONFIG, Json
 from routeward.cli.output import show
 from routeward.cli.service import loaded
 
-app = typer.Typer(no_args_is_help=True, help="Check the configuration, or read what may stand in it.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Check the configuration, or read what may stand in it.")
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
-    path: Annotated[Path, typer.Argument(help="Configuration file.", envvar="ROUTEWARD_CONFIG")] = DEFAULT_CONFIG,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Configuration file.", envvar="ROUTEWARD_CONFIG")
+    ] = DEFAULT_CONFIG,
     *,
     as_json: Json = False,
 ) -> None:
@@ -36,7 +39,7 @@ def check(
     show(document, lambda: line, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def reference(*, as_json: Json = False) -> None:
     """Print every key that a configuration may hold, with type, range, default and meaning."""
     from server.config.manual import as_markdown, described

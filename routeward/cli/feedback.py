@@ -45,7 +45,7 @@ class ThumbName(StrEnum):
 
 
 def feedback(
-    decision_id: Annotated[str, typer.Argument(help="What route printed.", show_default=False)],
+    decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="What route printed.", show_default=False)],
     *,
     status: Annotated[
         StatusName | None, _outcome(metavar="STATUS", help="ok, error, timeout, rate-limited or cancelled.")

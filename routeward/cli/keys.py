@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from routeward.cli.commands import Command, Group
 from routeward.cli.options import Json
 from routeward.cli.output import CommandError, show
 from routeward.names import NAME, NAME_IN_WORDS
 
-app = typer.Typer(no_args_is_help=True, help="Make keys for callers, and keys that sign decision ids.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Make keys for callers, and keys that sign decision ids.")
 
 
 def _name(text: str) -> str:
@@ -20,7 +21,7 @@ def _name(text: str) -> str:
     return text
 
 
-@app.command()
+@app.command(cls=Command)
 def create(
     id_: Annotated[
         str, typer.Argument(metavar="ID", callback=_name, show_default=False, help="Name of the key, for logs.")
@@ -42,7 +43,7 @@ def create(
     show(document, lambda: human, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def rotate(
     path: Annotated[
         Path, typer.Argument(metavar="FILE", show_default=False, help="Key file; it is made where it is missing.")
@@ -64,5 +65,6 @@ def rotate(
     except TokenKeyError as error:
         raise CommandError("KEY_FILE_UNFIT", str(error)) from error
     ids = [key.id for key in keys]
-    human = f"{path}: {ids[0]} signs, {', '.join(ids[1:]) or 'no other'} is accepted too. Restart the server."
+    others = f"signs, {', '.join(ids[1:])} {'are' if len(ids) > 2 else 'is'} accepted too"
+    human = f"{path}: {ids[0]} {others if older else 'is the only key'}. Restart the server."
     show({"path": str(path), "signs": ids[0], "accepted": ids}, lambda: human, as_json=as_json)

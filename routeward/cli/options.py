@@ -10,7 +10,7 @@ DEFAULT_TARGET: Final = "127.0.0.1:7443"
 DEFAULT_TIMEOUT_S: Final = 5.0
 DEFAULT_CONFIG: Final = Path("routeward.toml")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, errors included.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document, errors included.")]
 ConfigFile = Annotated[
     Path, typer.Option("--config", envvar="ROUTEWARD_CONFIG", metavar="FILE", help="Configuration file.")
 ]
@@ -37,7 +37,10 @@ ApiKey = Annotated[
 Insecure = Annotated[
     bool,
     typer.Option(
-        "--insecure", help="Send everything, the key included, without encryption.", rich_help_panel=CONNECTION
+        "--insecure",
+        metavar="",
+        help="Send everything, the key included, without encryption.",
+        rich_help_panel=CONNECTION,
     ),
 ]
 RootCertificates = Annotated[

@@ -28,7 +28,9 @@ _limit = partial(typer.Option, rich_help_panel="Constraints")
 
 
 def route(
-    category: Annotated[str, typer.Argument(help="Kind of task, for example summarization.", show_default=False)],
+    category: Annotated[
+        str, typer.Argument(metavar="CATEGORY", help="Kind of task, for example summarization.", show_default=False)
+    ],
     *,
     input_tokens: Annotated[int | None, _asked(help="Tokens of the prompt.")] = None,
     max_output_tokens: Annotated[int | None, _asked(help="Largest answer, in tokens.")] = None,
@@ -46,7 +48,9 @@ def route(
     max_cost_usd: Annotated[float | None, _limit(help="Largest expected cost.")] = None,
     max_latency: Annotated[float | None, _limit(metavar="SECONDS", help="Largest latency.")] = None,
     min_quality: Annotated[float | None, _limit(help="Smallest expected quality, 0 to 1.")] = None,
-    least_violation: Annotated[bool, _limit("--least-violation", help="Where none fits, take the nearest.")] = False,
+    least_violation: Annotated[
+        bool, _limit("--least-violation", metavar="", help="Where none fits, take the nearest.")
+    ] = False,
     target: Target = DEFAULT_TARGET,
     api_key: ApiKey = "",
     insecure: Insecure = False,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = DEFAULT_CONFIG,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File to write.")] = DEFAULT_CONFIG,
     *,
     as_json: Json = False,
 ) -> None:

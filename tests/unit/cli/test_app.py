@@ -84,6 +84,44 @@ def test_wrong_use_is_told_in_json_where_json_was_asked_for(words: tuple[str, ..
     assert ended.err == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("feedback D --status good", "--status is good; give ok, error, timeout, rate-limited or cancelled"),
+        ("feedback D --thumb aside", "--thumb is aside; give up or down"),
+        ("route x --input-tokens 3k", "--input-tokens is 3k; give a whole number"),
+        ("route x --max-cost-usd much", "--max-cost-usd is much; give a number"),
+        ("status --timeout 0", "--timeout is 0; give 0.001 or more"),
+        ("generate x.csv --prompts 2000000", "--prompts is 2000000; give 1,000,000 or less"),
+        ("route", "Missing argument 'CATEGORY'."),
+        ("feedback", "Missing argument 'DECISION_ID'."),
+    ],
+)
+def test_wrong_use_is_told_with_the_option_and_what_to_give(words: str, said: str, cli: Cli) -> None:
+    assert cli(*words.split()).err.splitlines()[-1] == f"error: {said}"
+    assert cli(*words.split(), "--json").document["error"]["message"] == said
+
+
+@pytest.mark.parametrize("words", [(), ("keys",), ("config",)])
+def test_a_group_without_a_command_shows_its_help_and_no_error(words: tuple[str, ...], cli: Cli) -> None:
+    ended = cli(*words)
+    assert ended.code == 2
+    assert "Show this message and exit" in ended.out + ended.err
+    assert "error:" not in ended.err
+
+
+def test_the_version_is_an_option_too(cli: Cli) -> None:
+    asked = cli("--version")
+    assert (asked.code, asked.out) == (0, cli("version").out)
+    assert asked.out
+
+
+@pytest.mark.parametrize("words", [(), ("keys",), ("config",), *EVERY_COMMAND], ids=" ".join)
+def test_help_has_no_braces_that_read_as_choices_and_no_type_of_a_flag(words: tuple[str, ...], cli: Cli) -> None:
+    shown = cli(*words, "--help").out
+    assert [mark for mark in ("{", "}", "<bool>") if mark in shown] == []
+
+
 def refusing(error: Exception) -> Callable[[str], str]:
     def refuse(_: str) -> str:
         raise error
