@@ -12,9 +12,12 @@ Each class fixes its canonical status code and the name of its ErrorReason; its 
 do, its metadata holds the dynamic parts for programs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
+
+SHOWN_NAMES: Final = 12
+"""How many names a message lists at most."""
 
 
 class Code(IntEnum):
@@ -157,8 +160,10 @@ class ProfileUnknownError(ServiceError):
 
     code, reason = Code.NOT_FOUND, "PROFILE_UNKNOWN"
 
-    def __init__(self, profile: str) -> None:
-        super().__init__(f"profile {profile!r} is not configured; name one that is", {"profile": profile})
+    def __init__(self, profile: str, known: Iterable[str] = ()) -> None:
+        names = ", ".join(sorted(known)[:SHOWN_NAMES])
+        advice = f"name one of: {names}" if names else "name one that is"
+        super().__init__(f"profile {profile!r} is not configured; {advice}", {"profile": profile})
 
 
 class NoEligibleModelError(ServiceError):

@@ -141,7 +141,7 @@ class Questions:
     def _objective(self, call: Call) -> Objective:
         profile = self._catalogue.profiles.get(call.profile or DEFAULT_PROFILE)
         if profile is None:
-            raise ProfileUnknownError(call.profile)
+            raise ProfileUnknownError(call.profile, self._catalogue.profiles)
         answer, second = call.answer_value_usd, call.second_value_usd
         if answer is None and second is None:
             return profile

@@ -1,11 +1,12 @@
 """Calls to a server, for commands."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from routeward.cli.output import WRONG_USE, CommandError
 from routeward.errors import DeadlineExceededError, UnavailableError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from routeward import Client
     from routeward.channel import Endpoint
     from routeward.v1.admin_service_pb2 import GetPosteriorRequest, GetPosteriorResponse
+
+CONNECT_TIMEOUT_S: Final = 1.0
+SCHEMES: Final = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:")
+"""What else gRPC takes for an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,31 @@ class Server:
             environment=os.environ,
         )
 
+    def _unreachable(self, *, late: bool) -> str:
+        if not _takes_connections(self.target):
+            return f"no server answers at {self.target}; start one with  routeward serve  or name it with --target"
+        if late:
+            return (
+                f"{self.target} takes connections, but gave no answer within {self.timeout_s:g} s; "
+                "see what runs there, or wait longer with --timeout"
+            )
+        return (
+            f"what answers at {self.target} is no routeward server that can be spoken to so: it may be the address of "
+            "its figures, another program, or want TLS (--root-certificates); name another with --target"
+        )
+
     @contextmanager
     def _failures(self) -> Iterator[None]:
+        _require_address(self.target)
         try:
             yield
         except (UnavailableError, DeadlineExceededError) as error:
             if error.reason:
                 raise
-            message = f"no server answers at {self.target}; start one with  routeward serve  or name it with --target"
-            raise CommandError("UNREACHABLE", message, details={"cause": str(error)}) from error
+            # What the client advises is for programs: it speaks of arguments that a command does not have.
+            cause = str(error).removesuffix(f" {error.advice}")
+            late = isinstance(error, DeadlineExceededError)
+            raise CommandError("UNREACHABLE", self._unreachable(late=late), details={"cause": cause}) from error
         except (ValueError, OSError) as error:
             raise CommandError("WRONG_USE", str(error), exit_code=WRONG_USE) from error
 
@@ -95,3 +116,22 @@ def _channel(endpoint: "Endpoint") -> "grpc.Channel":
     if endpoint.credentials is None:
         return grpc.insecure_channel(endpoint.target, options)
     return grpc.secure_channel(endpoint.target, endpoint.credentials, options)
+
+
+def _require_address(target: str) -> None:
+    """Raise CommandError for what is no address; gRPC would only say that nothing answers."""
+    if "/" in target or target.startswith(SCHEMES):
+        return
+    host, _, port = target.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        message = f"{target} is not HOST:PORT, as in 127.0.0.1:7443"
+        raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
+
+
+def _takes_connections(target: str) -> bool:
+    host, _, port = target.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError):
+        return False
+    return True

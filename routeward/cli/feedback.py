@@ -1,5 +1,7 @@
 """`routeward feedback`."""
 
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routeward.cli.connection import Server
+from routeward.cli.fields import Typed, told_by_option, typed_in
 from routeward.cli.options import (
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_S,
@@ -45,6 +48,7 @@ class ThumbName(StrEnum):
 
 
 def feedback(
+    context: typer.Context,
     decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="What route printed.", show_default=False)],
     *,
     status: Annotated[
@@ -84,12 +88,24 @@ def feedback(
     signals: list[Signal] = [outcome] if status else []
     signals += [Thumb(up=thumb is ThumbName.UP)] if thumb else []
     signals += [*map(_score, score or ()), *map(Retract, retract or ())]
+    judged = [Typed("--score", text) for text in score or ()] + [Typed("--retract", name) for name in retract or ()]
+    typed = [None] * (len(signals) - len(judged)) + judged
     if not signals:
         raise typer.BadParameter("nothing to tell: give --status, --thumb, --score or --retract")
-    with Server(target, api_key, insecure, root_certificates, timeout).client() as client:
+    server = Server(target, api_key, insecure, root_certificates, timeout)
+    with told_by_option(partial(_typed_of, context, typed)), server.client() as client:
         result = client.feedback(decision_id, *signals, rater=rater)
     statuses = [{"signal": one.signal, "status": one.status.name} for one in result.results]
     show({"results": statuses, "revision": result.revision}, lambda: _human(result), as_json=as_json)
+
+
+def _typed_of(context: typer.Context, typed: Sequence[Typed | None], field: str) -> Typed | None:
+    """Return what filled a field of the request; `typed` is, for each signal, what told the whole of it."""
+    if field == "signals":
+        return Typed("one feedback")
+    in_signal = re.match(r"signals\[(\d+)\]\.", field)
+    whole = typed[int(in_signal[1])] if in_signal else None
+    return whole or typed_in(context, field[in_signal.end() :] if in_signal else field)
 
 
 def _score(text: str) -> Score:

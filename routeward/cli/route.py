@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routeward.cli.connection import Server
+from routeward.cli.fields import told_by_option, typed_in
 from routeward.cli.options import (
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_S,
@@ -18,6 +19,7 @@ from routeward.cli.options import (
     Timeout,
 )
 from routeward.cli.output import percent, seconds, show, usd
+from routeward.cli.unknown import told_with_names
 from routeward.decisions import Constraints, Decision, Objective, OnInfeasible
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _limit = partial(typer.Option, rich_help_panel="Constraints")
 
 
 def route(
+    context: typer.Context,
     category: Annotated[
         str, typer.Argument(metavar="CATEGORY", help="Kind of task, for example summarization.", show_default=False)
     ],
@@ -59,6 +62,8 @@ def route(
     as_json: Json = False,
 ) -> None:
     """Ask which model should serve a call."""
+    if cached_input_tokens is not None and not previous:
+        raise typer.BadParameter("--cached-input-tokens needs --previous, whose model holds the cache")
     server = Server(target, api_key, insecure, root_certificates, timeout)
     constraints = Constraints(
         models=only or (),
@@ -69,7 +74,7 @@ def route(
         min_quality=min_quality,
         on_infeasible=OnInfeasible.LEAST_VIOLATION if least_violation else OnInfeasible.REFUSE,
     )
-    with server.client() as client:
+    with told_with_names(server), told_by_option(partial(typed_in, context)), server.client() as client:
         decision = client.route(
             category,
             input_tokens=input_tokens,

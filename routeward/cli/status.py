@@ -1,10 +1,12 @@
 """`routeward status`."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from routeward.cli.connection import Server
+from routeward.cli.fields import told_by_option, typed_in
 from routeward.cli.options import (
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_S,
@@ -16,6 +18,7 @@ from routeward.cli.options import (
     Timeout,
 )
 from routeward.cli.output import percent, seconds, show, usd
+from routeward.cli.unknown import told_with_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +35,7 @@ FADED: Final = 0.01
 
 
 def status(
+    context: typer.Context,
     *,
     category: Annotated[str, typer.Option(help="The only category to show.", show_default="all")] = "",
     profile: Annotated[
@@ -48,7 +52,8 @@ def status(
     from routeward.v1.admin_service_pb2 import GetPosteriorRequest
 
     server = Server(target, api_key, insecure, root_certificates, timeout)
-    posterior = server.posterior(GetPosteriorRequest(category=category, profile=profile))
+    with told_with_names(server), told_by_option(partial(typed_in, context)):
+        posterior = server.posterior(GetPosteriorRequest(category=category, profile=profile))
     show(document_of(posterior), lambda: _human(posterior), as_json=as_json)
 
 

@@ -1,6 +1,7 @@
 """`route` and `feedback` against a server that does as it is told, over real gRPC."""
 
 import dataclasses
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -132,6 +133,27 @@ def test_without_a_server_it_says_what_to_start(words: tuple[str, ...], cli: Cli
     )
     document = cli(*words, "--target", "127.0.0.1:1", "--json").document
     assert document["error"]["reason"] == "UNREACHABLE"
+
+
+@pytest.mark.parametrize("target", ["foo", "foo:", ":7443", "foo:0", "foo:port", "127.0.0.1:99999"])
+def test_what_is_no_address_is_not_called(target: str, cli: Cli) -> None:
+    for words in (("route", "x"), ("feedback", "id", "--thumb", "up"), ("status",)):
+        ended = cli(*words, "--target", target)
+        assert (ended.code, ended.err) == (2, f"error: {target} is not HOST:PORT, as in 127.0.0.1:7443\n")
+
+
+def test_what_takes_connections_and_never_answers_is_not_called_absent(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"127.0.0.1:{silent.getsockname()[1]}"
+        ended = cli("route", "x", "--target", target, "--timeout", "0.2")
+    assert ended.code == 1
+    assert f"{target} takes connections, but gave no answer within 0.2 s" in ended.err
+
+
+def test_an_unreachable_server_brings_no_advice_that_a_command_cannot_follow(cli: Cli) -> None:
+    error = cli("feedback", "id", "--thumb", "up", "--target", "127.0.0.1:1", "--json").document["error"]
+    assert "UNAVAILABLE" in error["cause"]
+    assert "fallback" not in str(error)
 
 
 def test_target_and_key_come_from_the_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
