@@ -159,6 +159,14 @@ def test_where_there_is_no_room_what_matters_least_is_left_out() -> None:
     assert headings == [everything, everything[:-1], everything[:-2]]
 
 
+def test_all_categories_are_shown_with_the_same_columns() -> None:
+    wide = CategoryPosterior(category="wide", models=[ModelPosterior(model="w" * 16, cost_usd=4.2e-7, quality_count=1)])
+    both = GetPosteriorResponse(categories=[*ANSWERS["known"].categories, wide])
+    headings = [line.split() for line in on_paper(both, 80) if line.startswith("model")]
+    assert len(headings) == 2
+    assert headings[0] == headings[1] == ["model", "share", "quality", "cost", "latency", "errors", "calls"]
+
+
 def test_beliefs_are_json_in_base_units(cli: Cli, believer: Believer) -> None:
     document = cli("status", "--target", believer.target, "--json").document
     assert (document["revision"], document["computed_time"]) == (7, "2027-01-15T08:00:00Z")
