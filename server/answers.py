@@ -1,6 +1,6 @@
 """From what the use cases return to messages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -72,12 +72,8 @@ def _results(results: tuple[tuple[str, SignalStatus], ...]) -> pb.FeedbackRespon
     )
 
 
-def batch_response(results: Iterable[Recorded | ServiceError]) -> pb.FeedbackBatchResponse:
-    """Say what became of each report."""
-    return pb.FeedbackBatchResponse(results=[_batch_result(result) for result in results])
-
-
-def _batch_result(result: Recorded | ServiceError) -> pb.FeedbackBatchResult:
+def batch_result(result: Recorded | ServiceError) -> pb.FeedbackBatchResult:
+    """Say what became of one report of a batch."""
     if isinstance(result, Recorded):
         return pb.FeedbackBatchResult(response=feedback_response(result))
     violations = [pb.FieldViolation(field=field, description=rule) for field, rule in result.violations]

@@ -1,6 +1,7 @@
 """From messages to what the use cases take: every field is read, every rule of the contract checked."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from bandit.signals import OUTCOME, SCORE_PREFIX, THUMB, Fact, Outcome, Score, Status, Thumb, to_fixed_point
@@ -17,6 +18,8 @@ MAX_LABEL_CHARACTERS: Final = 128
 MAX_RATER_CHARACTERS: Final = 64
 MAX_SIGNALS: Final = 16
 MAX_ITEMS: Final = 1000
+ENOUGH_VIOLATIONS: Final = 8
+"""A report that breaks so many rules is not read on: a batch of such would hold other calls up."""
 
 _SCORE_NAME: Final = re.compile(r"[A-Za-z0-9._:/-]{1,57}")
 _STATUSES: Final = {int(status): status for status in Status}
@@ -51,30 +54,37 @@ def call_of(message: pb.RouteRequest) -> Call:
     return call
 
 
-def report_of(message: pb.FeedbackRequest, now_us: int, path: str = "") -> Report:
-    """Return what a message tells of one decision. Raises InvalidFieldError."""
-    fields = Fields(message, path)
+def decision_id_of(message: pb.FeedbackRequest, path: str = "") -> str:
+    """Return which decision a message is about. Raises InvalidFieldError where it does not say."""
     if not message.decision_id:
-        fields.reject("decision_id", "is required")
+        raise InvalidFieldError([Violation(f"{path}decision_id", "is required")])
+    return message.decision_id
+
+
+def report_of(message: pb.FeedbackRequest, now_us: int, path: str = "") -> Report:
+    """Return what a message tells of one decision. Raises InvalidFieldError, which names the first rules broken."""
+    decision_id, fields = decision_id_of(message, path), Fields(message, path)
     if not 1 <= len(message.signals) <= MAX_SIGNALS:
         fields.reject("signals", f"has 1 to {MAX_SIGNALS} entries")
         fields.check()
-    observations = tuple(
-        _observation(signal, Fields(signal, f"{path}signals[{index}].", fields.violations), now_us)
-        for index, signal in enumerate(message.signals)
-    )
+    observations = []
+    for index, signal in enumerate(message.signals):
+        place = Fields(signal, f"{path}signals[{index}].", fields.violations)
+        observations.append(_observation(signal, place, now_us))
+        if len(fields.violations) >= ENOUGH_VIOLATIONS:
+            break
     if len({one.signal for one in observations}) < len(observations):
         fields.reject("signals", "has each signal name at most once")
     rater = fields.label("rater", MAX_RATER_CHARACTERS)
     fields.check()
-    return Report(message.decision_id, observations, rater)
+    return Report(decision_id, tuple(observations), rater)
 
 
-def reports_of(message: pb.FeedbackBatchRequest, now_us: int) -> list[Report | ServiceError]:
-    """Return each item, or why it is refused. Raises InvalidFieldError when there are too few or too many."""
+def reports_of(message: pb.FeedbackBatchRequest, now_us: int) -> Iterator[Report | ServiceError]:
+    """Return each item as it is asked for, or why it is refused. Raises InvalidFieldError for too few or too many."""
     if not 1 <= len(message.items) <= MAX_ITEMS:
         raise InvalidFieldError([Violation("items", f"has 1 to {MAX_ITEMS} entries")])
-    return [_report_or_error(item, now_us, f"items[{index}].") for index, item in enumerate(message.items)]
+    return (_report_or_error(item, now_us, f"items[{index}].") for index, item in enumerate(message.items))
 
 
 def posterior_question_of(message: admin_pb.GetPosteriorRequest) -> tuple[str, str]:

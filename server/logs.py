@@ -1,9 +1,13 @@
 """Structured logs: one JSON object per line, or key=value where a person reads along. Never a prompt or a key."""
 
+import atexit
 import io
 import logging
+import os
 import sys
 from contextlib import suppress
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Final, TextIO, cast
 
 import structlog
@@ -11,11 +15,20 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
+MAX_WAITING: Final = 10_000
+"""Lines that wait for stderr at most."""
+
+DRAIN_S: Final = 1.0
+"""How long the end of the process waits for what was logged last."""
+
 
 def logger(stream: TextIO | None = None, *, level: str = "info") -> FilteringBoundLogger:
-    """Return a logger that writes to `stream`, by default stderr, what is at least of `level`, one of LEVELS."""
+    """Return a logger of what is at least of `level`, one of LEVELS.
+
+    It writes to `stream`, or else to stderr, but behind: callers never wait for whoever reads that.
+    """
     out = stream or sys.stderr
-    best_effort = _BestEffort(out)
+    lines = _BestEffort(out) if stream else _Behind(out)
     processors: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -24,7 +37,7 @@ def logger(stream: TextIO | None = None, *, level: str = "info") -> FilteringBou
         _line(out),
     ]
     log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(cast(TextIO, best_effort)),
+        structlog.WriteLogger(cast(TextIO, lines)),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
     )
@@ -47,6 +60,45 @@ class _BestEffort(io.TextIOBase):
         """Flush what can be flushed."""
         with suppress(OSError, ValueError):
             self._stream.flush()
+
+
+class _Behind(_BestEffort):
+    """Writes in a thread of its own, since a pipe that nobody reads blocks whoever writes to it.
+
+    A line that finds no room is lost. What waits when the process ends is written, unless the stream blocks.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: SimpleQueue[str | Event] = SimpleQueue()
+        Thread(target=self._run, name="log", daemon=True).start()
+        atexit.register(self._drain)
+
+    def write(self, text: str) -> int:
+        """Have a line written, if there is room."""
+        if self._waiting.qsize() < MAX_WAITING:
+            self._waiting.put(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: a line is on its way."""
+
+    def _drain(self) -> None:
+        written = Event()
+        self._waiting.put(written)
+        written.wait(DRAIN_S)
+
+    def _run(self) -> None:
+        while True:
+            waiting = self._waiting.get()
+            if isinstance(waiting, Event):
+                waiting.set()
+                continue
+            # Past the stream's buffer, whose lock a write that blocks would hold while the process wants to end.
+            with suppress(OSError, ValueError):
+                line = memoryview(waiting.encode("utf-8", "backslashreplace"))
+                while line:
+                    line = line[os.write(self._stream.fileno(), line) :]
 
 
 def _headed(_log: WrappedLogger, _method: str, event: EventDict) -> EventDict:

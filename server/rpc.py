@@ -7,9 +7,9 @@ from typing import Final
 
 from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
-from server.answers import batch_response, feedback_response, posterior_response, route_response
+from server.answers import batch_result, feedback_response, posterior_response, route_response
 from server.beliefs import Beliefs
-from server.converters import MAX_SIGNALS, call_of, posterior_question_of, report_of, reports_of
+from server.converters import MAX_SIGNALS, call_of, decision_id_of, posterior_question_of, report_of, reports_of
 from server.credentials import Principal
 from server.decision_log import DecisionLog
 from server.edge import Method
@@ -20,6 +20,9 @@ from server.routing import Router
 
 ROUTING_SERVICE: Final = pb.DESCRIPTOR.services_by_name["RoutingService"].full_name
 ADMIN_SERVICE: Final = admin_pb.DESCRIPTOR.services_by_name["AdminService"].full_name
+
+RESULTS_AT_ONCE: Final = 64
+"""Results of a batch that are written before other calls are served."""
 
 
 class RoutingService:
@@ -57,8 +60,10 @@ class RoutingService:
     async def feedback(self, message: pb.FeedbackRequest, caller: Principal) -> pb.FeedbackResponse:
         """Record how one decision went."""
         try:
+            now_us = self._clock()
+            count = min(max(len(message.signals), 1), MAX_SIGNALS)
             recorded = await self._learner.record(
-                min(len(message.signals), MAX_SIGNALS), lambda: report_of(message, self._clock()), caller
+                decision_id_of(message), count, lambda: report_of(message, now_us), now_us, caller
             )
         except ServiceError as error:
             self._metrics.refused(error.reason)
@@ -68,13 +73,18 @@ class RoutingService:
 
     async def feedback_batch(self, message: pb.FeedbackBatchRequest, caller: Principal) -> pb.FeedbackBatchResponse:
         """Record how many decisions went."""
-        results = await self._learner.record_each(reports_of(message, self._clock()), caller)
-        for result in results:
+        now_us = self._clock()
+        results = await self._learner.record_each(reports_of(message, now_us), now_us, caller)
+        response = pb.FeedbackBatchResponse()
+        for number, result in enumerate(results, start=1):
             if isinstance(result, ServiceError):
                 self._metrics.refused(result.reason)
             else:
                 self._metrics.recorded(result.results)
-        return batch_response(results)
+            response.results.append(batch_result(result))
+            if number % RESULTS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return response
 
 
 class AdminService:

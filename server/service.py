@@ -93,7 +93,7 @@ class Service:
             rng=sources.rng,
             nonce=sources.nonce,
         )
-        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, clock=clock)
+        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s)
         routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
         admin = AdminService(Beliefs(namespaces, questions))
         credentials = Credentials(settings.server.keys) if settings.server.keys else None

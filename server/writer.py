@@ -1,8 +1,8 @@
 """Group commit: one task writes what all callers wait for, so that OK means durable and costs little.
 
-Callers only await futures: first their turn, then the outcome. What they do in their turn, to check a report and to
-submit its records, they do one right after the other, which takes two thirds of the time it takes in between other
-work. One that gives up cancels its own waiting, never a write.
+A report is queued unread, with what makes records of it. The task calls that for all reports of a transaction, one
+right after the other, which takes two thirds of the time it takes in between other work. Callers only await a future:
+one that gives up cancels its own waiting, never a write.
 """
 
 import asyncio
@@ -32,17 +32,29 @@ TICK_S: Final = 0.002
 MAX_TICKS: Final = 10
 """A batch waits for company that long at most."""
 
-CALLERS_AT_ONCE: Final = 64
-"""Callers that submit in a row before other calls get their turn."""
+CALLS_AT_ONCE: Final = 64
+"""Reports that are made into records before other calls are served."""
 
 RETRY_AFTER_S: Final = 1.0
 
 
+Results = tuple[tuple[str, SignalStatus], ...]
+"""What became of each signal of a report, by its name."""
+
+
 class Submission(NamedTuple):
-    """The records of one caller, and what resolves to their statuses."""
+    """A report that waits: the number of its records, what makes them, and what resolves to their results."""
+
+    size: int
+    make: Callable[[], Sequence[SignalRecord]]
+    done: asyncio.Future[Results]
+
+
+class Made(NamedTuple):
+    """The records of a report whose transaction has begun, and what resolves to their results."""
 
     records: Sequence[SignalRecord]
-    done: asyncio.Future[Sequence[SignalStatus]]
+    done: asyncio.Future[Results]
 
 
 class Writer:
@@ -61,35 +73,26 @@ class Writer:
         self._metrics = metrics
         self._log = log
         self._on_outcome = on_outcome
-        self._announced: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._submitted: list[Submission] = []
+        self._waiting: deque[Submission] = deque()
         self._records_waiting = 0
         self._wake = asyncio.Event()
         self._closing = False
         metrics.write_queue_depth.set_function(lambda: self._records_waiting)
 
-    def turn(self, count: int) -> asyncio.Future[None]:
-        """Queue for a turn with about so many records; the future resolves when a transaction is about to begin.
+    def submit(self, size: int, make: Callable[[], Sequence[SignalRecord]]) -> asyncio.Future[Results]:
+        """Queue a report; the future resolves to its results once all records are durable, in one transaction.
 
+        `make` is called when the transaction begins; what it raises, the future raises, and FeedbackUnavailableError.
         Raises OverloadedError, ShuttingDownError.
         """
         if self._closing:
             raise ShuttingDownError
-        if self._records_waiting + count > MAX_WAITING:
+        if self._records_waiting + size > MAX_WAITING:
             raise OverloadedError(RETRY_AFTER_S)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._announced.append((count, turn))
-        self._records_waiting += count
+        submission = Submission(size, make, asyncio.get_running_loop().create_future())
+        self._waiting.append(submission)
+        self._records_waiting += size
         self._wake.set()
-        return turn
-
-    def submit(self, records: Sequence[SignalRecord]) -> asyncio.Future[Sequence[SignalStatus]]:
-        """Add records to the transaction of this turn, before anything else is awaited.
-
-        The future resolves to their statuses once all are durable, and raises FeedbackUnavailableError.
-        """
-        submission = Submission(records, asyncio.get_running_loop().create_future())
-        self._submitted.append(submission)
         return submission.done
 
     def close(self) -> None:
@@ -99,11 +102,12 @@ class Writer:
 
     async def run(self) -> None:
         """Write until closed."""
-        while self._announced or not self._closing:
+        while self._waiting or not self._closing:
             await self._wake.wait()
-            while self._announced:
+            while self._waiting:
                 await self._gather()
-                await self._take_turns()
+                if batch := await self._made():
+                    await self._write(batch)
             if not self._closing:
                 self._wake.clear()
 
@@ -114,25 +118,24 @@ class Writer:
             patience, seen = patience - 1, self._records_waiting
             await asyncio.sleep(TICK_S)
 
-    async def _take_turns(self) -> None:
-        """Let those whose records fit into one transaction submit them, and write it."""
-        total, called = 0, 0
-        while self._announced and (not total or total + self._announced[0][0] <= MAX_BATCH):
-            count, turn = self._announced.popleft()
-            total, called = total + count, called + 1
-            self._records_waiting -= count
-            if not turn.done():
-                turn.set_result(None)
-            if called % CALLERS_AT_ONCE == 0:
+    async def _made(self) -> list[Made]:
+        """Make the records of the reports that fit into one transaction."""
+        batch: list[Made] = []
+        total, calls = 0, 0
+        while self._waiting and (not total or total + self._waiting[0].size <= MAX_BATCH):
+            size, make, done = self._waiting.popleft()
+            total, calls, self._records_waiting = total + size, calls + 1, self._records_waiting - size
+            try:
+                batch.append(Made(make(), done))
+            except Exception as error:  # noqa: BLE001 - it belongs to the one caller, whose edge tells and logs it
+                if not done.done():
+                    done.set_exception(error)
+            if calls % CALLS_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        # Whoever was called runs before this task does again.
-        await asyncio.sleep(0)
-        batch, self._submitted = self._submitted, []
-        if batch:
-            await self._write(batch)
+        return batch
 
-    async def _write(self, batch: list[Submission]) -> None:
-        records = [record for submission in batch for record in submission.records]
+    async def _write(self, batch: Sequence[Made]) -> None:
+        records = [record for made in batch for record in made.records]
         started = perf_counter()
         accepted = False
         try:
@@ -147,16 +150,16 @@ class Writer:
         self._metrics.commit_seconds.observe(perf_counter() - started)
         self._metrics.write_batch_size.observe(len(records))
 
-    def _accept(self, batch: list[Submission], written: Written) -> None:
+    def _accept(self, batch: Sequence[Made], written: Written) -> None:
         for name, change in written.changes.items():
             self._namespaces[name].apply(change)
         end = 0
         for records, done in batch:
             start, end = end, end + len(records)
             if not done.done():
-                done.set_result(written.statuses[start:end])
+                done.set_result(tuple(zip([r.signal for r in records], written.statuses[start:end], strict=True)))
 
-    def _refuse(self, batch: list[Submission]) -> None:
+    def _refuse(self, batch: Sequence[Made]) -> None:
         """Answer everyone; whether something was written is unknown, so the state has to be read anew."""
         for records, done in batch:
             for record in records:

@@ -31,7 +31,6 @@ async def learner(parts):
         parts.keys,
         writer,
         max_age_s=parts.settings.learning.max_feedback_age_s,
-        clock=parts.clock,
     )
     task = asyncio.create_task(writer.run())
     yield learner
@@ -47,8 +46,8 @@ def scores(decision_id, *names):
     return Report(decision_id, tuple(Observation(f"score:{name}", Score(name, SCALE)) for name in names))
 
 
-async def told(learner, report, caller):
-    return await learner.record(len(report.observations), lambda: report, caller)
+async def told(learner, report, caller, now_us):
+    return await learner.record(report.decision_id, len(report.observations), lambda: report, now_us, caller)
 
 
 async def stored(parts):
@@ -59,7 +58,7 @@ async def test_a_signal_is_stored_with_what_the_decision_id_says(parts, learner)
     decision = parts.route(Call("chat", input_tokens=321))
     parts.clock.pass_s(60)
     report = thumb(decision.id, observed_us=parts.clock() - 7)._replace(rater="user-7")
-    recorded = await told(learner, report, parts.caller)
+    recorded = await told(learner, report, parts.caller, parts.clock())
     assert recorded.results == (("thumb", APPLIED),)
     assert recorded.revision == 1
     (record,) = await stored(parts)
@@ -70,14 +69,14 @@ async def test_a_signal_is_stored_with_what_the_decision_id_says(parts, learner)
 
 
 async def test_a_signal_without_a_time_was_observed_when_it_arrived(parts, learner):
-    await told(learner, thumb(parts.route(Call("chat")).id), parts.caller)
+    await told(learner, thumb(parts.route(Call("chat")).id), parts.caller, parts.clock())
     (record,) = await stored(parts)
     assert record.observed_us == parts.clock()
 
 
 async def test_feedback_to_a_fallback_counts_for_its_model(parts, learner):
     decision = parts.route(Call("chat"))
-    await told(learner, thumb(decision.fallbacks[0].decision_id), parts.caller)
+    await told(learner, thumb(decision.fallbacks[0].decision_id), parts.caller, parts.clock())
     (record,) = await stored(parts)
     assert record.decision.model == decision.fallbacks[0].model
     assert (record.decision.kind, record.parent) == (Kind.FALLBACK, decision.nonce)
@@ -85,7 +84,7 @@ async def test_feedback_to_a_fallback_counts_for_its_model(parts, learner):
 
 async def test_what_is_recorded_shows_in_the_next_snapshot(parts, learner):
     decision = parts.route(Call("chat"))
-    await told(learner, thumb(decision.id), parts.caller)
+    await told(learner, thumb(decision.id), parts.caller, parts.clock())
     await parts.publisher.refresh(parts.namespace)
     key = RowKey("chat", decision.model, "quality", "thumb", decision.decided_us // 10_000_000)
     assert parts.namespace.sums.rows() == {key: Moments(1, SCALE, SCALE)}
@@ -94,8 +93,8 @@ async def test_what_is_recorded_shows_in_the_next_snapshot(parts, learner):
 
 async def test_a_duplicate_answers_with_the_revision_it_is_part_of(parts, learner):
     report = thumb(parts.route(Call("chat")).id, observed_us=parts.clock())
-    await told(learner, report, parts.caller)
-    again = await told(learner, report, parts.caller)
+    await told(learner, report, parts.caller, parts.clock())
+    again = await told(learner, report, parts.caller, parts.clock())
     assert again.results == (("thumb", SignalStatus.DUPLICATE),)
     assert again.revision == 1
 
@@ -103,7 +102,7 @@ async def test_a_duplicate_answers_with_the_revision_it_is_part_of(parts, learne
 @pytest.mark.parametrize("forged", ["", "x", "A" * 124, "Ä" * 50, "a" * 4000])
 async def test_a_garbled_decision_id_is_refused_and_nothing_is_recorded(parts, learner, forged):
     with pytest.raises(DecisionIdInvalidError):
-        await told(learner, thumb(forged), parts.caller)
+        await told(learner, thumb(forged), parts.caller, parts.clock())
     assert await stored(parts) == []
 
 
@@ -112,7 +111,7 @@ async def test_every_forged_bit_of_a_decision_id_is_noticed(parts, learner):
     for place, character in enumerate(genuine):
         forged = genuine[:place] + ("A" if character != "A" else "B") + genuine[place + 1 :]
         with pytest.raises(DecisionIdInvalidError):
-            await told(learner, thumb(forged), parts.caller)
+            await told(learner, thumb(forged), parts.caller, parts.clock())
     assert await stored(parts) == []
 
 
@@ -120,7 +119,7 @@ async def test_an_expired_decision_is_refused_and_nothing_is_recorded(parts, lea
     decision = parts.route(Call("chat"))
     parts.clock.pass_s(7 * 86_400 + 1)
     with pytest.raises(DecisionExpiredError) as refused:
-        await told(learner, thumb(decision.id), parts.caller)
+        await told(learner, thumb(decision.id), parts.caller, parts.clock())
     assert refused.value.metadata == {"max_age_seconds": "604800"}
     assert await stored(parts) == []
 
@@ -128,42 +127,43 @@ async def test_an_expired_decision_is_refused_and_nothing_is_recorded(parts, lea
 async def test_a_decision_of_another_namespace_is_refused_and_nothing_is_recorded(parts, learner):
     decision = parts.route(Call("chat"))
     with pytest.raises(ForeignDecisionError):
-        await told(learner, thumb(decision.id), Principal("globex"))
+        await told(learner, thumb(decision.id), Principal("globex"), parts.clock())
     assert await stored(parts) == []
 
 
 async def test_an_eighth_score_name_is_refused_and_the_others_still_work(parts, learner):
     names = [f"judge-{number}" for number in range(MAX_SCORE_NAMES)]
-    await told(learner, scores(parts.route(Call("chat")).id, *names), parts.caller)
+    await told(learner, scores(parts.route(Call("chat")).id, *names), parts.caller, parts.clock())
     with pytest.raises(ScoreNameLimitError) as refused:
-        await told(learner, scores(parts.route(Call("chat")).id, "judge-0", "judge-9"), parts.caller)
+        await told(learner, scores(parts.route(Call("chat")).id, "judge-0", "judge-9"), parts.caller, parts.clock())
     assert refused.value.metadata == {"name": "judge-9"}
-    recorded = await told(learner, scores(parts.route(Call("chat")).id, "judge-0"), parts.caller)
+    recorded = await told(learner, scores(parts.route(Call("chat")).id, "judge-0"), parts.caller, parts.clock())
     assert recorded.results == (("score:judge-0", APPLIED),)
 
 
 async def test_score_names_are_remembered_over_a_restart(parts, learner):
     names = [f"judge-{number}" for number in range(MAX_SCORE_NAMES)]
-    await told(learner, scores(parts.route(Call("chat")).id, *names), parts.caller)
+    await told(learner, scores(parts.route(Call("chat")).id, *names), parts.caller, parts.clock())
     parts.namespace.score_names.clear()
     parts.namespace.stale = True
     await parts.publisher.refresh(parts.namespace)
     assert parts.namespace.score_names == set(names)
 
 
-async def test_a_retraction_needs_room_for_its_score_name_too(parts, learner):
+async def test_a_retraction_reserves_no_score_name(parts, learner):
+    for number in range(MAX_SCORE_NAMES + 1):
+        report = Report(parts.route(Call("chat")).id, (Observation(f"score:never-{number}", None),))
+        await told(learner, report, parts.caller, parts.clock())
     names = [f"judge-{number}" for number in range(MAX_SCORE_NAMES)]
-    await told(learner, scores(parts.route(Call("chat")).id, *names), parts.caller)
-    report = Report(parts.route(Call("chat")).id, (Observation("score:another", None),))
-    with pytest.raises(ScoreNameLimitError):
-        await told(learner, report, parts.caller)
+    recorded = await told(learner, scores(parts.route(Call("chat")).id, *names), parts.caller, parts.clock())
+    assert {status for _, status in recorded.results} == {APPLIED}
 
 
 async def test_reports_of_a_batch_fail_alone_and_keep_their_order(parts, learner):
     good, other = parts.route(Call("chat")), parts.route(Call("chat"))
     refused = InvalidFieldError([Violation("items[2].signals", "has 1 to 16 entries")])
     reports = [thumb(good.id), thumb("forged"), refused, scores(other.id, "judge"), thumb(good.id, up=False)]
-    first, forged, broken, third, amended = await learner.record_each(reports, parts.caller)
+    first, forged, broken, third, amended = await learner.record_each(reports, parts.clock(), parts.caller)
     assert first.results == (("thumb", APPLIED),)
     assert isinstance(forged, DecisionIdInvalidError)
     assert broken is refused
@@ -173,5 +173,5 @@ async def test_reports_of_a_batch_fail_alone_and_keep_their_order(parts, learner
 
 
 async def test_a_batch_of_nothing_but_errors_answers_each(parts, learner):
-    results = await learner.record_each([thumb("x"), thumb("y")], parts.caller)
+    results = await learner.record_each([thumb("x"), thumb("y")], parts.clock(), parts.caller)
     assert [type(result) for result in results] == [DecisionIdInvalidError] * 2

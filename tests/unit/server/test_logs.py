@@ -2,11 +2,17 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from server.logs import logger
+
+ROOT = Path(__file__).parents[3]
 
 
 class Terminal(io.StringIO):
@@ -66,3 +72,28 @@ def test_a_log_that_cannot_be_written_fails_nobody(stream):
         log.error("disk_short", free_bytes=0)
         with suppress(OSError):
             out.close()
+
+
+def test_whoever_logs_does_not_wait_for_whoever_reads():
+    reading, writing = os.pipe()
+    code = (
+        "from server.logs import logger\n"
+        "log = logger()\n"
+        "for number in range(5000):\n"
+        "    log.error('write_failed', number=number, text='x' * 100)\n"
+        "print('went on', flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=writing, text=True
+    ) as process:
+        os.close(writing)
+        assert process.stdout
+        assert process.stdout.readline() == "went on\n"
+        assert process.wait() == 0
+    os.close(reading)
+
+
+def test_what_was_logged_last_is_written_before_the_process_ends():
+    code = "from server.logs import logger\nlog = logger()\nfor i in range(200):\n    log.info('line', number=i)\n"
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [json.loads(line)["number"] for line in finished.stderr.splitlines()] == list(range(200))

@@ -50,14 +50,13 @@ def a_thumb(number, *, up=True):
 
 
 def submitted(writer, records):
-    """Wait for a turn, then submit, as a call does; a refusal is raised at once."""
-    turn = writer.turn(len(records))
+    """Submit records; the future returned resolves to their statuses."""
+    waiting = writer.submit(len(records), lambda: records)
 
-    async def wait():
-        await turn
-        return await writer.submit(records)
+    async def statuses():
+        return tuple(status for _, status in await waiting)
 
-    return asyncio.ensure_future(wait())
+    return asyncio.ensure_future(statuses())
 
 
 @pytest.fixture
@@ -201,7 +200,7 @@ async def test_closing_writes_what_waits_and_refuses_what_comes(writer, store):
     with pytest.raises(ShuttingDownError):
         submitted(writer, [a_thumb(9)])
     await writer.run()
-    assert await asyncio.gather(*waiting) == [(SignalStatus.APPLIED,)] * 5
+    assert [*await asyncio.gather(*waiting)] == [(SignalStatus.APPLIED,)] * 5
 
 
 async def test_a_closed_writer_with_nothing_to_do_returns(writer):
@@ -215,3 +214,38 @@ async def test_the_depth_of_the_queue_is_shown(writer, store, parts):
     await store.begun.wait()
     submitted(writer, [a_thumb(2), a_thumb(3), a_thumb(4)])
     assert parts.metrics.registry.get_sample_value("routeward_write_queue_depth") == 3.0
+
+
+@pytest.mark.usefixtures("running")
+async def test_a_report_that_cannot_be_made_is_refused_alone(writer, store):
+    def refuse():
+        raise FeedbackUnavailableError(7.0)
+
+    first, second, third = submitted(writer, [a_thumb(1)]), writer.submit(1, refuse), submitted(writer, [a_thumb(2)])
+    store.gate.set()
+    with pytest.raises(FeedbackUnavailableError) as refused:
+        await second
+    assert refused.value.retry_after_s == 7.0
+    assert [*await asyncio.gather(first, third)] == [(SignalStatus.APPLIED,)] * 2
+
+
+@pytest.mark.usefixtures("running")
+async def test_a_defect_in_making_a_report_reaches_its_caller_and_no_other(writer, store):
+    first, second = writer.submit(1, lambda: 1 / 0), submitted(writer, [a_thumb(1)])
+    store.gate.set()
+    with pytest.raises(ZeroDivisionError):
+        await first
+    assert await second == (SignalStatus.APPLIED,)
+
+
+@pytest.mark.usefixtures("running")
+async def test_who_gave_up_while_waiting_is_written_all_the_same(writer, store):
+    first = submitted(writer, [a_thumb(0)])
+    await store.begun.wait()
+    given_up = [submitted(writer, [a_thumb(number)]) for number in (1, 2)]
+    await asyncio.sleep(0)
+    for one in given_up:
+        one.cancel()
+    store.gate.set()
+    await first
+    assert await submitted(writer, [a_thumb(1), a_thumb(2)]) == (SignalStatus.DUPLICATE,) * 2
