@@ -21,6 +21,9 @@ SignalKey = tuple[str, bytes, str]
 
 NOTHING: Final = Moments(0, 0, 0)
 
+LONGEST_STEP_US: Final = 86_400_000_000
+"""How far a mark of what was dropped or merged moves at once, after it was first set."""
+
 
 class StoreError(Exception):
     """The store cannot do what it was asked."""
@@ -84,6 +87,17 @@ class Settlement:
     kept: Mapping[SignalKey, SignalRecord]
     rows: Mapping[str, Rows]
     counted: Mapping[str, int]
+
+
+def moved(mark_us: int, wanted_us: int) -> int:
+    """Return where a mark stands that should move to `wanted_us`: never back, and by at most a day.
+
+    Marks cannot be taken back, and a clock that is wrong by a year should not cost a year of feedback. After a long
+    rest they catch up day by day.
+    """
+    if not mark_us:
+        return wanted_us
+    return max(mark_us, min(wanted_us, mark_us + LONGEST_STEP_US))
 
 
 def key_of(record: SignalRecord) -> SignalKey:

@@ -58,9 +58,10 @@ def _input_usd(snapshot: Snapshot, request: Request, row: int) -> Floats:
     usd: Floats = snapshot.expectations.input_usd[row] * request.input_tokens
     for index, model in enumerate(snapshot.models if request.cached_model else ()):
         if model.id == request.cached_model:
-            saved = snapshot.prices[0, index] - snapshot.prices[1, index]
             cached = min(request.cached_input_tokens, request.input_tokens)
-            usd[index] -= saved * cached * snapshot.expectations.input_ratio[row, index]
+            price, cached_price, _ = snapshot.prices[:, index]
+            own_usd = price * (request.input_tokens - cached) + cached_price * cached
+            usd[index] = own_usd * snapshot.expectations.input_ratio[row, index]
     return usd
 
 

@@ -95,7 +95,7 @@ def measured(rng: np.random.Generator) -> dict[str, float]:
     namespace = Namespace("default", sums, Published(snapshot), categories={*CATEGORIES})
     keys = TokenKeys([TokenKey("bench", b"benchmarks sign their own tokens")])
     questions = Questions({"default": namespace}, Catalogue(models=models), keys, learning.max_feedback_age_s)
-    router = Router(questions, keys, max_fallbacks=3, clock=now_us, rng=rng, nonce=Nonces(now_us))
+    router = Router(questions, keys, clock=now_us, rng=rng, nonce=Nonces(now_us))
     call, caller = Call("chat", request_id="0d9b4f6e", input_tokens=1200), Principal()
     request = questions.ask(call, caller, NOW_US).request
     decision = router.route(call, caller)

@@ -36,8 +36,8 @@ def route_response(decision: Decision) -> pb.RouteResponse:
     response.propensity = decision.propensity
     response.kind = _KINDS[decision.kind]
     response.reason = _REASONS[decision.reason]
-    for fallback, attempt_id in zip(response.fallbacks, decision.attempt_ids, strict=True):
-        fallback.decision_id = attempt_id
+    for fallback, fallback_id in zip(response.fallbacks, decision.fallback_ids, strict=True):
+        fallback.decision_id = fallback_id
     return response
 
 

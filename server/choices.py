@@ -35,18 +35,19 @@ class Choices:
 
     distribution: Distribution
     snapshot: Snapshot
+    max_fallbacks: int
     _options: dict[int, Option] = field(default_factory=dict)
 
-    def option(self, position: int, max_fallbacks: int) -> Option:
+    def option(self, position: int) -> Option:
         """Return what there is to know of the model at this position of the snapshot."""
         known = self._options.get(position)
         if known is None:
-            known = self._options[position] = self._option(position, max_fallbacks)
+            known = self._options[position] = self._option(position)
         return known
 
-    def _option(self, position: int, max_fallbacks: int) -> Option:
+    def _option(self, position: int) -> Option:
         models, expected = self.snapshot.models, self.distribution.forecasts
-        others = fallbacks(models, self.distribution.ranking, position, max_fallbacks)
+        others = fallbacks(models, self.distribution.ranking, position, self.max_fallbacks)
         numbers = expected.quality, expected.cost_usd, expected.latency_s, expected.latency_p95_s, expected.error
         return Option(
             position=position,

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import random
+import resource
 import secrets
 import signal
 import time
@@ -27,6 +28,8 @@ from server.token_keys import TokenKeyError, token_keys
 
 IN_MEMORY: Final = Path()
 
+MAX_FILES: Final = 65_536
+
 
 def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
     """Serve until SIGTERM or SIGINT; a second one hurries. Raises StartError where it cannot start.
@@ -34,10 +37,19 @@ def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
     The line of the log with the event "ready" names the addresses that were bound.
     """
     log = log or logger()
+    _allow_connections()
     try:
         asyncio.run(_serve(settings, log))
     except (StartError, StoreError, TokenKeyError) as error:
         raise StartError(str(error)) from error
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files, which connections count towards, as far as the system lets a process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:

@@ -33,7 +33,7 @@ class Store(Protocol):
         """Return every namespace that has sums or categories, sorted."""
 
     async def log_decisions(self, records: Sequence[DecisionRecord]) -> None:
-        """Append to the decision log. A nonce that is already logged is left as it is."""
+        """Append to the decision log; one that is already logged is left as it is. Those of one call are distinct."""
 
     async def add_categories(self, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
         """Remember categories; a known one keeps its `managed_by` unless the file now names it."""
@@ -59,12 +59,14 @@ class Store(Protocol):
     async def retain(self, before_us: int) -> int:
         """Drop signals and decisions decided before this time, keeping what they taught in `sums_base`.
 
+        After the first time at most a day more is dropped at once: see `adapters.ledger.moved`.
+
         Returns the number of rows dropped. From then on `write` supersedes whatever is said of decisions before this
         time: nothing could tell a repetition from a first vote. So it should lie further back than tokens are valid.
         """
 
     async def compact(self, now_us: int) -> None:
-        """Merge rows of the sums into the buckets that `bandit.grid` keeps as seen from now.
+        """Merge rows of the sums into the buckets that `bandit.grid` keeps as seen from now, a day more at most.
 
         What is loaded afterwards has fewer rows and lays out to the same sums for this time and every later one.
         """

@@ -84,7 +84,8 @@ class Publisher:
         namespace.stale = False
         try:
             stored = await self._store.load(namespace.name)
-            namespace.sums = await asyncio.to_thread(add_rows, self._empty(), stored.rows)
+            empty = self._empty()
+            namespace.sums = await asyncio.to_thread(add_rows, empty, _not_after(stored.rows, empty.now))
         except BaseException:
             namespace.stale = True
             raise
@@ -104,6 +105,17 @@ class Publisher:
 
     def _empty(self) -> Sums:
         return Sums.empty(round(self._learning.bucket_s * 1e6), self._clock())
+
+
+def _not_after(rows: Mapping[RowKey, Moments], now: int) -> Mapping[RowKey, Moments]:
+    """Take rows of a clock that was ahead for those of now: seen from their time, all others would be old."""
+    if all(key.bucket <= now for key in rows):
+        return rows
+    seen: dict[RowKey, Moments] = {}
+    for key, moments in rows.items():
+        place = key._replace(bucket=min(key.bucket, now))
+        seen[place] = seen[place] + moments if place in seen else moments
+    return seen
 
 
 def _total(changes: Iterable[Change]) -> Mapping[RowKey, Moments]:

@@ -39,6 +39,7 @@ class Question(NamedTuple):
     published: Published
     request: Request
     exclusions: Mapping[str, str]
+    max_fallbacks: int
 
     def choices(self) -> Choices:
         """Return the choice probabilities, computed once per snapshot. Raises NoEligibleModelError."""
@@ -47,7 +48,7 @@ class Question(NamedTuple):
             return known
         snapshot = self.published.snapshot
         try:
-            computed = Choices(policy(snapshot, self.request), snapshot)
+            computed = Choices(policy(snapshot, self.request), snapshot, self.max_fallbacks)
         except InfeasibleError as error:
             raise NoEligibleModelError({**self.exclusions, **error.exclusions}) from error
         self.published.remember(self.request, computed)
@@ -103,7 +104,7 @@ class Questions:
         if category == call.category and category not in namespace.categories:
             namespace.categories.add(category)
             namespace.unsaved_categories.add(category)
-        return Question(namespace.published, request, eligibility.exclusions)
+        return Question(namespace.published, request, eligibility.exclusions, self._catalogue.max_fallbacks)
 
     def _routed_as(self, namespace: Namespace, name: str) -> str:
         """Return the category that `name` is routed as: itself where it is known or has room."""

@@ -26,12 +26,12 @@ class Fallback(NamedTuple):
 class Decision(NamedTuple):
     """A decision with everything it was made from.
 
-    `uniform` is None where nothing was drawn. `attempt_ids` are the decision ids of the option's fallbacks. `reason` is
-    empty for the ordinary draw.
+    `uniform` is None where nothing was drawn. `fallback_ids` are the decision ids of the option's fallbacks. `reason`
+    is empty for the ordinary draw.
     """
 
     id: str
-    attempt_ids: tuple[str, ...]
+    fallback_ids: tuple[str, ...]
     nonce: bytes
     decided_us: int
     call: Call
@@ -52,7 +52,7 @@ class Decision(NamedTuple):
     @property
     def fallbacks(self) -> tuple[Fallback, ...]:
         """What to try when it fails, in this order."""
-        return tuple(map(Fallback, self.option.fallbacks, self.attempt_ids))
+        return tuple(map(Fallback, self.option.fallbacks, self.fallback_ids))
 
 
 class Router:
@@ -63,14 +63,12 @@ class Router:
         questions: Questions,
         keys: TokenKeys,
         *,
-        max_fallbacks: int,
         clock: Callable[[], int],
         rng: UniformSource,
         nonce: Callable[[], bytes],
     ) -> None:
         self._questions = questions
         self._keys = keys
-        self._max_fallbacks = max_fallbacks
         self._clock = clock
         self._rng = rng
         self._nonce = nonce
@@ -85,15 +83,15 @@ class Router:
             kind, position, propensity, uniform = Kind.FORCED, distribution.ranking[0], 1.0, None
         else:
             kind, (position, propensity, uniform) = Kind.SAMPLED, draw(distribution, self._rng)
-        option = choices.option(position, self._max_fallbacks)
+        option = choices.option(position)
         category, nonce = question.request.category, self._nonce()
         token = DecisionToken(
             caller.namespace, category, option.model, kind, propensity, now_us, nonce, call.input_tokens
         )
-        id_, *attempt_ids = self._keys.sign_with_attempts(token, option.fallbacks)
+        id_, *fallback_ids = self._keys.sign_with_fallbacks(token, option.fallbacks)
         return Decision(
             id=id_,
-            attempt_ids=tuple(attempt_ids),
+            fallback_ids=tuple(fallback_ids),
             nonce=nonce,
             decided_us=now_us,
             call=call,

@@ -88,7 +88,6 @@ class Service:
         router = Router(
             questions,
             keys,
-            max_fallbacks=settings.catalogue.max_fallbacks,
             clock=clock,
             rng=sources.rng,
             nonce=sources.nonce,

@@ -69,7 +69,10 @@ def read_or_create(path: Path, entropy: Entropy) -> tuple[TokenKey, ...]:
 def read_keys(path: Path) -> tuple[TokenKey, ...]:
     """Return the keys of a file. Raises FileNotFoundError where there is none, TokenKeyError where it is unfit."""
     try:
-        with path.open(encoding="ascii") as file:
+        # Opened without waiting, as a pipe would have it.
+        with open(path, encoding="ascii", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise TokenKeyError(f"{path} is no regular file; name one, or none to have it made")
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise TokenKeyError(f"{path} can be read by others; run  chmod 600 {path}")
             lines = file.read(65_536).splitlines()

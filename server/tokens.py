@@ -29,7 +29,6 @@ FUTURE_LEEWAY_US: Final = 60_000_000
 
 _VERSION: Final = 1
 _MAC_BYTES: Final = 16
-_LONGEST_KEY: Final = 64
 _HAS_INPUT_TOKENS: Final = 1
 _HAS_PARENT: Final = 2
 _HEAD: Final = struct.Struct(">BBdq")
@@ -94,20 +93,21 @@ class TokenKeys:
         """Return the decision id. Raises ValueError where a field is out of its range."""
         return self._signed(self._prefix + _encoded(token))
 
-    def sign_with_attempts(self, first: DecisionToken, fallbacks: tuple[str, ...]) -> list[str]:
-        """Return the decision id, and those of the attempts that may follow it, in the order of these models.
+    def sign_with_fallbacks(self, first: DecisionToken, fallbacks: tuple[str, ...]) -> list[str]:
+        """Return the decision id, and those of its fallbacks, in the order of these models: `first` has no parent.
 
-        Each attempt has a nonce of its own, made of that of `first` and its place. Raises as `sign` does.
+        Each fallback has a nonce of its own, made of that of `first` and its place. Raises as `sign` does.
         """
-        namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, _ = first
+        namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent = first
+        if len(nonce) != NONCE_BYTES or parent:
+            raise ValueError("the nonce of a decision is not 12 bytes, or it is a fallback itself")
         own, *others = _names_of_each(namespace, category, (model, *fallbacks))
-        head, fields = self._prefix, _numbers(kind, propensity, decided_us, input_tokens)
-        body = b"".join((head, fields, nonce, own))
-        ids = [self._signed(body)]
-        start = head + _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, _HAS_PARENT) + nonce[:TIME_BYTES]
-        mixed, end = nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :] + nonce
+        ids = [self._signed(b"".join((self._prefix, _numbers(kind, propensity, decided_us, input_tokens), nonce, own)))]
+        numbers = _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, _HAS_PARENT)
+        start, mixed, end = nonce[:TIME_BYTES], nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :] + nonce
         for place, names in enumerate(others, start=1):
-            ids.append(self._signed(b"".join((start, _BYTES[mixed ^ place], end, names))))
+            body = b"".join((self._prefix, numbers, start, _BYTES[mixed ^ place], end, names))
+            ids.append(self._signed(body))
         return ids
 
     def _signed(self, body: bytes) -> str:
@@ -139,7 +139,7 @@ class TokenKeys:
 
 def _mac(secret: bytes) -> Callable[[bytes], bytes]:
     """Return BLAKE2b keyed with `secret`, of 16 bytes (RFC 7693, section 2.9): one pass where HMAC takes two."""
-    keyed = hashlib.blake2b(key=secret if len(secret) <= _LONGEST_KEY else _short(secret), digest_size=_MAC_BYTES)
+    keyed = hashlib.blake2b(key=secret, digest_size=_MAC_BYTES)
 
     def mac(body: bytes) -> bytes:
         hashed = keyed.copy()
@@ -147,10 +147,6 @@ def _mac(secret: bytes) -> Callable[[bytes], bytes]:
         return hashed.digest()
 
     return mac
-
-
-def _short(secret: bytes) -> bytes:
-    return hashlib.blake2b(secret).digest()
 
 
 def _encoded(token: DecisionToken) -> bytes:

@@ -141,12 +141,16 @@ class Writer:
         try:
             self._accept(batch, await self._store.write(records))
             accepted = True
-        except (StoreError, BanditError) as error:
+            self._on_outcome(True)
+        except StoreError as error:
             self._log.error("write_failed", signals=len(records), error=str(error))
+            self._on_outcome(False)
+        except BanditError as error:
+            # The store is well: it refused what its sums cannot hold.
+            self._log.error("write_refused", signals=len(records), error=str(error))
         finally:
             if not accepted:
                 self._refuse(batch)
-            self._on_outcome(accepted)
         self._metrics.commit_seconds.observe(perf_counter() - started)
         self._metrics.write_batch_size.observe(len(records))
 

@@ -18,6 +18,7 @@ from adapters.ledger import (
     fold,
     grid,
     key_of,
+    moved,
     settle,
 )
 from bandit.catalogue import Model
@@ -103,7 +104,8 @@ class MemoryStore:
 
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions."""
-        self._retained_us = max(self._retained_us, before_us)
+        self._retained_us = moved(self._retained_us, before_us)
+        before_us = min(before_us, self._retained_us)
         old = [record for record in self._signals.values() if record.decision.decided_us < before_us]
         for namespace in {record.namespace for record in old}:
             taught = fold((record for record in old if record.namespace == namespace), self._bucket_us)
@@ -117,7 +119,7 @@ class MemoryStore:
 
     async def compact(self, now_us: int) -> None:
         """Merge old rows of the sums."""
-        self._compacted_us = max(self._compacted_us, now_us)
+        self._compacted_us = moved(self._compacted_us, now_us)
         starts = grid(self._compacted_us, self._bucket_us)
         self._sums = {namespace: coarsen(rows, starts) for namespace, rows in self._sums.items()}
 

@@ -25,6 +25,9 @@ _PRAGMAS: Final = (
     "PRAGMA journal_size_limit = 67108864",
 )
 
+Identity = tuple[int, int]
+"""Device and number of a file: what stays the same however it is named."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -37,12 +40,13 @@ class Database:
 
     def __init__(self, file: Path, *, busy_timeout_s: float) -> None:
         self._file = file.resolve()
+        self._wal = self._file.with_name(self._file.name + "-wal")
         self._busy_timeout_s = busy_timeout_s
         self._thread = ThreadPoolExecutor(1, "routeward-store")
         self._resources = ExitStack()
         self._closed: Future[None] | None = None
         self._connection: Connection
-        self._identity: tuple[int, int]
+        self._identities: dict[Path, Identity] = {}
         self._lock: FileLock
 
     @classmethod
@@ -51,7 +55,10 @@ class Database:
 
         Raises StoreLockedError when another server has it, StoreError when it is no file of ours.
         """
-        database = cls(file, busy_timeout_s=busy_timeout_s)
+        try:
+            database = cls(file, busy_timeout_s=busy_timeout_s)
+        except RuntimeError as error:
+            raise StoreError(f"{file} is a link that leads to itself: give the store another path") from error
         try:
             await asyncio.wrap_future(database._thread.submit(database._acquire))
         except BaseException:
@@ -90,12 +97,12 @@ class Database:
             self._resources.callback(self._lock.release)
             self._lock.note("")
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-            opened = self._file.stat()
+            if self._file.stat().st_nlink > 1:
+                raise StoreError(f"{self._file} has a second name (hard link): another server could write to it")
         except OSError as error:
             raise StoreError(f"{self._file} cannot be opened: {error.strerror}") from error
-        if opened.st_nlink > 1:
-            raise StoreError(f"{self._file} has a second name (hard link), by which another server could write to it")
-        self._identity = opened.st_dev, opened.st_ino
+        self._note(self._file)
+        self._note(self._lock.path)
         engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
         event.listen(engine, "begin", _begin)
         self._resources.callback(engine.dispose)
@@ -105,24 +112,31 @@ class Database:
             raise typed_error(error, self._file) from error
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
-        self._require_file()
+        self._require_files()
         try:
             with self._connection.begin():
-                return work(self._connection)
+                result = work(self._connection)
+            if self._wal not in self._identities:
+                self._note(self._wal)
+            return result
         except DRIVER_ERRORS as error:
             if primary_code(error) == sqlite3.SQLITE_IOERR:
                 # After a failed write or sync the cache may not be what the disk holds.
                 self._connection.invalidate(error)
             raise typed_error(error, self._file) from error
 
-    def _require_file(self) -> None:
-        """Refuse to go on writing to a file that nobody will find again."""
-        try:
-            found = self._file.stat()
-        except OSError as error:
-            raise StoreUnavailableError(f"{self._file} is gone: put it back, or restart without it") from error
-        if (found.st_dev, found.st_ino) != self._identity:
-            raise StoreUnavailableError(f"{self._file} was replaced while it was open: restart to use the new one")
+    def _note(self, path: Path) -> None:
+        if found := _identity(path):
+            self._identities[path] = found
+
+    def _require_files(self) -> None:
+        """Refuse to go on writing to a file, its log of writes or its lock that nobody else will find."""
+        for path, opened in self._identities.items():
+            found = _identity(path)
+            if found is None:
+                raise StoreUnavailableError(f"{path} is gone: put it back, or restart without it")
+            if found != opened:
+                raise StoreUnavailableError(f"{path} was replaced while it was open: restart to use the new one")
 
     def _connect(self) -> sqlite3.Connection:
         # Of the modes, "rw" alone does not make an empty file where the store has vanished.
@@ -134,6 +148,8 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        # A new connection has a new one.
+        self._identities.pop(self._wal, None)
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -148,6 +164,14 @@ class Database:
             raise StoreError(f"{self._file} is on a disk without shared memory: use a local one")
         for pragma in _PRAGMAS:
             connection.execute(pragma)
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin(connection: Connection) -> None:

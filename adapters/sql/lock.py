@@ -24,13 +24,15 @@ class FileLock:
     What stands in it is of its last holder, and only to be believed while somebody holds it.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
         self._descriptor = descriptor
 
     @classmethod
     def acquire(cls, file: Path) -> Self:
         """Lock `file`. Raises StoreLockedError when another holder has it, OSError when it cannot be made."""
-        descriptor = os.open(_name(file), os.O_RDWR | os.O_CREAT, 0o600)
+        path = _name(file)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -41,7 +43,7 @@ class FileLock:
         except OSError:
             os.close(descriptor)
             raise
-        return cls(descriptor)
+        return cls(path, descriptor)
 
     def note(self, address: str) -> None:
         """Leave a note who holds the lock and, unless `address` is empty, where it listens."""

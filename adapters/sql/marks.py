@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
+from adapters.ledger import moved
 from adapters.sql.schema import meta
 from adapters.sql.statements import execute, insert_or_replace
 
@@ -24,7 +25,7 @@ def mark(connection: Connection, name: str) -> int:
 
 
 def advance(connection: Connection, name: str, value_us: int) -> int:
-    """Move a mark forward to `value_us`, unless it is further already; return where it is."""
-    latest = max(value_us, mark(connection, name))
+    """Move a mark towards `value_us`, as `moved` allows; return where it is."""
+    latest = moved(mark(connection, name), value_us)
     connection.execute(_REMEMBER, {"name": name, "value": latest})
     return latest

@@ -7,7 +7,6 @@ SQLAlchemy writes the statements, and the driver is given them as text: what SQL
 itself takes longer than the statement.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Dialect, Select, Table, UpdateBase, bindparam, case, delete
 from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 Row = tuple[object, ...]
 LARGEST: Final = 64
@@ -79,13 +79,13 @@ def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> No
 
 def execute(connection: Connection, statement: RowStatement, values: Row) -> list[Any]:
     """Execute a statement that stays the same from call to call; return its rows, as the driver reads them."""
-    return _driver(connection).execute(_text(statement, connection.dialect), values).fetchall()
+    driver = _driver(connection)
+    driver.execute(_text(statement, connection.dialect), values)
+    return list(driver.fetchall())
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
-    return driver
+def _driver(connection: Connection) -> DBAPICursor:
+    return connection.connection.cursor()
 
 
 @lru_cache(maxsize=1024)
@@ -107,7 +107,7 @@ def _nullable(table: Table) -> tuple[int, ...]:
     return tuple(place for place, column in enumerate(table.c) if column.nullable)
 
 
-@lru_cache
+@lru_cache(maxsize=1024)
 def _present(table: Table, absent: tuple[bool, ...]) -> Callable[[Row], Row]:
     """Return what takes the values that are there out of a row of this shape."""
     left_out = {place for place, is_absent in zip(_nullable(table), absent, strict=True) if is_absent}
@@ -118,6 +118,6 @@ def _present(table: Table, absent: tuple[bool, ...]) -> Callable[[Row], Row]:
 def _repeated(table: Table, statement: RowInsert, absent: tuple[bool, ...], count: int, dialect: Dialect) -> str:
     """Return the text of the statement for so many rows of a shape."""
     names: Row = _present(table, absent)(tuple(table.c.keys()))
-    one = _text(statement(table, map(str, names)), dialect)
+    one = str(statement(table, map(str, names)).compile(dialect=dialect))
     place = f"({', '.join('?' * len(names))})"
     return one.replace(place, ", ".join([place] * count), 1)

@@ -94,7 +94,7 @@ class SqlStore:
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions in transactions of a bounded size."""
         dropped = 0
-        await self._database.run(marks.advance, marks.RETAINED, before_us)
+        before_us = min(before_us, await self._database.run(marks.advance, marks.RETAINED, before_us))
         for drop in (partial(retention.drop_signals, bucket_us=self._bucket_us), retention.drop_decisions):
             while chunk := await self._database.run(drop, before_us):
                 dropped += chunk

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,31 +104,6 @@ def test_every_signal_is_read_back_exactly(backend, records):
 def test_every_decision_is_read_back_exactly_and_oldest_first(backend, records):
     found = written_and_read(backend, lambda store: store.log_decisions(records), lambda store: store.decisions())
     assert found == sorted(records, key=lambda record: (record.decided_us, record.namespace, record.nonce))
-
-
-@pytest.fixture
-def a_decision():
-    return DecisionRecord(
-        namespace="acme",
-        nonce=b"n" * 12,
-        decided_us=5,
-        category="chat",
-        model="large",
-        kind=Kind.SAMPLED,
-        propensity=0.75,
-        uniform=0.5,
-        reason="",
-        profile="balanced",
-        distribution=DistributionRecord(
-            revision=7,
-            snapshot_us=4,
-            config_hash="c0ffee",
-            answer_value_usd=0.05,
-            second_value_usd=0.001,
-            forecasts={"large": ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01)},
-            exclusions={"small": "max_cost_usd"},
-        ),
-    )
 
 
 async def test_a_decision_that_is_logged_again_stays_as_it_was(store, a_decision):

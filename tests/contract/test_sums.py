@@ -176,3 +176,16 @@ async def test_the_newest_decision_is_known_from_signals_and_decisions(store, a_
     assert await store.newest_us() is None
     await store.write([a_signal(UP, decided_us=HOUR_US), a_signal(UP, decided_us=3 * HOUR_US)])
     assert await store.newest_us() == 3 * HOUR_US
+
+
+async def test_a_clock_that_is_wrong_by_a_year_drops_a_day_at_most(store, a_signal, kept):
+    day_us = 24 * HOUR_US
+    signals = [a_signal(UP, decided_us=DECIDED_US + number * day_us) for number in range(5)]
+    await store.write(signals)
+    await store.retain(DECIDED_US)
+    assert await store.retain(DECIDED_US + 365 * day_us) == 1
+    assert await kept(store) == signals[1:]
+    again = await store.write(signals)
+    assert again.statuses == (SignalStatus.SUPERSEDED, *[SignalStatus.DUPLICATE] * 4)
+    assert await store.retain(DECIDED_US + 365 * day_us) == 1
+    assert await store.verify() == {}

@@ -234,3 +234,36 @@ async def test_a_file_with_a_second_name_is_refused(file):
     file.with_suffix(".other").hardlink_to(file)
     with pytest.raises(StoreError, match="hard link"):
         await SqlStore.open(file, bucket_us=HOUR_US)
+
+
+@pytest.mark.parametrize("companion", ["-wal", ".lock"])
+async def test_without_its_log_of_writes_or_its_lock_a_file_is_not_written_to_any_more(file, companion):
+    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    await store.write(thumbs(0, 3))
+    file.with_name(file.name + companion).unlink()
+    with pytest.raises(StoreUnavailableError, match=f"{companion} is gone"):
+        await store.write(thumbs(3, 3))
+    await store.close()
+
+
+async def test_a_path_that_leads_to_itself_is_named(tmp_path):
+    loop = tmp_path / "loop.db"
+    loop.symlink_to(loop)
+    with pytest.raises(StoreError, match="a link that leads to itself"):
+        await SqlStore.open(loop, bucket_us=HOUR_US)
+
+
+async def test_a_distribution_goes_with_the_last_decision_that_names_it(file, a_decision):
+    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    other = a_decision.distribution._replace(revision=8)
+    await store.log_decisions([a_decision, a_decision._replace(decided_us=9, distribution=other)])
+    assert rows(file, "distributions") == 2
+    await store.retain(9)
+    assert (rows(file, "decisions"), rows(file, "distributions")) == (1, 1)
+    await store.close()
+
+
+def rows(file: Path, table: str) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
+    return int(count)

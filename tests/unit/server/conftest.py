@@ -126,7 +126,6 @@ async def parts_of(clock, log, keys, a_catalogue):
         router = Router(
             questions,
             keys,
-            max_fallbacks=settings.catalogue.max_fallbacks,
             clock=clock,
             rng=np.random.default_rng(7),
             nonce=lambda: next(numbers).to_bytes(12, "big"),

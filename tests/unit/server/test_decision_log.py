@@ -84,6 +84,15 @@ async def test_decisions_of_one_distribution_share_its_record(parts, decisions):
     assert third.distribution.exclusions == {"small": "region", "large": "region", "retired": "disabled"}
 
 
+async def test_decisions_of_one_distribution_keep_their_own_reasons_of_exclusion(parts, decisions):
+    by_region, by_capability = Constraints(region="eu"), Constraints(capabilities=frozenset({"images"}))
+    for constraints in (by_region, by_capability):
+        decisions.append(parts.route(Call("chat", constraints=constraints)))
+    await decisions.flush()
+    reasons = [row.distribution.exclusions for row in await logged(parts)]
+    assert [one["small"] for one in reasons] == ["region", "capabilities"]
+
+
 async def test_a_forced_decision_drew_nothing(parts, decisions):
     decisions.append(parts.route(Call("chat", model="other")))
     await decisions.flush()

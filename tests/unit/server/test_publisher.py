@@ -174,3 +174,16 @@ async def test_score_names_of_the_configuration_are_reserved(parts):
     parts.publisher._learning = learning
     await parts.publisher.load(["globex"])
     assert parts.publisher.namespaces["globex"].score_names == {"tests"}
+
+
+async def test_rows_of_a_clock_that_was_ahead_age_nothing_else(parts):
+    ahead = parts.clock() + 365 * 86_400_000_000
+    await write(parts, a_signal(0, parts))
+    ahead_signal = a_signal(1, parts)
+    await write(parts, ahead_signal._replace(decision=ahead_signal.decision._replace(decided_us=ahead)), apply=False)
+    parts.namespace.stale = True
+    await parts.publisher.refresh(parts.namespace)
+    sums = parts.namespace.sums
+    assert sums.now == parts.clock() // sums.bucket_us
+    stored = await parts.store.load("acme")
+    assert int(sums.moments[0].sum()) == sum(moments.n for moments in stored.rows.values())

@@ -137,3 +137,10 @@ def test_in_memory_nothing_is_written(tmp_path: Path, entropy: Entropy, monkeypa
 
 def test_a_secret_does_not_show_when_its_key_is_printed() -> None:
     assert "secret" not in repr(TokenKey("id", b"secret" * 6))
+
+
+def test_a_pipe_is_no_key_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "routeward.keys"
+    os.mkfifo(pipe, 0o600)
+    with pytest.raises(TokenKeyError, match="no regular file"):
+        read_keys(pipe)

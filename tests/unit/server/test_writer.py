@@ -6,6 +6,7 @@ import pytest
 
 from adapters.ledger import StoreUnavailableError
 from adapters.memory import MemoryStore
+from bandit.errors import SumsOverflowError
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
 from bandit.votes import SignalStatus
@@ -249,3 +250,12 @@ async def test_who_gave_up_while_waiting_is_written_all_the_same(writer, store):
     store.gate.set()
     await first
     assert await submitted(writer, [a_thumb(1), a_thumb(2)]) == (SignalStatus.DUPLICATE,) * 2
+
+
+@pytest.mark.usefixtures("running")
+async def test_sums_that_are_full_are_no_failure_of_the_store(writer, store, outcomes):
+    store.error = SumsOverflowError("full")
+    store.gate.set()
+    with pytest.raises(FeedbackUnavailableError):
+        await submitted(writer, [a_thumb(0)])
+    assert outcomes == []
