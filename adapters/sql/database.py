@@ -123,6 +123,8 @@ class Database:
             if primary_code(error) == sqlite3.SQLITE_IOERR:
                 # After a failed write or sync the cache may not be what the disk holds.
                 self._connection.invalidate(error)
+                # SQLite deletes it with the connection; the next one has another.
+                self._identities.pop(self._wal, None)
             raise typed_error(error, self._file) from error
 
     def _note(self, path: Path) -> None:
@@ -148,8 +150,6 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        # A new connection has a new one.
-        self._identities.pop(self._wal, None)
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
