@@ -6,9 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import idle
+from benchmarks import idle, store
 from benchmarks.__main__ import BenchmarkError, figures, machine, names
 from benchmarks._processes import ServiceProcess, write_configuration
 
@@ -70,3 +71,12 @@ def test_every_call_of_the_benchmark_is_routed_and_reported(tmp_path: Path) -> N
         service.stop()
     with closing(sqlite3.connect(tmp_path / "routeward.db")) as connection:
         assert connection.execute("SELECT count(*) FROM signals").fetchone() == (80,)
+
+
+@pytest.mark.parametrize("way", [store.in_our_thread, store.through_aiosqlite])
+async def test_both_ways_to_a_store_that_are_compared_write_what_they_are_given(way, tmp_path: Path) -> None:
+    wall, processor = await way(tmp_path / "store.db", np.random.default_rng(1), size=3, count=2)
+    assert wall > 0
+    assert processor > 0
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM signals").fetchone() == (9,)

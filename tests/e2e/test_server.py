@@ -1,5 +1,6 @@
 """A server's life, from the outside: start, refusal to start, drain, crash, restart."""
 
+import asyncio
 import json
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks._processes import ServiceEndedError
+from routeward import AsyncClient, thumbs_up
 from routeward.v1 import routing_service_pb2 as pb
 from routeward.v1.admin_service_pb2 import GetPosteriorRequest
 from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
@@ -162,3 +164,19 @@ def test_without_a_path_the_store_lives_in_memory(start, configured, connect, tm
     assert told.revision == 1
     assert service.stop() == 0
     assert not list(tmp_path.glob("*.db"))
+
+
+async def test_two_hundred_callers_at_once_on_one_connection_are_all_answered(start, configured):
+    service = start(configured())
+    answered = 0
+    async with AsyncClient(service.address, route_timeout=TIMEOUT_S, feedback_timeout=TIMEOUT_S) as client:
+
+        async def call_and_judge() -> None:
+            nonlocal answered
+            for _ in range(3):
+                decision = await client.route("chat")
+                await client.feedback(decision, thumbs_up())
+                answered += 1
+
+        await asyncio.gather(*(call_and_judge() for _ in range(200)))
+    assert answered == 600
