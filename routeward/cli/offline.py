@@ -89,6 +89,7 @@ def generate(
     *,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal tables.")] = 0,
     prompts: Annotated[int, typer.Option(min=1, max=1_000_000, help="Prompts per category.")] = 60,
+    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a made-up table of outcomes, to try `simulate` and `demo` on."""
@@ -96,6 +97,8 @@ def generate(
     from simulations.generator import generate as generated
     from simulations.generator import write_csv
 
+    if file.exists() and not force:
+        raise CommandError("FILE_EXISTS", f"{file} is there already; choose another name, or --force to replace it")
     outcomes = generated(seed, prompts_per_category=prompts)
     try:
         write_csv(outcomes, file)

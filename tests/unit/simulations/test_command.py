@@ -202,7 +202,7 @@ def test_the_table_shows_the_best_policy_first(simulation: Simulation) -> None:
 def test_the_table_shows_the_score_of_each_phase_where_there_are_several(options: SimulateOptions) -> None:
     table = summary_table(simulate(replace(options, scenario="quality-drop", steps=90)))
     assert [column.header for column in table.columns] == [
-        *("policy", "score", "+-", "before", "during", "after", "regret")
+        *("policy", "score", "±", "before", "during", "after", "regret")
     ]
     console = Console(force_terminal=False, width=100)
     with console.capture() as captured:
@@ -223,3 +223,31 @@ def test_progress_is_a_bar_on_a_terminal() -> None:
     with console.capture() as captured, shown_progress(console, "runs") as progress:
         progress(3, 10)
     assert "runs" in captured.get()
+
+
+def test_the_table_says_what_was_left_out(options: SimulateOptions, simulation: Simulation, tmp_path: Path) -> None:
+    header, *lines = options.outcomes.read_text(encoding="utf-8").splitlines()
+    place = next(number for number, line in enumerate(lines) if line.split(",")[2] == options.models[0])
+    cells = lines[place].split(",")
+    lines[place] = ",".join([*cells[:3], "2", *cells[4:]])
+    damaged = tmp_path / "damaged.csv"
+    damaged.write_text("\n".join([header, *lines]), encoding="utf-8")
+    caption = str(summary_table(simulate(replace(options, outcomes=damaged, steps=50))).caption)
+    total = len(simulation.world.prompts)
+    assert f"{total - 1} of {total} prompts" in caption
+    assert "1 rows left out: quality is out of range" in caption
+    assert "left out" not in str(summary_table(simulation).caption)
+
+
+def test_a_lead_in_the_last_requests_alone_is_not_shown(simulation: Simulation) -> None:
+    (run,) = simulation.comparison.policies["routeward"].phases
+    late, early = with_lead(simulation, run.end - 2.0), with_lead(simulation, run.end / 2.0)
+    assert next(iter(summary_table(late).columns[-1].cells)) == "-"
+    assert next(iter(summary_table(early).columns[-1].cells)) == f"{run.end / 2.0:.0f}"
+
+
+def with_lead(simulation: Simulation, start: float) -> Simulation:
+    policies = {
+        name: replace(result, passes_best_fixed_at=start) for name, result in simulation.comparison.policies.items()
+    }
+    return replace(simulation, comparison=replace(simulation.comparison, policies=policies))
