@@ -9,7 +9,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +38,7 @@ def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
     """
     log = log or logger()
     _allow_connections()
+    _spare_switches()
     try:
         asyncio.run(_serve(settings, log))
     except (StartError, StoreError, TokenKeyError) as error:
@@ -50,6 +51,16 @@ def _allow_connections() -> None:
     wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _spare_switches() -> None:
+    """Ask Linux not to interrupt a thread of ours whenever another one wakes, which is several times per call.
+
+    It costs a call a fifth of its processor time, and is inherited by the threads that start from here.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:

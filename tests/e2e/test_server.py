@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -43,6 +44,11 @@ def test_a_started_server_names_its_addresses_and_is_healthy(start, configured, 
         answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=TIMEOUT_S)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     assert service.metrics.startswith("127.0.0.1:")
+
+
+def test_the_thread_that_serves_is_not_interrupted_by_those_that_wake(start, configured):
+    service = start(configured())
+    assert os.sched_getscheduler(service.process.pid) == os.SCHED_BATCH
 
 
 def test_a_scrape_shows_what_was_served(start, configured, connect):
