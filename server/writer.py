@@ -1,8 +1,8 @@
 """Group commit: one task writes what all callers wait for, so that OK means durable and costs little.
 
 A report is queued unread, with what makes records of it. The task calls that for all reports of a transaction, one
-right after the other, which takes two thirds of the time it takes in between other work. Callers only await a future:
-one that gives up cancels its own waiting, never a write.
+right after the other, which takes less time than in between other work. Callers only await a future: one that gives
+up cancels its own waiting, never a write.
 """
 
 import asyncio
