@@ -54,8 +54,8 @@ def insert_or_keep(table: Table, given: Iterable[str]) -> Insert:
 def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows: Iterable[Row]) -> None:
     """Insert rows that hold a value for each column in the table's order.
 
-    For the busiest tables: as a dictionary that is checked against the types of the columns a row costs several times as
-    much. What is None is left out of the statement, because SQLite's driver looks up how to adapt each None, which
+    For the busiest tables: as a dictionary that is checked against the types of the columns a row costs several times
+    as much. What is None is left out of the statement, because SQLite's driver looks up how to adapt each None, which
     takes longer than binding a number. It does for bytes and bool too: bring bytearray and int.
     """
     nullable = _nullable(table)
