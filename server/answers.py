@@ -43,7 +43,7 @@ def route_response(decision: Decision) -> pb.RouteResponse:
 
 @lru_cache(maxsize=1024)
 def _answer(option: Option) -> pb.RouteResponse:
-    """Say what is the same in every decision for an option: copying that takes half as long as saying it again."""
+    """Say what is the same in every decision for an option: copying that is cheaper than saying it again."""
     expected = option.forecast
     response = pb.RouteResponse(
         model=option.model,

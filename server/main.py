@@ -56,7 +56,7 @@ def _allow_connections() -> None:
 def _spare_switches() -> None:
     """Ask Linux not to interrupt a thread of ours whenever another one wakes, which is several times per call.
 
-    Each time costs the caches. Threads that start from here inherit it; ADR 0011 has the figures.
+    Each time costs what the caches held. Threads that start from here inherit it.
     """
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):
@@ -68,7 +68,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
     _on_signals(stop, hurry)
     sources = Sources(
         clock=_now_us,
-        rng=random.Random(),  # noqa: S311 - chance, not a secret; a tenth of the cost of numpy's for single numbers
+        rng=random.Random(),  # noqa: S311 - chance, not a secret; numpy's costs more for single numbers
         nonce=Nonces(_now_us),
         incident=lambda: secrets.token_hex(4),
     )

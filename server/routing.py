@@ -16,13 +16,6 @@ CATEGORY_LIMIT: Final = "CATEGORY_LIMIT"
 LEAST_VIOLATION: Final = "LEAST_VIOLATION"
 
 
-class Fallback(NamedTuple):
-    """A model to try when the ones before it failed, and the decision id of that attempt."""
-
-    model: str
-    decision_id: str
-
-
 class Decision(NamedTuple):
     """A decision with everything it was made from.
 
@@ -48,11 +41,6 @@ class Decision(NamedTuple):
     def model(self) -> str:
         """The model that was chosen."""
         return self.option.model
-
-    @property
-    def fallbacks(self) -> tuple[Fallback, ...]:
-        """What to try when it fails, in this order."""
-        return tuple(map(Fallback, self.option.fallbacks, self.fallback_ids))
 
 
 class Router:

@@ -112,7 +112,7 @@ class Writer:
                 self._wake.clear()
 
     async def _gather(self) -> None:
-        """Wait for company as long as it keeps coming: a transaction costs as much as fifty signals."""
+        """Wait for company as long as it keeps coming: a transaction costs as much as many signals."""
         patience, seen = MAX_TICKS, 0
         while patience and seen < self._records_waiting < MAX_BATCH and not self._closing:
             patience, seen = patience - 1, self._records_waiting

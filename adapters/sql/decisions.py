@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Row, delete, select, tuple_
 
 from adapters.sql.reading import PAGE
 from adapters.sql.schema import decisions, distributions
-from adapters.sql.statements import Row as Values
-from adapters.sql.statements import insert_or_keep, insert_or_raise, insert_rows
+from adapters.sql.statements import Values, insert_or_keep, insert_or_raise, insert_rows
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast
 from bandit.signals import Kind
 

@@ -1,4 +1,7 @@
-"""Looking at the file of a store from outside: nothing is made, locked, migrated or written."""
+"""Looking at the file of a store from outside: no table is made, migrated or written.
+
+Whether a server has it is found by taking its lock for an instant, in which no server can start on it.
+"""
 
 from dataclasses import dataclass
 from functools import partial

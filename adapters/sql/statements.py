@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Delete, Dialect, Select, Table, UpdateBase, b
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-Row = tuple[object, ...]
+Values = tuple[object, ...]
 LARGEST: Final = 64
 RowInsert = Callable[[Table, Iterable[str]], Insert]
 RowStatement = UpdateBase | Select[*tuple[Any, ...]]
@@ -51,7 +51,7 @@ def insert_or_keep(table: Table, given: Iterable[str]) -> Insert:
     return _insert(table, given).on_conflict_do_nothing(index_elements=list(table.primary_key))
 
 
-def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows: Iterable[Row]) -> None:
+def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows: Iterable[Values]) -> None:
     """Insert rows that hold a value for each column in the table's order.
 
     For the busiest tables: as a dictionary that is checked against the types of the columns a row costs several times
@@ -59,7 +59,7 @@ def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows
     takes longer than binding a number. It does for bytes and bool too: bring bytearray and int.
     """
     nullable = _nullable(table)
-    alike: defaultdict[tuple[bool, ...], list[Row]] = defaultdict(list)
+    alike: defaultdict[tuple[bool, ...], list[Values]] = defaultdict(list)
     for row in rows:
         alike[tuple([row[place] is None for place in nullable])].append(row)
     for absent, group in alike.items():
@@ -72,12 +72,12 @@ def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows
             start += count
 
 
-def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
+def delete_rows(connection: Connection, table: Table, keys: Sequence[Values]) -> None:
     """Delete rows by key: values of its columns in the table's order."""
     _driver(connection).executemany(_text(_delete(table), connection.dialect), keys)
 
 
-def execute(connection: Connection, statement: RowStatement, values: Row) -> list[Any]:
+def execute(connection: Connection, statement: RowStatement, values: Values) -> list[Any]:
     """Execute a statement that stays the same from call to call; return its rows, as the driver reads them."""
     driver = _driver(connection)
     driver.execute(_text(statement, connection.dialect), values)
@@ -108,7 +108,7 @@ def _nullable(table: Table) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _present(table: Table, absent: tuple[bool, ...]) -> Callable[[Row], Row]:
+def _present(table: Table, absent: tuple[bool, ...]) -> Callable[[Values], Values]:
     """Return what takes the values that are there out of a row of this shape."""
     left_out = {place for place, is_absent in zip(_nullable(table), absent, strict=True) if is_absent}
     return itemgetter(*(place for place in range(len(table.c)) if place not in left_out))
@@ -117,7 +117,7 @@ def _present(table: Table, absent: tuple[bool, ...]) -> Callable[[Row], Row]:
 @lru_cache(maxsize=1024)
 def _repeated(table: Table, statement: RowInsert, absent: tuple[bool, ...], count: int, dialect: Dialect) -> str:
     """Return the text of the statement for so many rows of a shape."""
-    names: Row = _present(table, absent)(tuple(table.c.keys()))
+    names: Values = _present(table, absent)(tuple(table.c.keys()))
     one = str(statement(table, map(str, names)).compile(dialect=dialect))
     place = f"({', '.join('?' * len(names))})"
     return one.replace(place, ", ".join([place] * count), 1)

@@ -76,9 +76,9 @@ async def test_a_signal_without_a_time_was_observed_when_it_arrived(parts, learn
 
 async def test_feedback_to_a_fallback_counts_for_its_model(parts, learner):
     decision = parts.route(Call("chat"))
-    await told(learner, thumb(decision.fallbacks[0].decision_id), parts.caller, parts.clock())
+    await told(learner, thumb(decision.fallback_ids[0]), parts.caller, parts.clock())
     (record,) = await stored(parts)
-    assert record.decision.model == decision.fallbacks[0].model
+    assert record.decision.model == decision.option.fallbacks[0]
     assert (record.decision.kind, record.parent) == (Kind.FALLBACK, decision.nonce)
 
 

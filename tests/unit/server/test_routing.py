@@ -81,8 +81,8 @@ async def test_a_new_snapshot_forgets_the_distributions_of_the_last(parts):
 
 async def test_fallbacks_have_decision_ids_of_their_own_that_name_their_parent(parts):
     decision = parts.route(Call("chat"))
-    attempts = [parts.keys.verify(one.decision_id, parts.clock(), DAY_S) for one in decision.fallbacks]
-    assert [one.model for one in attempts] == [one.model for one in decision.fallbacks]
+    attempts = [parts.keys.verify(one, parts.clock(), DAY_S) for one in decision.fallback_ids]
+    assert [one.model for one in attempts] == [*decision.option.fallbacks]
     assert {one.parent for one in attempts} == {decision.nonce}
     assert {one.kind for one in attempts} == {Kind.FALLBACK}
     assert len({decision.nonce, *(one.nonce for one in attempts)}) == 1 + len(attempts)
@@ -92,12 +92,12 @@ async def test_the_first_fallback_sits_at_another_provider(parts):
     providers = {model.id: model.provider for model in parts.settings.catalogue.models}
     for _ in range(20):
         decision = parts.route(Call("chat"))
-        assert providers[decision.fallbacks[0].model] != providers[decision.model]
+        assert providers[decision.option.fallbacks[0]] != providers[decision.model]
 
 
 async def test_no_more_fallbacks_than_configured_are_named(parts_of):
     parts = await parts_of(max_fallbacks=1)
-    assert len(parts.route(Call("chat")).fallbacks) == 1
+    assert len(parts.route(Call("chat")).fallback_ids) == 1
 
 
 async def test_a_disabled_model_is_never_chosen_and_the_reason_is_kept(parts):
@@ -110,7 +110,7 @@ async def test_a_forced_model_is_certain_and_has_no_fallbacks(parts):
     decision = parts.route(Call("chat", model="other"))
     assert (decision.model, decision.kind, decision.propensity) == ("other", Kind.FORCED, 1.0)
     assert decision.uniform is None
-    assert decision.fallbacks == ()
+    assert decision.fallback_ids == decision.option.fallbacks == ()
 
 
 async def test_a_forced_model_wins_over_constraints(parts):
