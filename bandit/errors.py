@@ -2,6 +2,7 @@
 
 BanditError
 ├── OutOfRangeError        a number that no signal can have
+├── PriorError             knowledge of an operator that contradicts itself
 ├── SumsOverflowError      more observations in a cell than its integers can hold
 └── InfeasibleError        no model is left to choose from
 """
@@ -15,6 +16,10 @@ class BanditError(Exception):
 
 class OutOfRangeError(BanditError, ValueError):
     """A number lies outside of what its signal can have."""
+
+
+class PriorError(BanditError, ValueError):
+    """What an operator knows contradicts itself."""
 
 
 class SumsOverflowError(BanditError):

@@ -4,6 +4,7 @@ import math
 from typing import Final, Literal, NamedTuple
 
 from bandit.signals import SCALE, DecisionFacts, Fact, Kind, Outcome, Status, Thumb
+from bandit.tails import range_of
 
 Signal = Literal["error", "first_token", "input_ratio", "latency", "output_tokens", "quality"]
 """A quantity with a posterior of its own in every (category, model)."""
@@ -14,7 +15,11 @@ LN_RATIO_RANGE: Final = (math.log(1e-3), math.log(1e3))
 
 
 class Event(NamedTuple):
-    """One observation of one signal: `n` is 1, or -1 to take it back; `y` and `yy` are fixed point of 2^-20."""
+    """One observation of one signal: `n` is 1, or -1 to take it back; `y` and `yy` are fixed point of 2^-20.
+
+    `source` is the kind of judgement for quality; for other signals the range of `bandit.tails`, empty for an ordinary
+    observation.
+    """
 
     category: str
     model: str
@@ -40,15 +45,16 @@ def events_of(decision: DecisionFacts, fact: Fact | None) -> tuple[Event, ...]:
         return ()
     if isinstance(fact, Outcome):
         return tuple(
-            [
-                Event(category, model, signal, "", decided_us, 1, round(y * SCALE), round(y * y * SCALE))
-                for signal, y in _outcome_values(requested_tokens, fact)
-            ]
+            [_event(category, model, signal, decided_us, y) for signal, y in _outcome_values(requested_tokens, fact)]
         )
     if kind is Kind.FORCED:
         return ()
     y = (SCALE if fact.up else 0) if isinstance(fact, Thumb) else fact.value
     return (Event(category, model, "quality", fact.signal, decided_us, 1, y, round(y * y / SCALE)),)
+
+
+def _event(category: str, model: str, signal: Signal, decided_us: int, y: float) -> Event:
+    return Event(category, model, signal, range_of(signal, y), decided_us, 1, round(y * SCALE), round(y * y * SCALE))
 
 
 def _outcome_values(requested_tokens: int | None, outcome: Outcome) -> list[tuple[Signal, float]]:

@@ -13,28 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bandit.belief import Belief
 from bandit.evidence import Signal
+from bandit.fusion import fused
 from bandit.grid import midpoints
-from bandit.priors import ANY_SOURCE, BetaPrior, InferenceSettings, NormalPrior
+from bandit.knowledge import Knowledge, named_categories
+from bandit.prior_cells import NormalPriors, QualityPriors, RatePriors
+from bandit.priors import ANY_SOURCE, FUSED_PREFIX, InferenceSettings, NormalPrior
 from bandit.signals import SCALE, THUMB
-from bandit.sums import Sums, at
+from bandit.sums import Sums, at, with_axes
+from bandit.tails import believed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Belief:
-    """Belief about one signal in every cell; arrays of shape (C + 1, M), the last row an unseen category.
-
-    `mean` and `variance` are those of the parameter, `spread` the variance of single observations around it,
-    `weight` the decayed number of observations.
-    """
-
-    mean: Floats
-    variance: Floats
-    spread: Floats
-    weight: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,44 +44,37 @@ class Posterior:
 
 
 def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
-    """Compute what to believe at `now_us` from nothing but the sums and the settings."""
-    seen = at(sums, now_us)
+    """Compute what to believe at `now_us` from nothing but the sums and the settings.
+
+    Categories of which the settings know something beforehand have rows of their own. Raises PriorError.
+    """
+    seen = with_axes(at(sums, now_us), named_categories(settings), ())
+    known = Knowledge.of(settings, seen.categories, seen.models)
     age_s = np.maximum(now_us / seen.bucket_us - midpoints(seen.starts, seen.now), 0.0) * seen.bucket_us * 1e-6
 
     def decay(signal: Signal) -> Floats:
         weights: Floats = np.exp2(-age_s / settings.half_lives_s.get(signal, np.inf))
         return weights
 
-    def normal(signal: Signal, prior: NormalPrior) -> Belief:
-        return _normal(_Filled.of(_moments(seen, signal, ""), decay(signal)), prior)
+    def normal(signal: Signal, default: NormalPrior) -> Belief:
+        priors = known.normals(signal, default)
+        filled = _Filled.of(_outcome_moments(seen, signal, priors.mean), decay(signal))
+        return known.settled(signal, priors, lambda settled: _normal(filled, settled))
+
+    errors = _Filled.of(_moments(seen, "error", ""), decay("error"))
+    qualities = _Qualities.of(seen, decay("quality"), settings)
 
     return Posterior(
         now_us=now_us,
-        categories=sums.categories,
-        models=sums.models,
-        quality=_quality(seen, decay("quality"), settings),
-        error=_rate(_Filled.of(_moments(seen, "error", ""), decay("error")), settings.error),
+        categories=seen.categories,
+        models=seen.models,
+        quality=known.settled("quality", known.qualities(settings.thumbs, settings.scores), qualities.believed),
+        error=known.settled("error", known.errors(settings.error), lambda settled: _rate(errors, settled)),
         latency=normal("latency", settings.latency),
         first_token=normal("first_token", settings.first_token),
         output_tokens=normal("output_tokens", settings.output_tokens),
         input_ratio=normal("input_ratio", settings.input_ratio),
     )
-
-
-def _quality(sums: Sums, decay: Floats, settings: InferenceSettings) -> Belief:
-    """Thumbs are binomial; scores, or thumbs and scores together, are graded."""
-    sources = [settings.quality_sources.get(category, THUMB) for category in sums.categories] + [THUMB]
-    belief = _rate(_Filled.of(_moments(sums, "quality", THUMB), decay), settings.thumbs)
-    for source in sorted(set(sources) - {THUMB}):
-        graded = _normal(_Filled.of(_moments(sums, "quality", source), decay), settings.scores)
-        rows = np.array([one == source for one in sources])[:, None]
-        belief = Belief(
-            *(
-                np.where(rows, getattr(graded, name), getattr(belief, name))
-                for name in ("mean", "variance", "spread", "weight")
-            )
-        )
-    return belief
 
 
 def _moments(sums: Sums, signal: Signal, source: str) -> Ints:
@@ -100,6 +84,15 @@ def _moments(sums: Sums, signal: Signal, source: str) -> Ints:
     moments = np.zeros((3, categories + 1, models, buckets), np.int64)
     for i in wanted:
         moments[:, :-1] += sums.moments[:, :, :, i]
+    return moments
+
+
+def _outcome_moments(sums: Sums, signal: Signal, prior_mean: Floats) -> Ints:
+    """Sums of a signal of outcomes, without what is absurd; shape (3, C + 1, M, B)."""
+    moments = _moments(sums, signal, "")
+    tails = [sums.moments[:, :, :, i] for i, (name, source) in enumerate(sums.signals) if name == signal and source]
+    if tails:
+        moments[:, :-1] = believed(signal, [moments[:, :-1], *tails], prior_mean[:-1])
     return moments
 
 
@@ -131,7 +124,50 @@ class _Filled:
         return totals.reshape(self.shape)
 
 
-def _rate(filled: _Filled, prior: BetaPrior) -> Belief:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Qualities:
+    """Judgements of every kind: thumbs are binomial; scores, or thumbs and scores together, are graded.
+
+    `rows` has, for each kind but thumbs, the rows of categories that go by it; shape (C + 1, 1).
+    """
+
+    settings: InferenceSettings
+    thumbs: _Filled
+    scores: dict[str, _Filled]
+    rows: dict[str, NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, sums: Sums, decay: Floats, settings: InferenceSettings) -> "_Qualities":
+        sources = [settings.quality_sources.get(category, THUMB) for category in sums.categories] + [THUMB]
+        kinds = sorted(set(sources) - {THUMB})
+        return cls(
+            settings=settings,
+            thumbs=_Filled.of(_moments(sums, "quality", THUMB), decay),
+            scores={
+                kind: _Filled.of(_moments(sums, "quality", kind.removeprefix(FUSED_PREFIX)), decay) for kind in kinds
+            },
+            rows={kind: np.array([source == kind for source in sources])[:, None] for kind in kinds},
+        )
+
+    def believed(self, priors: QualityPriors) -> Belief:
+        """Return what is believed of quality, each category by its own kind of judgement."""
+        thumbs = belief = _rate(self.thumbs, priors.thumbs)
+        for kind, scores in self.scores.items():
+            if kind.startswith(FUSED_PREFIX):
+                judged = _normal(scores, priors.scores.uninformed())
+                graded = fused(thumbs, priors.thumbs, judged, self.settings.judge_bias, self.settings.judge_delta)
+            else:
+                graded = _normal(scores, priors.scores)
+            belief = Belief(
+                *(
+                    np.where(self.rows[kind], getattr(graded, name), getattr(belief, name))
+                    for name in ("mean", "variance", "spread", "weight")
+                )
+            )
+        return belief
+
+
+def _rate(filled: _Filled, prior: RatePriors) -> Belief:
     weight = filled.total(filled.n)
     successes = filled.total(filled.y) / SCALE
     total = prior.weight + weight
@@ -141,7 +177,7 @@ def _rate(filled: _Filled, prior: BetaPrior) -> Belief:
     return Belief(mean, spread / (total + 1.0), spread, weight)
 
 
-def _normal(filled: _Filled, prior: NormalPrior) -> Belief:
+def _normal(filled: _Filled, prior: NormalPriors) -> Belief:
     n, y, yy = filled.n, filled.y, filled.yy
     weight = filled.total(n)
     total = filled.total(y) / SCALE
@@ -150,8 +186,9 @@ def _normal(filled: _Filled, prior: NormalPrior) -> Belief:
     squares = filled.total(_squared_deviations(n, y, yy) + between)
     spread = (prior.spread_weight * prior.spread + squares) / (prior.spread_weight + np.maximum(weight - 1.0, 0.0))
     spread = np.maximum(spread, prior.spread_floor)
-    precision = 1.0 / prior.variance + weight / spread
-    return Belief((prior.mean / prior.variance + total / spread) / precision, 1.0 / precision, spread, weight)
+    variance = prior.capped_variance(spread)
+    precision = 1.0 / variance + weight / spread
+    return Belief((prior.mean / variance + total / spread) / precision, 1.0 / precision, spread, weight)
 
 
 def _squared_deviations(n: Ints, y: Ints, yy: Ints) -> Floats:

@@ -3,11 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
+from bandit.errors import OutOfRangeError
 from bandit.evidence import Signal
 
 ANY_SOURCE: Final = "any"
+FUSED_PREFIX: Final = "thumb+"
+"""A source of quality "thumb+score:<name>" joins thumbs and a judge's scores (`bandit.fusion`)."""
+
+KNOWLEDGE_CAP: Final = 20.0
+"""Observations that what an operator knows is worth at most; beyond it, a wrong prior takes long to wash out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,62 @@ class NormalPrior:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelPrior:
+    """What an operator knows of a model, in every category; None is unknown.
+
+    `quality` (0.01 to 0.99) is worth `quality_weight` observations (1 to 20). Typical `latency_s` (0.001 to 3,600)
+    and `output_tokens` (1 to 1e8) are worth one observation, because categories differ; `error_rate` (0.0001 to
+    0.9) as much as the default it replaces. Raises OutOfRangeError.
+    """
+
+    quality: float | None = None
+    quality_weight: float = 5.0
+    latency_s: float | None = None
+    output_tokens: float | None = None
+    error_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in MODEL_PRIOR_RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise OutOfRangeError(f"{name} of a model's prior is {value:g}; give {low:g} to {high:g}")
+
+
+MODEL_PRIOR_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "quality": (0.01, 0.99),
+    "quality_weight": (1.0, KNOWLEDGE_CAP),
+    "latency_s": (1e-3, 3600.0),
+    "output_tokens": (1.0, 1e8),
+    "error_rate": (1e-4, 0.9),
+}
+
+
+class PastCell(NamedTuple):
+    """What earlier logs say of a signal of a model in a category.
+
+    `mean` is that of the signal (a rate, or a mean of logarithms), worth `weight` > 0 observations.
+    """
+
+    category: str
+    model: str
+    signal: Signal
+    mean: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class InferenceSettings:
     """Settings of `infer`.
 
     `thumbs` and `scores` are priors of quality from 0/1 thumbs and from graded scores. `quality_sources`
-    names, per category, which source of quality counts: "thumb" (the default), "score:<name>" or "any".
-    Half-lives are in seconds, infinite where a signal is not named.
+    names, per category, which source of quality counts: "thumb" (the default), "score:<name>", "any", or
+    "thumb+score:<name>", where a judge is believed up to a bias per category (deviation `judge_bias`) and an
+    error of its own per model and category (deviation `judge_delta`). Half-lives are in seconds, infinite where
+    a signal is not named.
+
+    An operator's knowledge replaces or feeds these priors, and is worth at most `knowledge_cap` observations in any
+    cell: `models` by model id, `prior_from` names the category that another one starts from, and `warm_start` holds
+    what earlier logs say.
     """
 
     thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)
@@ -51,3 +107,9 @@ class InferenceSettings:
     input_ratio: NormalPrior = NormalPrior(mean=0.0, variance=0.1, spread=0.02, spread_floor=1e-4)
     quality_sources: Mapping[str, str] = field(default_factory=dict)
     half_lives_s: Mapping[Signal, float] = field(default_factory=dict)
+    models: Mapping[str, ModelPrior] = field(default_factory=dict)
+    prior_from: Mapping[str, str] = field(default_factory=dict)
+    warm_start: tuple[PastCell, ...] = ()
+    knowledge_cap: float = KNOWLEDGE_CAP
+    judge_bias: float = 0.15
+    judge_delta: float = 0.05

@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bandit.belief import Belief
 from bandit.catalogue import Model
-from bandit.posterior import Belief, Posterior
+from bandit.posterior import Posterior
 
 Floats = NDArray[np.float64]
 

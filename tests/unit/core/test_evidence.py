@@ -19,7 +19,7 @@ def taught(fact: Fact | None, kind: Kind = Kind.SAMPLED, input_tokens: int | Non
     decision = DecisionFacts("chat", "large", kind, 7, input_tokens)
     events = events_of(decision, fact)
     assert {(event.category, event.model, event.time_us, event.n) for event in events} <= {("chat", "large", 7, 1)}
-    return {event.signal + event.source: event.y / SCALE for event in events}
+    return {event.signal + event.source * (event.signal == "quality"): event.y / SCALE for event in events}
 
 
 ALL_OF_IT = {
