@@ -1,0 +1,23 @@
+"""Errors of reading logs. Each message says what to do.
+
+TrafficError
+├── LogError              a log cannot be read, or holds nothing to learn from
+│   └── MissingExtraError its format needs an optional package
+└── WarmStartError        a warm start cannot be read or written
+"""
+
+
+class TrafficError(Exception):
+    """A file with earlier traffic, or what was made of one, cannot be used."""
+
+
+class LogError(TrafficError):
+    """A log cannot be read, or holds nothing to learn from."""
+
+
+class MissingExtraError(LogError):
+    """The log's format needs an optional package."""
+
+
+class WarmStartError(TrafficError):
+    """A warm start cannot be read or written."""

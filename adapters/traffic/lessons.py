@@ -1,0 +1,102 @@
+"""What a log teaches: the sums and the inference of live traffic, without a prior.
+
+So statuses teach what they always do, and a single absurd latency is left out here as well.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+import numpy as np
+
+from adapters.traffic.past_calls import PastCall, past_call
+from adapters.traffic.rows import Row
+from bandit.evidence import Event, Signal, events_of
+from bandit.posterior import infer
+from bandit.priors import BetaPrior, InferenceSettings, NormalPrior, PastCell
+from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, to_fixed_point
+from bandit.sums import Sums, record
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, of how much."""
+
+SIGNALS: Final[tuple[Signal, ...]] = ("quality", "error", "latency", "output_tokens")
+PROGRESS_STEPS: Final = 1000
+_BATCH: Final = 10_000
+_BUCKET_US: Final = 1_000_000
+_SCORE: Final = "log"
+_NOTHING: Final = 1e-9
+_ANYTHING: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What a log taught: by cell and signal, how many rows were used, and how many were not for which reason."""
+
+    cells: tuple[PastCell, ...]
+    used: int
+    rejected: Mapping[str, int]
+
+
+def unwatched(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def lessons_of(rows: Iterable[tuple[Row, float]], progress: Progress = unwatched) -> Lessons:
+    """Learn from rows, each with the fraction of the log that is read with it."""
+    rejected: Counter[str] = Counter()
+    calls = _calls(rows, rejected, progress)
+    sums, used = Sums.empty(_BUCKET_US), 0
+    while batch := list(islice(calls, _BATCH)):
+        used += len(batch)
+        sums = record(sums, [event for call in batch for event in _events(call)])
+    return Lessons(tuple(_cells(sums)), used, dict(sorted(rejected.items())))
+
+
+def _calls(rows: Iterable[tuple[Row, float]], rejected: Counter[str], progress: Progress) -> Iterator[PastCall]:
+    shown = 0
+    for row, fraction in rows:
+        if int(fraction * PROGRESS_STEPS) > shown:
+            shown = int(fraction * PROGRESS_STEPS)
+            progress(shown, PROGRESS_STEPS)
+        try:
+            yield past_call(row)
+        except ValueError as error:
+            rejected[str(error)] += 1
+
+
+def _events(call: PastCall) -> Iterator[Event]:
+    decision = DecisionFacts(call.category, call.model, Kind.SAMPLED, 0)
+    latency_us = None if call.latency_s is None else round(call.latency_s * 1e6)
+    outcome = Outcome(call.status or Status.OK, latency_us, output_tokens=call.output_tokens)
+    for event in events_of(decision, outcome):
+        if event.signal != "error" or call.status is not None:
+            yield event
+    if call.quality is not None:
+        yield from events_of(decision, Score(_SCORE, to_fixed_point(call.quality)))
+
+
+def _cells(sums: Sums) -> Iterator[PastCell]:
+    """Yield what is believed of every cell that has observations, with priors that say nothing."""
+    default = InferenceSettings()
+    silent = replace(
+        default,
+        quality_sources=dict.fromkeys(sums.categories, f"score:{_SCORE}"),
+        error=BetaPrior(default.error.mean, _NOTHING),
+        scores=_silent(default.scores),
+        latency=_silent(default.latency),
+        output_tokens=_silent(default.output_tokens),
+    )
+    posterior = infer(sums, 0, silent)
+    for signal in SIGNALS:
+        belief = getattr(posterior, signal)
+        for row, column in np.argwhere(belief.weight > 0).tolist():
+            mean = float(belief.mean[row, column])
+            rate = min(max(mean, 0.0), 1.0) if signal in ("quality", "error") else mean
+            yield PastCell(sums.categories[row], sums.models[column], signal, rate, float(belief.weight[row, column]))
+
+
+def _silent(prior: NormalPrior) -> NormalPrior:
+    return replace(prior, variance=_ANYTHING)
