@@ -135,10 +135,13 @@ def _depth(name: str, prior_from: Mapping[str, str]) -> int:
 def _evidence(
     cells: Iterable[PastCell], rows: Mapping[str, int], columns: Mapping[str, int], shape: tuple[int, int], cap: float
 ) -> Mapping[Signal, Evidence]:
-    placed: dict[Signal, Evidence] = {}
+    placed: dict[Signal, list[tuple[int, int, float, float]]] = {}
     for category, model, signal, mean, weight in cells:
         if category in rows and model in columns:
-            evidence = placed.setdefault(signal, Evidence(np.zeros(shape), np.zeros(shape)))
-            place = rows[category], columns[model]
-            evidence.mean[place], evidence.weight[place] = mean, min(weight, cap)
-    return placed
+            placed.setdefault(signal, []).append((rows[category], columns[model], mean, min(weight, cap)))
+    found = {}
+    for signal, known in placed.items():
+        row, column, means, weights = zip(*known, strict=True)
+        evidence = found[signal] = Evidence(np.zeros(shape), np.zeros(shape))
+        evidence.mean[row, column], evidence.weight[row, column] = means, weights
+    return found

@@ -55,7 +55,7 @@ def believed(signal: str, ranges: Sequence[Ints], prior_mean: Floats) -> Ints:
     n, y = moments[:, 0].sum(axis=-1), moments[:, 1].sum(axis=-1)
     mean = y / (np.maximum(n, 1) * float(SCALE))
     expected = n.copy()
-    expected[0] += 1
+    expected[0] = np.maximum(n[0], 1)
     main = expected.argmax(axis=0)[None]
     centre = np.where(np.take_along_axis(n, main, 0) > 0, np.take_along_axis(mean, main, 0), prior_mean)
     is_believed = (np.abs(mean - centre) <= REACH[signal]) | (n > 1)

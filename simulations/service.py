@@ -15,9 +15,10 @@ from bandit import Distribution, Event, Posterior, Snapshot, Sums, draw, events_
 from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
 from bandit.request import Request, quarter_octave
-from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind
+from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind, Score, to_fixed_point
 from bandit.snapshot import PolicySettings
 from bandit.sums import with_axes
+from simulations.judge import Judge
 from simulations.regimes import Regime, regimes_of
 from simulations.reports import QUALITY_SCORE, reports
 from simulations.scenario import Scenario
@@ -32,20 +33,24 @@ _UNSAID_TOKENS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """How the service learns, and its pace: requests per second, seconds between refreshes of the snapshot."""
+    """How the service learns, and its pace: requests per second, seconds between refreshes of the snapshot.
+
+    A `judge` scores every answer, beside those who report quality.
+    """
 
     requests_per_second: float = 1.0
     refresh_s: float = 5.0
     bucket_s: float = 10.0
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    judge: Judge | None = None
 
 
 def service_choices(world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings) -> Ints:
     """Return the model that the service chooses for each request; shape (T,)."""
     regimes = regimes_of(world, scenario)
     service = _Service(world, regimes[0].world.models, settings)
-    callers = _Callers(service, world, scenario, stream, settings.requests_per_second)
+    callers = _Callers(service, world, scenario, stream, settings)
     return np.array([model for regime in regimes for model in callers.played(regime)])
 
 
@@ -53,12 +58,13 @@ class _Callers:
     """Ask for a model, and report how it went: the outcome at once, quality when and where the scenario says."""
 
     def __init__(
-        self, service: "_Service", world: World, scenario: Scenario, stream: Stream, requests_per_second: float
+        self, service: "_Service", world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings
     ) -> None:
         self._service = service
         self._scenario = scenario
         self._stream = stream
-        self._requests_per_second = requests_per_second
+        self._requests_per_second = settings.requests_per_second
+        self._judge = settings.judge
         self._categories = [world.categories[c] for c in world.category_of.tolist()]
         self._tokens = [None if math.isnan(count) else round(count) for count in world.requested_tokens.tolist()]
         self._uniforms = _Tape(stream.uniforms.tolist())
@@ -81,8 +87,14 @@ class _Callers:
             decision = DecisionFacts(category, regime.world.models[model].id, Kind.SAMPLED, now_us, tokens)
             answers = spoiled_world if luck < spoilage[model] else regime.world
             outcome, *quality = reports(answers, prompt, model)
-            self._report(decision, outcome, quality if judged else ())
+            judgements = [*(quality if judged else ()), *self._scores(prompt, model)]
+            self._report(decision, outcome, judgements)
             yield model
+
+    def _scores(self, prompt: int, model: int) -> Iterator[Fact]:
+        score = math.nan if self._judge is None else float(self._judge.scores[prompt, model])
+        if self._judge is not None and not math.isnan(score):
+            yield Score(self._judge.name, to_fixed_point(score))
 
     def _report(self, decision: DecisionFacts, outcome: Fact, quality: Sequence[Fact]) -> None:
         self._service.learn(decision, [outcome])
