@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from adapters.ledger import Change, StoredSums
+from bandit.priors import FUSED_PREFIX
 from bandit.request import Request
 from bandit.signals import SCORE_PREFIX
 from bandit.snapshot import Snapshot
@@ -65,4 +66,5 @@ class Namespace:
 
 def score_names(sources: Iterable[str]) -> set[str]:
     """Return the names of those sources of quality that are scores."""
-    return {source.removeprefix(SCORE_PREFIX) for source in sources if source.startswith(SCORE_PREFIX)}
+    plain = (source.removeprefix(FUSED_PREFIX) for source in sources)
+    return {source.removeprefix(SCORE_PREFIX) for source in plain if source.startswith(SCORE_PREFIX)}

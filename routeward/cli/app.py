@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from routeward.cli import config, demo, doctor, feedback, keys, offline, route, service, status, version
+from routeward.cli import config, demo, doctor, feedback, keys, offline, route, service, status, version, warm_start
 from routeward.cli.commands import Command, Group
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show_error
 from routeward.cli.wrong_use import sentence_of
@@ -59,6 +59,7 @@ _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(offline.generate)
+_command(rich_help_panel=STUDY)(warm_start.warm_start)
 
 
 def run(arguments: Sequence[str]) -> int:

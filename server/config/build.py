@@ -14,6 +14,7 @@ from bandit.request import Objective
 from bandit.signals import THUMB
 from bandit.snapshot import PolicySettings
 from server.config.checks import key_file_of
+from server.config.knowledge import past_of, priors_of, sources_of
 from server.config.schema import Document, LearningTable, ModelTable, ServerTable
 from server.settings import (
     DEFAULT_PROFILE,
@@ -34,7 +35,7 @@ _MIB: Final = 1024 * 1024
 
 def settings_of(document: Document, raw: Mapping[str, Any], folder: Path, token_keys: Sequence[TokenKey]) -> Settings:
     """Return the settings that a document describes; relative paths in it start in `folder`."""
-    learning, catalogue = _learning(document), _catalogue(document)
+    learning, catalogue = _learning(document, folder), _catalogue(document)
     server = _server(document.server, folder)
     store = document.store
     return Settings(
@@ -77,13 +78,18 @@ def _server(table: ServerTable, folder: Path) -> ServerSettings:
     )
 
 
-def _learning(document: Document) -> LearningSettings:
+def _learning(document: Document, folder: Path) -> LearningSettings:
     table = document.learning
     sources = {name: category.quality_source for name, category in document.categories.items()}
     return LearningSettings(
         inference=InferenceSettings(
             quality_sources={name: source for name, source in sources.items() if source != THUMB},
             half_lives_s=_half_lives_s(table),
+            models=priors_of(document),
+            prior_from=sources_of(document),
+            warm_start=past_of(document, folder),
+            knowledge_cap=table.knowledge_cap,
+            judge_delta=table.judge_delta,
         ),
         policy=PolicySettings(exploration=table.exploration, floor=table.floor, caps=dict(table.caps)),
         bucket_s=table.bucket_seconds,

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from bandit.priors import FUSED_PREFIX
 from server.config.explain import did_you_mean
+from server.config.knowledge import check_knowledge
 from server.config.lines import Path
 from server.config.problems import Finding
 from server.config.reference import keys
@@ -32,6 +34,7 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
     yield from _models(document)
     yield from _shares(document)
     yield from _categories(document)
+    yield from check_knowledge(document, folder)
     yield from _ages(document)
 
 
@@ -126,7 +129,8 @@ def _categories(document: Tables) -> Iterator[Finding]:
         message = f"{len(categories)} categories are configured, but max_categories is {limit:g}"
         yield Finding(("categories",), message, "raise max_categories in [routing]")
     sources = [table.get("quality_source") for table in categories.values() if isinstance(table, Mapping)]
-    names = {source for source in sources if isinstance(source, str) and source.startswith("score:")}
+    plain = {source.removeprefix(FUSED_PREFIX) for source in sources if isinstance(source, str)}
+    names = {source for source in plain if source.startswith("score:")}
     if len(names) > MAX_SCORE_NAMES:
         message = f"{len(names)} names of scores are used, but there may be {MAX_SCORE_NAMES}"
         yield Finding(("categories",), message, "let categories share names of scores")

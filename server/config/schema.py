@@ -11,6 +11,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from bandit.priors import KNOWLEDGE_CAP, InferenceSettings
 from bandit.snapshot import PolicySettings
 from server.fields import NAME
 
@@ -28,8 +29,8 @@ Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$"), NAME_RULE]
 OptionalName = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern})?$"), Rule(f"empty, or {NAME_RULE.words}")]
 QualitySource = Annotated[
     str,
-    StringConstraints(pattern=r"^(thumb|any|score:[A-Za-z0-9._:/-]{1,57})$"),
-    Rule('"thumb", "any", or "score:NAME"'),
+    StringConstraints(pattern=r"^(thumb|any|(thumb\+)?score:[A-Za-z0-9._:/-]{1,57})$"),
+    Rule('"thumb", "any", "score:NAME", or "thumb+score:NAME"'),
 ]
 Sha256 = Annotated[
     str,
@@ -162,6 +163,7 @@ class HalfLifeTable(Table):
 
 
 _POLICY: Final = PolicySettings()
+_INFERENCE: Final = InferenceSettings()
 
 
 class LearningTable(Table):
@@ -183,6 +185,24 @@ class LearningTable(Table):
         default=10.0, ge=1, le=3600, description="width of the finest time bucket; fixed once something was learned"
     )
     max_feedback_age_days: Days = Field(default=7.0, description="age of a decision up to which feedback is accepted")
+    warm_start: FileName = Field(
+        default="",
+        description="file that  routeward warm-start  made of earlier logs, worth knowledge_cap at most in a category",
+        examples=["warm-start.json"],
+    )
+    knowledge_cap: float = Field(
+        default=KNOWLEDGE_CAP,
+        ge=1,
+        le=200,
+        description="observations that all priors of a model in a category together are worth at most",
+    )
+    judge_delta: float = Field(
+        default=_INFERENCE.judge_delta,
+        ge=0.001,
+        le=0.5,
+        description="deviation of a judge's error about a model in a category, where thumb+score:NAME counts: its "
+        "scores are worth 1 / judge_delta^2 at most",
+    )
     half_life_days: HalfLifeTable = HalfLifeTable()
     caps: dict[Name, Annotated[float, Field(gt=0, le=1)]] = Field(
         default_factory=dict, description="largest probability, by model id"
@@ -214,11 +234,17 @@ class CategoryTable(Table):
     input_tokens: Tokens = Field(default=1000, description="tokens of a typical prompt, for requests that do not say")
     quality_source: QualitySource = Field(
         default="thumb",
-        description="judgement that counts as quality: thumb, score:NAME, or any for all",
+        description="judgement that counts as quality: thumb, score:NAME, any for all alike, or thumb+score:NAME for a "
+        "judge whom thumbs put right",
         examples=["score:judge"],
     )
     latency_probability: float = Field(
         default=0.95, ge=0.5, le=0.9999, description="probability with which max_latency of a request must hold"
+    )
+    prior_from: OptionalName = Field(
+        default="",
+        description="category of this file whose posterior is the prior of this one, worth knowledge_cap at most",
+        examples=["summarization"],
     )
 
 
@@ -253,6 +279,29 @@ class ModelTable(Table):
     )
     capabilities: list[Name] = Field(
         default_factory=list, max_length=16, description="what requests may ask for", examples=[["tools", "vision"]]
+    )
+    prior_quality: float | None = Field(
+        default=None,
+        ge=0.01,
+        le=0.99,
+        description="quality to start from in every category, for example a benchmark's; missing: as any model",
+        examples=[0.8],
+    )
+    prior_weight: float = Field(
+        default=5.0, ge=1, le=20, description="observations that prior_quality is worth", examples=[5]
+    )
+    prior_error_rate: float | None = Field(
+        default=None, ge=0.0001, le=0.9, description="share of calls that fail, to start from", examples=[0.01]
+    )
+    list_latency_seconds: float | None = Field(
+        default=None,
+        ge=0.001,
+        le=3600,
+        description="typical time to the whole answer, to start from; worth one observation",
+        examples=[1.5],
+    )
+    list_output_tokens: Tokens | None = Field(
+        default=None, description="tokens of a typical answer, to start from; worth one observation", examples=[300]
     )
     enabled: bool = Field(default=True, description="whether it may be chosen; what was learned is kept either way")
 

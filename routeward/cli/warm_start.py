@@ -1,0 +1,72 @@
+"""`routeward warm-start`: what earlier logs say, as a prior."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from routeward.cli.options import Json
+from routeward.cli.output import WRONG_USE, CommandError, console, show
+
+if TYPE_CHECKING:
+    from adapters.traffic.lessons import Lessons
+
+OUTPUT: Final = Path("warm-start.json")
+
+
+def warm_start(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="Log of calls: .jsonl, .csv or .parquet.")],
+    *,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")] = OUTPUT,
+    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a log of earlier calls into a file that a server can start from.
+
+    A row is a call: category, model, and any of quality, latency_s or latency_ms, output_tokens, and error or status.
+    """
+    from adapters.traffic.errors import LogError, WarmStartError
+    from adapters.traffic.lessons import lessons_of
+    from adapters.traffic.rows import log_rows
+    from adapters.traffic.warm_start import write_warm_start
+    from simulations.progress import shown_progress
+
+    if output.exists() and not force:
+        raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
+    try:
+        with shown_progress(console(stderr=True), "reading the log, per mille") as progress:
+            lessons = lessons_of(log_rows(log), progress)
+    except LogError as error:
+        raise CommandError("LOG_REFUSED", str(error), exit_code=WRONG_USE) from error
+    if not lessons.cells:
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in lessons.rejected.items())
+        raise CommandError("NOTHING_LEARNED", f"{log} holds no usable row ({reasons or 'it is empty'})")
+    try:
+        write_warm_start(lessons, output)
+    except WarmStartError as error:
+        raise CommandError("NOT_WRITTEN", str(error)) from error
+    show(_document(lessons, output), lambda: _text(lessons, output), as_json=as_json)
+
+
+def _document(lessons: "Lessons", output: Path) -> dict[str, object]:
+    return {
+        "file": str(output),
+        "rows_used": lessons.used,
+        "rows_rejected": dict(lessons.rejected),
+        "categories": sorted({cell.category for cell in lessons.cells}),
+        "models": sorted({cell.model for cell in lessons.cells}),
+        "signals": dict(sorted(Counter(cell.signal for cell in lessons.cells).items())),
+    }
+
+
+def _text(lessons: "Lessons", output: Path) -> str:
+    rejected = [f"  {count:,} rows left out: {reason}" for reason, count in lessons.rejected.items()]
+    categories, models = ({cell[i] for cell in lessons.cells} for i in (0, 1))
+    return "\n".join(
+        [
+            f"{lessons.used:,} rows used: {len(models)} models in {len(categories)} categories",
+            *rejected,
+            f'wrote {output}; name it in [learning]:  warm_start = "{output}"',
+        ]
+    )

@@ -1,0 +1,84 @@
+"""What an operator knows: rules between its keys, and what the service is told of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from adapters.traffic.errors import WarmStartError
+from adapters.traffic.warm_start import read_warm_start
+from bandit.errors import PriorError
+from bandit.knowledge import generations
+from bandit.priors import ModelPrior, PastCell
+from server.config.explain import did_you_mean
+from server.config.problems import Finding
+from server.config.schema import Document, ModelTable
+
+
+def check_knowledge(document: Mapping[str, Any], folder: FilePath) -> Iterator[Finding]:
+    """Find what is wrong between the parts of a document; values of the wrong type are reported elsewhere."""
+    yield from _weights(document)
+    yield from _sources(document)
+    yield from _warm_start(document, folder)
+
+
+def priors_of(document: Document) -> dict[str, ModelPrior]:
+    """Return what is known of models, by their ids."""
+    known = {table.id: _prior(table) for table in document.models}
+    return {id_: prior for id_, prior in known.items() if prior != ModelPrior(quality_weight=prior.quality_weight)}
+
+
+def sources_of(document: Document) -> dict[str, str]:
+    """Return the categories that start from another one."""
+    return {name: table.prior_from for name, table in document.categories.items() if table.prior_from}
+
+
+def past_of(document: Document, folder: FilePath) -> tuple[PastCell, ...]:
+    """Return what earlier logs say. Raises WarmStartError."""
+    file = document.learning.warm_start
+    return read_warm_start(folder / file) if file else ()
+
+
+def _prior(table: ModelTable) -> ModelPrior:
+    return ModelPrior(
+        quality=table.prior_quality,
+        quality_weight=table.prior_weight,
+        latency_s=table.list_latency_seconds,
+        output_tokens=table.list_output_tokens,
+        error_rate=table.prior_error_rate,
+    )
+
+
+def _weights(document: Mapping[str, Any]) -> Iterator[Finding]:
+    models = document.get("models")
+    for index, model in enumerate(models if isinstance(models, list) else []):
+        if isinstance(model, Mapping) and "prior_weight" in model and "prior_quality" not in model:
+            message = "prior_weight is given without prior_quality"
+            yield Finding(("models", index, "prior_weight"), message, "give the quality that it is the weight of")
+
+
+def _sources(document: Mapping[str, Any]) -> Iterator[Finding]:
+    categories = document.get("categories")
+    tables = categories if isinstance(categories, Mapping) else {}
+    named = {name: table.get("prior_from") for name, table in tables.items() if isinstance(table, Mapping)}
+    sources = {name: source for name, source in named.items() if isinstance(source, str) and source}
+    for name, source in sources.items():
+        place = ("categories", name, "prior_from")
+        if source not in tables:
+            hint = f"{did_you_mean(source, tables)}; or add the table of that category"
+            yield Finding(place, f'there is no category "{source}" in this file', hint)
+    try:
+        generations(sources)
+    except PriorError as error:
+        first = next(name for name in sorted(sources) if name in str(error))
+        yield Finding(("categories", first, "prior_from"), str(error), "let one of them start from nothing")
+
+
+def _warm_start(document: Mapping[str, Any], folder: FilePath) -> Iterator[Finding]:
+    learning = document.get("learning")
+    file = learning.get("warm_start") if isinstance(learning, Mapping) else None
+    if isinstance(file, str) and file:
+        try:
+            read_warm_start(folder / file)
+        except WarmStartError as error:
+            hint = "make it anew with  routeward warm-start LOG;  relative paths start at this file"
+            yield Finding(("learning", "warm_start"), str(error), hint)

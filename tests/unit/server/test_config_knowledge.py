@@ -1,0 +1,104 @@
+"""Keys with which an operator says what is known: what they become, and what is refused."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from bandit.priors import InferenceSettings, ModelPrior, PastCell
+from server.config import ConfigError, load
+
+MODEL = '[[models]]\nid = "large"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n'
+CELL = {"category": "chat", "model": "large", "signal": "latency", "value": 2.0, "observations": 30}
+
+
+def read(folder: Path, text: str) -> InferenceSettings:
+    (folder / "routeward.toml").write_text(text, encoding="utf-8")
+    return load(folder / "routeward.toml", {}).learning.inference
+
+
+def write_cells(folder: Path, *cells: object) -> None:
+    (folder / "past.json").write_text(json.dumps({"format": "routeward warm start 1", "cells": cells}))
+
+
+def problems(folder: Path, text: str) -> list[tuple[int | None, str]]:
+    with pytest.raises(ConfigError) as refused:
+        read(folder, text)
+    return [(problem.line, problem.message) for problem in refused.value.problems]
+
+
+def test_everything_that_is_known_arrives(tmp_path):
+    write_cells(tmp_path, CELL)
+    inference = read(
+        tmp_path,
+        '[learning]\nwarm_start = "past.json"\nknowledge_cap = 10\njudge_delta = 0.1\n'
+        "[categories.chat]\n[categories.support]\nprior_from = 'chat'\nquality_source = 'thumb+score:judge'\n"
+        + MODEL
+        + "prior_quality = 0.8\nprior_weight = 12\nprior_error_rate = 0.05\n"
+        + "list_latency_seconds = 1.5\nlist_output_tokens = 300\n",
+    )
+    assert inference.models == {"large": ModelPrior(0.8, 12.0, 1.5, 300, 0.05)}
+    assert inference.prior_from == {"support": "chat"}
+    assert inference.warm_start == (PastCell("chat", "large", "latency", math.log(2.0), 30.0),)
+    assert (inference.knowledge_cap, inference.judge_delta) == (10.0, 0.1)
+    assert inference.quality_sources == {"support": "thumb+score:judge"}
+
+
+def test_of_a_model_without_such_keys_nothing_is_known(tmp_path):
+    assert read(tmp_path, MODEL) == InferenceSettings()
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("prior_quality = 1.2", "prior_quality"),
+        ("prior_quality = 0", "prior_quality"),
+        ("prior_quality = 0.5\nprior_weight = 21", "prior_weight"),
+        ("prior_quality = 0.5\nprior_weight = -1", "prior_weight"),
+        ("prior_error_rate = 1.0", "prior_error_rate"),
+        ("list_latency_seconds = 0", "list_latency_seconds"),
+        ("list_latency_seconds = nan", "list_latency_seconds"),
+        ("list_output_tokens = 0", "list_output_tokens"),
+        ("prior_weight = 5", "prior_weight is given without prior_quality"),
+    ],
+)
+def test_a_prior_out_of_range_is_refused_with_its_line(tmp_path, line, name):
+    [(at, message)] = problems(tmp_path, MODEL + line + "\n")
+    assert at == 5 + line.count("\n")
+    assert name in message
+
+
+def test_a_category_cannot_start_from_one_that_is_not_there(tmp_path):
+    text = MODEL + "[categories.chat]\n[categories.support]\nprior_from = 'chatt'\n"
+    assert problems(tmp_path, text) == [(7, 'there is no category "chatt" in this file')]
+
+
+def test_a_category_cannot_start_from_itself(tmp_path):
+    text = MODEL + "[categories.a]\nprior_from = 'b'\n[categories.b]\nprior_from = 'a'\n"
+    [(line, message)] = problems(tmp_path, text)
+    assert line == 6
+    assert "a <- b <- a" in message
+
+
+def test_a_warm_start_that_cannot_be_used_is_refused_with_cell_and_field(tmp_path):
+    text = '[learning]\nwarm_start = "past.json"\n' + MODEL
+    [(line, message)] = problems(tmp_path, text)
+    assert line == 2
+    assert "cannot be read" in message
+    write_cells(tmp_path, CELL, CELL | {"value": -1})
+    [(line, message)] = problems(tmp_path, text)
+    assert "cell 2: value is -1" in message
+
+
+def test_wrong_types_are_reported_once(tmp_path):
+    text = "[learning]\nwarm_start = 1\n[categories.a]\nprior_from = 2\n" + MODEL
+    assert [line for line, _ in problems(tmp_path, text)] == [2, 4]
+
+
+def test_knowledge_changes_the_digest(tmp_path):
+    digests = set()
+    for more in ("", "prior_quality = 0.8\n", "prior_quality = 0.7\n", "list_latency_seconds = 2\n"):
+        (tmp_path / "routeward.toml").write_text(MODEL + more)
+        digests.add(load(tmp_path / "routeward.toml", {}).digest)
+    assert len(digests) == 4
