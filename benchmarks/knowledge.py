@@ -6,10 +6,10 @@ With `--data FOLDER` on `bfcl_dev.parquet`, pools of ten models; without it on i
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from adapters.traffic.lessons import lessons_of
+from bandit import Sums, events_of, infer, record
 from bandit.priors import InferenceSettings, ModelPrior, PastCell
 from bandit.request import Objective
+from bandit.signals import DecisionFacts, Kind, Outcome, Status
 from benchmarks.learning import NAMED, TABLE, drawn_pool
 from simulations.generator import generate
 from simulations.judge import Judge
@@ -245,6 +247,24 @@ def mean_figures(name: str, by_seed: Floats) -> Iterator[Figure]:
         yield {"name": f"{name}: standard error", "value": round(error, 2), "unit": "points"}
 
 
+def of_one_absurd_latency() -> Iterator[Figure]:
+    """Yield what one latency of an hour does among ten of a second, as it is and if it were an ordinary observation."""
+    decision = DecisionFacts("chat", "model", Kind.SAMPLED, 0)
+    told = [events_of(decision, Outcome(Status.OK, latency_us)) for latency_us in [10**6] * 10 + [3600 * 10**6]]
+    latencies = [event for events in told for event in events if event.signal == "latency"]
+    calm, *others = (
+        infer(record(Sums.empty(10_000_000), events), 0, InferenceSettings()).latency
+        for events in (latencies[:10], latencies, [event._replace(source="") for event in latencies])
+    )
+    for where, belief in zip(("as it is", "counted as ordinary"), others, strict=True):
+        moved = belief.mean.item(0) - calm.mean.item(0)
+        spread = belief.spread.item(0) - calm.spread.item(0)
+        name = f"one latency of an hour among ten of a second, {where}"
+        yield {"name": f"{name}: ln latency moves by", "value": round(moved, 3), "unit": "nats"}
+        factor = float(np.exp(moved + spread / 2))
+        yield {"name": f"{name}: expected latency is multiplied by", "value": round(factor, 2), "unit": "times"}
+
+
 def worlds(data: Path | None) -> Iterator[World]:
     if data is None:
         for seed in INVENTED_SEEDS:
@@ -262,15 +282,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4500, help="default: %(default)s")
     parser.add_argument("--seeds", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=0, help="processes; default: one per core")
+    parser.add_argument("--pools", type=int, default=2, help="tables or pools of models, of 2; default: %(default)s")
     parser.add_argument("--only", default="", metavar="WORDS", help="only studies whose titles have these words")
     options = parser.parse_args()
-    places = [*worlds(options.data)]
-    figures: list[Figure] = []
+    places = [*islice(worlds(options.data), options.pools)]
+    figures = [*of_one_absurd_latency()]
     for study in studies(options.steps):
         if options.only in study.title:
             results = [played(world, study, range(options.seeds), options.workers) for world in places]
             figures += figures_of(study, results)
-            print(json.dumps(figures[-2:]), file=sys.stderr, flush=True)
     command = f"{COMMAND} --data DATA" if options.data else COMMAND
     print(json.dumps([{**figure, "command": command} for figure in figures], indent=1))
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import idle, store
+from benchmarks import idle, knowledge, store
 from benchmarks.__main__ import BenchmarkError, figures, machine, names
 from benchmarks._processes import ServiceProcess, write_configuration
+from simulations.generator import generate
+from simulations.world import world_of
 
 FIGURE = {"name": "flush", "value": 1.5, "unit": "ms", "command": "python -m benchmarks.store"}
 
@@ -80,3 +82,17 @@ async def test_both_ways_to_a_store_that_are_compared_write_what_they_are_given(
     assert processor > 0
     with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
         assert connection.execute("SELECT count(*) FROM signals").fetchone() == (9,)
+
+
+@pytest.mark.parametrize("study", [*knowledge.studies(36)], ids=lambda study: study.title)
+def test_a_study_of_knowledge_tells_every_variant_s_score_and_lead(study: knowledge.Study) -> None:
+    world = world_of(generate(0, prompts_per_category=2))
+    found = list(knowledge.figures_of(study, [knowledge.played(world, study, range(2), 1)]))
+    assert len(found) >= 4 * len(study.variants) - 2
+    assert figures(json.dumps([{**figure, "command": "test"} for figure in found]))
+
+
+def test_what_one_absurd_latency_does_is_told_with_and_without_ranges() -> None:
+    moved, factor, moved_before, factor_before = (figure["value"] for figure in knowledge.of_one_absurd_latency())
+    assert (moved, factor) == (0.0, 1.0)
+    assert (moved_before, factor_before) == (pytest.approx(0.75, abs=0.1), pytest.approx(11, abs=2))

@@ -28,7 +28,7 @@ COMMANDS = dict(commands(typer.main.get_command(app), "routeward"))
 
 def sections() -> dict[str, str]:
     """Text of each section of the page that is about a command, by the command."""
-    parts = re.split(r"^## `(routeward [a-z ]+)`$", CLI, flags=re.MULTILINE)
+    parts = re.split(r"^## `(routeward [a-z -]+)`$", CLI, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 

@@ -170,10 +170,17 @@ CORPUS = [
         '"code review" is no valid name',
         "1 to 64 characters",
     ),
-    Bad(
-        "source", "[categories.x]\nquality_source = 'score:'\n" + GOOD, 2, '"score:"', '"thumb", "any", or "score:NAME"'
-    ),
+    Bad("source", "[categories.x]\nquality_source = 'score:'\n" + GOOD, 2, '"score:"', 'or "thumb+score:NAME"'),
     Bad("probability", "categories.x = { latency_probability = 95 }\n" + GOOD, 1, "is 95", "(0.5 to 0.9999)"),
+    Bad("fused source", "[categories.x]\nquality_source = 'score:a+thumb'\n" + GOOD, 2, "a+thumb", "thumb+score:NAME"),
+    Bad(
+        *(
+            "too many score names, joined with thumbs or not",
+            "".join(f"categories.c{i}.quality_source='{'thumb+' * (i % 2)}score:{i}'\n" for i in range(8)) + GOOD,
+            1,
+        ),
+        *("8 names of scores are used, but there may be 7", "share names of scores"),
+    ),
     Bad(
         *("too many score names", "".join(f"categories.c{i}.quality_source='score:{i}'\n" for i in range(8)) + GOOD, 1),
         *("8 names of scores are used, but there may be 7", "share names of scores"),

@@ -168,12 +168,12 @@ async def test_feedback_of_one_tenant_leaves_every_byte_of_another_as_it_was(par
 
 
 async def test_score_names_of_the_configuration_are_reserved(parts):
-    sources = {"chat": "score:tests", "code": "thumb"}
+    sources = {"chat": "score:tests", "code": "thumb", "mail": "thumb+score:judge"}
     inference = replace(parts.settings.learning.inference, quality_sources=sources)
     learning = replace(parts.settings.learning, inference=inference)
     parts.publisher._learning = learning
     await parts.publisher.load(["globex"])
-    assert parts.publisher.namespaces["globex"].score_names == {"tests"}
+    assert parts.publisher.namespaces["globex"].score_names == {"tests", "judge"}
 
 
 async def test_rows_of_a_clock_that_was_ahead_age_nothing_else(parts):
