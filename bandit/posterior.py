@@ -92,7 +92,7 @@ def _outcome_moments(sums: Sums, signal: Signal, prior_mean: Floats) -> Ints:
     moments = _moments(sums, signal, "")
     tails = [sums.moments[:, :, :, i] for i, (name, source) in enumerate(sums.signals) if name == signal and source]
     if tails:
-        moments[:, :-1] = believed(signal, [moments[:, :-1], *tails], prior_mean[:-1])
+        moments[:, :-1] = believed(signal, moments[:, :-1], tails, prior_mean[:-1])
     return moments
 
 

@@ -45,19 +45,21 @@ def range_of(signal: str, y: float) -> str:
     return ORDINARY if edges is None else _RANGES[bisect_right(edges, y)]
 
 
-def believed(signal: str, ranges: Sequence[Ints], prior_mean: Floats) -> Ints:
-    """Add up the ranges of a signal that are believed, by cell; shape (3, C, M, B).
+def believed(signal: str, ordinary: Ints, tails: Sequence[Ints], prior_mean: Floats) -> Ints:
+    """Add up the ranges of a signal that are believed, by cell; sums of shape (3, C, M, B).
 
-    `ranges` holds sums of this shape, those of the ordinary range first; `prior_mean` of shape (C, M) stands in for
-    the mean of a cell's main range while that is empty.
+    `prior_mean` of shape (C, M) stands in for the mean of a cell's main range while that is empty.
     """
-    moments = np.stack(ranges)
-    n, y = moments[:, 0].sum(axis=-1), moments[:, 1].sum(axis=-1)
+    touched = np.any([(tail[0] != 0).any(axis=-1) for tail in tails], axis=0)
+    c, m = np.nonzero(touched)
+    ranges = np.stack([one[:, c, m] for one in (ordinary, *tails)])
+    n, y = ranges[:, 0].sum(axis=-1), ranges[:, 1].sum(axis=-1)
     mean = y / (np.maximum(n, 1) * float(SCALE))
     expected = n.copy()
     expected[0] = np.maximum(n[0], 1)
     main = expected.argmax(axis=0)[None]
-    centre = np.where(np.take_along_axis(n, main, 0) > 0, np.take_along_axis(mean, main, 0), prior_mean)
+    centre = np.where(np.take_along_axis(n, main, 0) > 0, np.take_along_axis(mean, main, 0), prior_mean[touched])
     is_believed = (np.abs(mean - centre) <= REACH[signal]) | (n > 1)
-    total: Ints = (moments * is_believed[:, None, :, :, None]).sum(axis=0)
+    total = ordinary.copy()
+    total[:, c, m] = (ranges * is_believed[:, None, :, None]).sum(axis=0)
     return total
