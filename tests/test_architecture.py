@@ -124,6 +124,7 @@ def test_every_package_that_knows_what_a_name_is_says_once_what_the_contract_say
     [pattern] = set(re.findall(r"`(\[A-Za-z0-9\]\[.*?)`", contract))
     written = {package: name_patterns(ROOT / package) for package in PACKAGES}
     assert {package: found for package, found in written.items() if found} == {
+        "adapters": [pattern],
         "routeward": [pattern],
         "server": [pattern],
         "simulations": [pattern],

@@ -50,7 +50,7 @@ def past_call(row: Row) -> PastCall:
     """Read a row. Raises ValueError with the reason for which it cannot be used."""
     if row is BROKEN:
         raise ValueError("not a row of the log's format")
-    category, model = _name(row, "category"), _name(row, "model")
+    category, model = name_of(row, "category"), name_of(row, "model")
     numbers = {column: _number(column, row[column]) for column in _RANGES if column in row}
     latency_s, latency_ms = numbers.get("latency_s"), numbers.get("latency_ms")
     if latency_s is None and latency_ms is not None:
@@ -69,7 +69,8 @@ def past_call(row: Row) -> PastCall:
     return call
 
 
-def _name(row: Row, column: str) -> str:
+def name_of(row: Row, column: str) -> str:
+    """Return the name that a row has in a column. Raises ValueError where there is none."""
     name = _text(row.get(column))
     if not name:
         raise ValueError(f"{column} is missing")

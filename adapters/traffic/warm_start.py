@@ -11,10 +11,13 @@ from typing import Any, Final
 
 from adapters.traffic.errors import WarmStartError
 from adapters.traffic.lessons import SIGNALS, Lessons
+from adapters.traffic.past_calls import name_of
 from bandit.priors import PastCell
 
 FORMAT: Final = "routeward warm start 1"
 MAX_BYTES: Final = 20_000_000
+MAX_CATEGORIES: Final = 1000
+"""Each has a row in every posterior."""
 _DIGITS: Final = 6
 _LOGARITHMS: Final = ("latency", "output_tokens")
 _RANGES: Final = {
@@ -54,6 +57,8 @@ def read_warm_start(path: Path) -> tuple[PastCell, ...]:
         if one[:3] in found:
             raise WarmStartError(f"{path}, cell {number}: {one.signal} of {one.model} in {one.category} stands twice")
         found[one[:3]] = one
+    if len({category for category, *_ in found}) > MAX_CATEGORIES:
+        raise WarmStartError(f"{path} has more than {MAX_CATEGORIES} categories; leave out those that are seldom")
     return tuple(found.values())
 
 
@@ -85,15 +90,13 @@ def _document(path: Path) -> Any:
 def _read(cell: object) -> PastCell:
     if not isinstance(cell, dict):
         raise ValueError("not an object with category, model, signal, value and observations")
-    names = [cell.get(name) for name in ("category", "model")]
-    if not all(isinstance(name, str) and name for name in names):
-        raise ValueError("category and model must be names")
+    category, model = name_of(cell, "category"), name_of(cell, "model")
     signal = next((known for known in SIGNALS if known == cell.get("signal")), None)
     if signal is None:
         raise ValueError(f"signal is {cell.get('signal')!r}; known: {', '.join(SIGNALS)}")
     value, weight = _number(cell, "value", signal), _number(cell, "observations", "observations")
     mean = math.log(value) if signal in _LOGARITHMS else value
-    return PastCell(str(names[0]), str(names[1]), signal, mean, weight)
+    return PastCell(category, model, signal, mean, weight)
 
 
 def _number(cell: dict[str, object], name: str, rule: str) -> float:

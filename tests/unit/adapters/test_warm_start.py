@@ -135,6 +135,8 @@ CELL = {"category": "chat", "model": "m", "signal": "quality", "value": 0.5, "ob
         ({"cells": {}}, "no list of cells"),
         ({"cells": [1]}, "cell 1: not an object"),
         ({"cells": [CELL, CELL | {"signal": "cost"}]}, "cell 2: signal is 'cost'; known: quality, error"),
+        ({"cells": [CELL | {"category": f"c{i}"} for i in range(1001)]}, "more than 1000 categories"),
+        ({"cells": [CELL | {"category": "a b"}]}, "category is no name"),
         ({"cells": [CELL, CELL]}, "cell 2: quality of m in chat stands twice"),
         ({"cells": [CELL | {"value": 1.5}]}, "value is 1.5; give 0 to 1"),
         ({"cells": [CELL | {"value": math.nan}]}, "value is nan"),
@@ -142,7 +144,7 @@ CELL = {"category": "chat", "model": "m", "signal": "quality", "value": 0.5, "ob
         ({"cells": [CELL | {"observations": 0}]}, "observations is 0"),
         ({"cells": [CELL | {"observations": True}]}, "observations is True"),
         ({"cells": [CELL | {"observations": "3"}]}, "observations is '3'"),
-        ({"cells": [CELL | {"model": ""}]}, "category and model must be names"),
+        ({"cells": [CELL | {"model": ""}]}, "model is missing"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_with_cell_and_field(tmp_path, document, complaint):
