@@ -2,6 +2,10 @@
 
 A category may start from another one, that from a third: categories are learned generation by generation, each from
 the posteriors of the one before.
+
+Knowledge gives way to the traffic of its category: after n observations of a signal there, whatever the model, only
+2^(-n / h) of it is left, and the default takes the place of the rest. Otherwise a good model that is said to be bad
+would never be tried, and so never be known better: its own observations cannot overrule what keeps it from having any.
 """
 
 import math
@@ -15,14 +19,15 @@ from numpy.typing import NDArray
 from bandit.belief import Belief
 from bandit.errors import PriorError
 from bandit.evidence import Signal
-from bandit.prior_cells import Evidence, NormalPriors, QualityPriors, RatePriors
-from bandit.priors import BetaPrior, InferenceSettings, ModelPrior, NormalPrior, PastCell
+from bandit.prior_cells import Evidence
+from bandit.priors import InferenceSettings, ModelPrior, PastCell
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Generation = tuple[Ints, Ints]
 """Rows of the categories that start from another one, and the rows of those others."""
 
-_LISTED: Final[Mapping[Signal, str]] = {"latency": "latency_s", "output_tokens": "output_tokens"}
+_ERRORS_WEIGHT: Final = 2.0
 _LISTED_WEIGHT: Final = 1.0
 """Observations that a listed value is worth: it says nothing about how categories differ."""
 
@@ -30,11 +35,17 @@ _LISTED_WEIGHT: Final = 1.0
 class Priors(Protocol):
     """Priors of every cell, for one signal."""
 
+    def with_model(self, column: int, mean: float, weight: float) -> Self:
+        """Return them with another prior for one model, worth `weight` observations."""
+
     def inherited(self, belief: Belief, rows: Ints, sources: Ints, cap: float) -> Self:
         """Return them with `rows` starting from what is believed of the rows `sources`."""
 
     def informed(self, evidence: Evidence, cap: float) -> Self:
         """Return them with evidence added."""
+
+    def faded(self, defaults: Self, share: Floats) -> Self:
+        """Return them where only a share of them is left, and defaults take the place of the rest."""
 
 
 P = TypeVar("P", bound=Priors)
@@ -42,10 +53,12 @@ P = TypeVar("P", bound=Priors)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Knowledge:
-    """Priors by cell; `shape` is (C + 1, M), `columns` those models of which something is known beforehand."""
+    """What is known by cell; `shape` is (C + 1, M), `columns` holds what is known of models, by their places."""
 
     shape: tuple[int, int]
     cap: float
+    inherited_cap: float
+    half_life: float
     columns: Mapping[int, ModelPrior]
     evidence: Mapping[Signal, Evidence]
     generations: tuple[Generation, ...]
@@ -59,6 +72,8 @@ class Knowledge:
         return cls(
             shape=shape,
             cap=settings.knowledge_cap,
+            inherited_cap=min(settings.prior_from_weight, settings.knowledge_cap),
+            half_life=settings.knowledge_half_life,
             columns={columns[name]: prior for name, prior in settings.models.items() if name in columns},
             evidence=_evidence(settings.warm_start, rows, columns, shape, settings.knowledge_cap),
             generations=tuple(
@@ -70,42 +85,51 @@ class Knowledge:
             ),
         )
 
-    def qualities(self, thumbs: BetaPrior, scores: NormalPrior) -> QualityPriors:
-        """Return the priors of quality."""
-        priors = QualityPriors(RatePriors.of(thumbs, self.shape), NormalPriors.of(scores, self.shape))
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known beforehand."""
+        return not (self.columns or self.evidence or self.generations)
+
+    def of_models(self, signal: Signal, priors: P) -> P:
+        """Return priors of a signal with what is known of models in the place of the defaults."""
         for column, prior in self.columns.items():
-            if prior.quality is not None:
-                priors = priors.with_model(column, prior.quality, min(prior.quality_weight, self.cap))
+            said = _said(signal, prior)
+            if said is not None:
+                mean, weight = said
+                priors = priors.with_model(column, mean, min(weight, self.cap))
         return priors
 
-    def errors(self, default: BetaPrior) -> RatePriors:
-        """Return the priors of the error rate."""
-        priors = RatePriors.of(default, self.shape)
-        for column, prior in self.columns.items():
-            if prior.error_rate is not None:
-                priors = priors.with_model(column, prior.error_rate, default.weight)
-        return priors
-
-    def normals(self, signal: Signal, default: NormalPrior) -> NormalPriors:
-        """Return the priors of a signal that is learned in logarithms."""
-        priors = NormalPriors.of(default, self.shape)
-        for column, prior in self.columns.items():
-            typical = getattr(prior, _LISTED[signal]) if signal in _LISTED else None
-            if typical is not None:
-                priors = priors.with_model(column, math.log(typical), _LISTED_WEIGHT)
-        return priors
-
-    def settled(self, signal: Signal, priors: P, learn: Callable[[P], Belief]) -> Belief:
+    def settled(self, signal: Signal, defaults: P, learn: Callable[[P], Belief]) -> Belief:
         """Return what `learn` makes of the observations of a signal, once every cell has its prior."""
-        belief = learn(self._informed(signal, priors))
+        if self.is_empty:
+            return learn(defaults)
+        observed = learn(defaults).weight.sum(axis=1, keepdims=True)
+        share = np.exp2(-observed / self.half_life)
+        known = self.of_models(signal, defaults)
+        belief = learn(self._informed(signal, known).faded(defaults, share))
         for rows, sources in self.generations:
-            priors = priors.inherited(belief, rows, sources, self.cap)
-            belief = learn(self._informed(signal, priors))
+            known = known.inherited(belief, rows, sources, self.inherited_cap)
+            belief = learn(self._informed(signal, known).faded(defaults, share))
         return belief
 
     def _informed(self, signal: Signal, priors: P) -> P:
         evidence = self.evidence.get(signal)
         return priors if evidence is None else priors.informed(evidence, self.cap)
+
+
+def _said(signal: Signal, prior: ModelPrior) -> tuple[float, float] | None:
+    """Return the mean of a signal as an operator states it, and what that is worth; None where nothing is said."""
+    match signal:
+        case "quality":
+            return None if prior.quality is None else (prior.quality, prior.quality_weight)
+        case "error":
+            return None if prior.error_rate is None else (prior.error_rate, _ERRORS_WEIGHT)
+        case "latency":
+            return None if prior.latency_s is None else (math.log(prior.latency_s), _LISTED_WEIGHT)
+        case "output_tokens":
+            return None if prior.output_tokens is None else (math.log(prior.output_tokens), _LISTED_WEIGHT)
+        case _:
+            return None
 
 
 def named_categories(settings: InferenceSettings) -> set[str]:

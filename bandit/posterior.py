@@ -57,19 +57,22 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         return weights
 
     def normal(signal: Signal, default: NormalPrior) -> Belief:
-        priors = known.normals(signal, default)
-        filled = _Filled.of(_outcome_moments(seen, signal, priors.mean), decay(signal))
+        priors = NormalPriors.of(default, known.shape)
+        expected = known.of_models(signal, priors).mean
+        filled = _Filled.of(_outcome_moments(seen, signal, expected), decay(signal))
         return known.settled(signal, priors, lambda settled: _normal(filled, settled))
 
     errors = _Filled.of(_moments(seen, "error", ""), decay("error"))
     qualities = _Qualities.of(seen, decay("quality"), settings)
+    error_priors = RatePriors.of(settings.error, known.shape)
+    quality_priors = QualityPriors.of(settings.thumbs, settings.scores, known.shape)
 
     return Posterior(
         now_us=now_us,
         categories=seen.categories,
         models=seen.models,
-        quality=known.settled("quality", known.qualities(settings.thumbs, settings.scores), qualities.believed),
-        error=known.settled("error", known.errors(settings.error), lambda settled: _rate(errors, settled)),
+        quality=known.settled("quality", quality_priors, qualities.believed),
+        error=known.settled("error", error_priors, lambda settled: _rate(errors, settled)),
         latency=normal("latency", settings.latency),
         first_token=normal("first_token", settings.first_token),
         output_tokens=normal("output_tokens", settings.output_tokens),

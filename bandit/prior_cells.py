@@ -61,6 +61,14 @@ class RatePriors:
         weight[rows] = np.clip(worth, 1.0, cap)
         return replace(self, mean=mean, weight=weight)
 
+    def faded(self, defaults: Self, share: Floats) -> Self:
+        """Return them where a share (C + 1, 1) of their observations is left, and of the defaults' the rest."""
+        ours, theirs = share * self.weight, (1.0 - share) * defaults.weight
+        weight = ours + theirs
+        mean = (ours * self.mean + theirs * defaults.mean) / weight
+        changed = (self.mean != defaults.mean) | (self.weight != defaults.weight)
+        return replace(self, mean=np.where(changed, mean, self.mean), weight=np.where(changed, weight, self.weight))
+
     def informed(self, evidence: Evidence, cap: float) -> Self:
         """Return them with evidence added: m = (w0 m0 + w y) / (w0 + w), its weight cut to `cap`."""
         weight = self.weight + evidence.weight
@@ -120,6 +128,16 @@ class NormalPriors:
             limit=np.where(known, cap, self.limit),
         )
 
+    def faded(self, defaults: Self, share: Floats) -> Self:
+        """Return them where a share (C + 1, 1) of their precision is left, and of the defaults' the rest."""
+        ours, theirs = share / self.variance, (1.0 - share) / defaults.variance
+        precision = ours + theirs
+        mean = (ours * self.mean + theirs * defaults.mean) / precision
+        changed = (self.mean != defaults.mean) | (self.variance != defaults.variance)
+        return replace(
+            self, mean=np.where(changed, mean, self.mean), variance=np.where(changed, 1.0 / precision, self.variance)
+        )
+
     def uninformed(self) -> Self:
         """Return them without a word about the means, for observations that stand alone."""
         return replace(self, variance=np.full_like(self.variance, _UNKNOWN), limit=np.full_like(self.limit, np.inf))
@@ -135,6 +153,16 @@ class QualityPriors:
 
     thumbs: RatePriors
     scores: NormalPriors
+
+    @classmethod
+    def of(cls, thumbs: BetaPrior, scores: NormalPrior, shape: tuple[int, int]) -> Self:
+        """Return the same priors everywhere."""
+        return cls(RatePriors.of(thumbs, shape), NormalPriors.of(scores, shape))
+
+    def faded(self, defaults: Self, share: Floats) -> Self:
+        """Return them where only a share (C + 1, 1) of them is left, and defaults take the place of the rest."""
+        thumbs, scores = self.thumbs.faded(defaults.thumbs, share), self.scores.faded(defaults.scores, share)
+        return replace(self, thumbs=thumbs, scores=scores)
 
     def with_model(self, column: int, mean: float, weight: float) -> Self:
         """Return them with another prior for one model."""

@@ -45,7 +45,7 @@ class ModelPrior:
 
     `quality` (0.01 to 0.99) is worth `quality_weight` observations (1 to 20). Typical `latency_s` (0.001 to 3,600)
     and `output_tokens` (1 to 1e8) are worth one observation, because categories differ; `error_rate` (0.0001 to
-    0.9) as much as the default it replaces. Raises OutOfRangeError.
+    0.9) is worth two. Raises OutOfRangeError.
     """
 
     quality: float | None = None
@@ -94,8 +94,9 @@ class InferenceSettings:
     a signal is not named.
 
     An operator's knowledge replaces or feeds these priors, and is worth at most `knowledge_cap` observations in any
-    cell: `models` by model id, `prior_from` names the category that another one starts from, and `warm_start` holds
-    what earlier logs say.
+    cell: `models` by model id, `prior_from` names the category that another one starts from, whose posterior is worth
+    `prior_from_weight` observations at most, and `warm_start` holds what earlier logs say. It is left by half for
+    every `knowledge_half_life` observations of a signal in a category, whatever the models.
     """
 
     thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)
@@ -111,5 +112,7 @@ class InferenceSettings:
     prior_from: Mapping[str, str] = field(default_factory=dict)
     warm_start: tuple[PastCell, ...] = ()
     knowledge_cap: float = KNOWLEDGE_CAP
+    prior_from_weight: float = 3.0
+    knowledge_half_life: float = 20.0
     judge_bias: float = 0.15
     judge_delta: float = 0.05

@@ -89,6 +89,8 @@ def _learning(document: Document, folder: Path) -> LearningSettings:
             prior_from=sources_of(document),
             warm_start=past_of(document, folder),
             knowledge_cap=table.knowledge_cap,
+            knowledge_half_life=table.knowledge_half_life,
+            prior_from_weight=table.prior_from_weight,
             judge_delta=table.judge_delta,
         ),
         policy=PolicySettings(exploration=table.exploration, floor=table.floor, caps=dict(table.caps)),

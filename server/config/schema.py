@@ -196,6 +196,18 @@ class LearningTable(Table):
         le=200,
         description="observations that all priors of a model in a category together are worth at most",
     )
+    knowledge_half_life: float = Field(
+        default=_INFERENCE.knowledge_half_life,
+        ge=1,
+        le=1_000_000,
+        description="observations of a signal in a category, of whatever model, after which priors count half",
+    )
+    prior_from_weight: float = Field(
+        default=_INFERENCE.prior_from_weight,
+        ge=1,
+        le=20,
+        description="observations that what a category takes over from its prior_from is worth at most",
+    )
     judge_delta: float = Field(
         default=_INFERENCE.judge_delta,
         ge=0.001,
@@ -243,7 +255,7 @@ class CategoryTable(Table):
     )
     prior_from: OptionalName = Field(
         default="",
-        description="category of this file whose posterior is the prior of this one, worth knowledge_cap at most",
+        description="category of this file whose posterior is the prior of this one, worth prior_from_weight at most",
         examples=["summarization"],
     )
 

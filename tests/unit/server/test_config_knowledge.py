@@ -32,7 +32,8 @@ def test_everything_that_is_known_arrives(tmp_path):
     write_cells(tmp_path, CELL)
     inference = read(
         tmp_path,
-        '[learning]\nwarm_start = "past.json"\nknowledge_cap = 10\njudge_delta = 0.1\n'
+        '[learning]\nwarm_start = "past.json"\nknowledge_cap = 10\n'
+        "prior_from_weight = 2\nknowledge_half_life = 60\njudge_delta = 0.1\n"
         "[categories.chat]\n[categories.support]\nprior_from = 'chat'\nquality_source = 'thumb+score:judge'\n"
         + MODEL
         + "prior_quality = 0.8\nprior_weight = 12\nprior_error_rate = 0.05\n"
@@ -41,7 +42,8 @@ def test_everything_that_is_known_arrives(tmp_path):
     assert inference.models == {"large": ModelPrior(0.8, 12.0, 1.5, 300, 0.05)}
     assert inference.prior_from == {"support": "chat"}
     assert inference.warm_start == (PastCell("chat", "large", "latency", math.log(2.0), 30.0),)
-    assert (inference.knowledge_cap, inference.judge_delta) == (10.0, 0.1)
+    assert (inference.knowledge_cap, inference.prior_from_weight, inference.judge_delta) == (10.0, 2.0, 0.1)
+    assert inference.knowledge_half_life == 60.0
     assert inference.quality_sources == {"support": "thumb+score:judge"}
 
 
