@@ -4,8 +4,9 @@ A category may start from another one, that from a third: categories are learned
 the posteriors of the one before.
 
 Knowledge gives way to the traffic of its category: after n observations of a signal there, whatever the model, only
-2^(-n / h) of it is left, and the default takes the place of the rest. Otherwise a good model that is said to be bad
-would never be tried, and so never be known better: its own observations cannot overrule what keeps it from having any.
+2^(-n / h) of it is left, and the default takes the place of the rest; logs last ten times as long. Otherwise a good
+model that is said to be bad would never be tried, and so never be known better: its own observations cannot overrule
+what keeps it from having any.
 """
 
 import math
@@ -27,6 +28,8 @@ Ints = NDArray[np.int64]
 Generation = tuple[Ints, Ints]
 """Rows of the categories that start from another one, and the rows of those others."""
 
+_LOGS_LAST: Final = 10.0
+"""How much longer logs last than what is merely said: they hold observations of the very cell."""
 _ERRORS_WEIGHT: Final = 2.0
 _LISTED_WEIGHT: Final = 1.0
 """Observations that a listed value is worth: it says nothing about how categories differ."""
@@ -104,17 +107,21 @@ class Knowledge:
         if self.is_empty:
             return learn(defaults)
         observed = learn(defaults).weight.sum(axis=1, keepdims=True)
-        share = np.exp2(-observed / self.half_life)
+        half_lives = observed / self.half_life
         known = self.of_models(signal, defaults)
-        belief = learn(self._informed(signal, known).faded(defaults, share))
+        belief = learn(self._left_of(signal, known, defaults, half_lives))
         for rows, sources in self.generations:
             known = known.inherited(belief, rows, sources, self.inherited_cap)
-            belief = learn(self._informed(signal, known).faded(defaults, share))
+            belief = learn(self._left_of(signal, known, defaults, half_lives))
         return belief
 
-    def _informed(self, signal: Signal, priors: P) -> P:
-        evidence = self.evidence.get(signal)
-        return priors if evidence is None else priors.informed(evidence, self.cap)
+    def _left_of(self, signal: Signal, known: P, defaults: P, half_lives: Floats) -> P:
+        """Return what is left of knowledge after so many half-lives; shape (C + 1, 1)."""
+        left, past = known.faded(defaults, np.exp2(-half_lives)), self.evidence.get(signal)
+        if past is None:
+            return left
+        weight = past.weight * np.exp2(-half_lives / _LOGS_LAST)
+        return left.informed(Evidence(past.mean, weight), self.cap)
 
 
 def _said(signal: Signal, prior: ModelPrior) -> tuple[float, float] | None:

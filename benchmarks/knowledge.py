@@ -171,7 +171,6 @@ def studies(steps: int) -> Iterator[Study]:
         {
             "nothing known": plain,
             "scores worth 5": partial(with_scores, 5.0),
-            "scores worth 20": partial(with_scores, 20.0),
             f"a log of {PAST_CALLS} calls": with_a_log,
             "best model said to be .3": partial(with_a_wrong_score, 0.3, -1),
             "worst model said to be .95": partial(with_a_wrong_score, 0.95, 0),
@@ -186,7 +185,7 @@ def studies(steps: int) -> Iterator[Study]:
         {
             "nothing known": plain,
             "prior_from": with_sources,
-            "scores worth 20": partial(with_scores, 20.0),
+            "scores worth 5": partial(with_scores, 5.0),
             f"a log of {PAST_CALLS} calls": with_a_log,
         },
     )
