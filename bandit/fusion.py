@@ -27,7 +27,8 @@ def fused(thumbs: Belief, prior: RatePriors, judge: Belief, bias: float, delta: 
     opinion = judge.mean - _biases(thumbs, prior, judge, worth, bias)
     precision = 1.0 / thumbs.variance + worth
     mean = np.clip((thumbs.mean / thumbs.variance + worth * opinion) / precision, 0.0, 1.0)
-    return Belief(mean, 1.0 / precision, thumbs.spread, thumbs.weight + judge.weight)
+    weight, shift = thumbs.weight + judge.weight, np.maximum(thumbs.shift, judge.shift)
+    return Belief(mean, 1.0 / precision, thumbs.spread, weight, shift)
 
 
 def _biases(thumbs: Belief, prior: RatePriors, judge: Belief, worth: Floats, bias: float) -> Floats:

@@ -84,6 +84,47 @@ class PastCell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftSettings:
+    """How the levels of a signal lie, and how readily they are believed (`bandit.shifts`).
+
+    `levels` are offsets from the usual mean, or for errors rates. Far ones are unlikely beforehand: a level weighs as
+    a normal density with deviation `deviation` does. `caution` divides the evidence, which observations of one
+    incident share. The variance of single observations is taken for at least `least_spread` and at most
+    `largest_spread`: an incident inflates it, and few observations may understate it.
+    """
+
+    levels: tuple[float, ...]
+    deviation: float
+    caution: float
+    least_spread: float = 0.03
+    largest_spread: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSettings:
+    """How long a model stays at its usual level, and at another one: in seconds, but at least so many requests.
+
+    Requests are those of the whole namespace.
+    """
+
+    onset_s: float = 400_000.0
+    onset_requests: float = 400_000.0
+    recovery_s: float = 800.0
+    recovery_requests: float = 100.0
+
+
+def _default_shifts() -> Mapping[Signal, ShiftSettings]:
+    falls = (-0.08, -0.16, -0.25, -0.35, -0.45, -0.55, -0.65, -0.8)
+    rises = (0.08, 0.16, 0.25, 0.35, 0.5, 0.65)
+    faster, slower = (-2.6, -1.9, -1.3, -0.8, -0.4), (0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.3, 4.0)
+    return {
+        "quality": ShiftSettings((*falls, *rises), deviation=0.35, caution=1.5),
+        "latency": ShiftSettings((*faster, *slower), deviation=1.6, caution=2.0, largest_spread=0.6),
+        "error": ShiftSettings((0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9), deviation=1.0, caution=1.5),
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class InferenceSettings:
     """Settings of `infer`.
 
@@ -97,6 +138,9 @@ class InferenceSettings:
     cell: `models` by model id, `prior_from` names the category that another one starts from, whose posterior is worth
     `prior_from_weight` observations at most, and `warm_start` holds what earlier logs say. It is left by half for
     every `knowledge_half_life` observations of a signal in a category, whatever the models; logs last ten times longer.
+
+    `shifts` are the signals whose levels may change, `change` says how fast. `borrows_quality` lets prior means of
+    quality borrow from other cells while few answers are judged (`bandit.borrowing`).
     """
 
     thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)
@@ -116,3 +160,10 @@ class InferenceSettings:
     knowledge_half_life: float = 20.0
     judge_bias: float = 0.15
     judge_delta: float = 0.05
+    shifts: Mapping[Signal, ShiftSettings] = field(default_factory=_default_shifts)
+    change: ChangeSettings = ChangeSettings()
+    borrows_quality: bool = True
+
+
+CELLS_ALONE: Final = InferenceSettings(shifts={}, borrows_quality=False)
+"""Every cell learns from its own observations only: what the mechanisms above are measured against."""

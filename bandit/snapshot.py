@@ -135,7 +135,7 @@ def _expectations(posterior: Posterior, columns: list[int], prices: Floats, larg
 
 
 def _of(belief: Belief, columns: list[int]) -> Belief:
-    arrays = belief.mean, belief.variance, belief.spread, belief.weight
+    arrays = belief.mean, belief.variance, belief.spread, belief.weight, belief.shift
     return Belief(*(np.ascontiguousarray(array[:, columns]) for array in arrays))
 
 

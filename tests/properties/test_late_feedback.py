@@ -1,5 +1,6 @@
 """Feedback that is late or partial: it counts where the decision was made, and teaches what it says and no more."""
 
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -9,15 +10,17 @@ from hypothesis import strategies as st
 
 from bandit.evidence import Signal, events_of
 from bandit.posterior import infer
-from bandit.priors import InferenceSettings
+from bandit.priors import CELLS_ALONE
 from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, Thumb
 from bandit.sums import Sums, at, record
 
 WIDTH_US = 10_000_000
 DAY_US = 86_400_000_000
 SIGNALS: tuple[Signal, ...] = ("quality", "error", "latency", "first_token", "output_tokens", "input_ratio")
-SETTINGS = InferenceSettings(
-    half_lives_s=dict.fromkeys(SIGNALS, 3600.0), quality_sources={"code": "thumb+score:judge", "mail": "score:judge"}
+SETTINGS = replace(
+    CELLS_ALONE,
+    half_lives_s=dict.fromkeys(SIGNALS, 3600.0),
+    quality_sources={"code": "thumb+score:judge", "mail": "score:judge"},
 )
 EMPTY = Sums.empty(WIDTH_US)
 

@@ -1,5 +1,6 @@
 """Posteriors against 60-digit arithmetic, up to ten billion observations per cell."""
 
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -9,13 +10,13 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from bandit.posterior import infer
-from bandit.priors import BetaPrior, InferenceSettings, NormalPrior
+from bandit.priors import CELLS_ALONE, BetaPrior, NormalPrior
 from bandit.sums import MAX_COUNT, Moments, RowKey, Sums, add_rows
 
 mp.dps = 60
 SCALE = mpf(2) ** 20
 WIDTH_US = 10_000_000
-SETTINGS = InferenceSettings()
+SETTINGS = CELLS_ALONE
 
 
 @st.composite
@@ -60,7 +61,7 @@ def test_forgotten_buckets_weigh_what_their_age_says(all_moments, half_life_s):
     rows = {RowKey("c", "m", "latency", "", 10 * i): m for i, m in enumerate(all_moments)}
     sums = add_rows(Sums.empty(WIDTH_US), rows)
     now_us = 10 * len(rows) * WIDTH_US
-    settings = InferenceSettings(half_lives_s={"latency": half_life_s})
+    settings = replace(CELLS_ALONE, half_lives_s={"latency": half_life_s})
     seen = infer(sums, now_us, settings).latency
     merged = add_rows(Sums.empty(WIDTH_US, now_us), rows)
     edges = [*merged.starts.tolist(), merged.now + 1]
@@ -90,7 +91,7 @@ def test_rates_equal_high_precision_arithmetic(first, second, is_thumb):
 
 
 def test_three_good_thumbs_of_four_on_a_flat_prior_give_two_thirds():
-    settings = InferenceSettings(thumbs=BetaPrior(mean=0.5, weight=2.0))
+    settings = replace(CELLS_ALONE, thumbs=BetaPrior(mean=0.5, weight=2.0))
     key = RowKey("c", "m", "quality", "thumb", 0)
     sums = add_rows(Sums.empty(WIDTH_US), {key: Moments(4, 3 << 20, 3 << 20)})
     quality = infer(sums, 0, settings).quality
@@ -112,10 +113,10 @@ def test_a_category_that_trusts_a_judge_ignores_its_thumbs():
         RowKey("d", "m", "quality", "thumb", 0): Moments(50, 0, 0),
     }
     sums = add_rows(Sums.empty(WIDTH_US), rows)
-    quality = infer(sums, 0, InferenceSettings(quality_sources={"c": "score:judge"})).quality
+    quality = infer(sums, 0, replace(CELLS_ALONE, quality_sources={"c": "score:judge"})).quality
     assert quality.mean[0, 0] > 0.9
     assert quality.mean[1, 0] < 0.1
-    both = infer(sums, 0, InferenceSettings(quality_sources={"c": "any"})).quality
+    both = infer(sums, 0, replace(CELLS_ALONE, quality_sources={"c": "any"})).quality
     assert both.weight[0, 0] == 100
     assert 0.4 < both.mean[0, 0] < 0.6
 
@@ -126,7 +127,7 @@ def test_every_extreme_stays_finite():
         moments = Moments(n, round(n * y * 2**20), round(n * y * y * 2**20) + n)
         sums = add_rows(Sums.empty(WIDTH_US), {RowKey("c", "m", "latency", "", 0): moments})
         for now_us in (0, 10**9, 10**17):
-            belief = infer(sums, now_us, InferenceSettings(half_lives_s={"latency": half_life_s})).latency
+            belief = infer(sums, now_us, replace(CELLS_ALONE, half_lives_s={"latency": half_life_s})).latency
             for array in (belief.mean, belief.variance, belief.spread):
                 assert np.isfinite(array).all()
             assert (belief.variance > 0).all()
@@ -156,7 +157,7 @@ def test_what_else_is_on_the_axes_changes_no_bit_of_a_cell(observed, older, half
         RowKey("b", "a", "latency", "", 0): Moments(3, 1, 1),
         RowKey("d", "z", "quality", "thumb", 0): Moments(1, 0, 0),
     }
-    settings = InferenceSettings(half_lives_s=dict.fromkeys(("quality", "error", "latency"), half_life_s))
+    settings = replace(CELLS_ALONE, half_lives_s=dict.fromkeys(("quality", "error", "latency"), half_life_s))
     now_us = (older + 61) * WIDTH_US
     alone = infer(add_rows(Sums.empty(WIDTH_US, now_us), rows), now_us, settings)
     among = infer(add_rows(Sums.empty(WIDTH_US), rows | others), now_us, settings)

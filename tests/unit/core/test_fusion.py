@@ -1,17 +1,19 @@
 """Thumbs and a judge together: what each can say, and which one is overruled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bandit.posterior import infer
-from bandit.priors import InferenceSettings
+from bandit.priors import CELLS_ALONE
 from bandit.signals import THUMB
 from bandit.sums import Moments, RowKey, Sums, add_rows, merge
 
 SOURCE = "thumb+score:judge"
-SETTINGS = InferenceSettings(quality_sources={"chat": SOURCE})
+SETTINGS = replace(CELLS_ALONE, quality_sources={"chat": SOURCE})
 MODELS = ("a", "b", "c", "d")
 
 
@@ -33,7 +35,13 @@ def quality(thumbs, scores, settings=SETTINGS):
 
 def test_without_scores_thumbs_count_as_ever():
     sums = judged([(3, 4), (1, 4)], [])
-    ours, plain = (infer(sums, 0, one).quality for one in (SETTINGS, InferenceSettings()))
+    ours, plain = (
+        infer(sums, 0, one).quality
+        for one in (
+            SETTINGS,
+            CELLS_ALONE,
+        )
+    )
     assert ours.mean.tobytes() == plain.mean.tobytes()
     assert ours.variance[0] == pytest.approx(plain.variance[0])
 
@@ -90,7 +98,7 @@ def test_both_kinds_of_sums_stay_apart_and_add_up():
 
 def test_other_categories_keep_what_they_go_by():
     sums = judged([(3, 4)], [(0.2, 100)])
-    elsewhere = InferenceSettings(quality_sources={"other": SOURCE})
+    elsewhere = replace(CELLS_ALONE, quality_sources={"other": SOURCE})
     assert infer(sums, 0, elsewhere).quality.mean[0] == pytest.approx([4.7 / 6])
 
 

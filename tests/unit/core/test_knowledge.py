@@ -12,7 +12,7 @@ from bandit.belief import Belief
 from bandit.errors import OutOfRangeError, PriorError
 from bandit.knowledge import generations
 from bandit.posterior import Posterior, infer
-from bandit.priors import InferenceSettings, ModelPrior, PastCell
+from bandit.priors import CELLS_ALONE, ModelPrior, PastCell
 from bandit.sums import Moments, RowKey, Sums, add_rows, with_axes
 
 EMPTY = with_axes(Sums.empty(10_000_000), ["code", "chat"], ["large", "small"])
@@ -28,7 +28,11 @@ def worth(belief: Belief, row: int, column: int) -> float:
 
 
 def untouched(posterior: Posterior, column: int) -> bool:
-    plain = infer(EMPTY, 0, InferenceSettings())
+    plain = infer(
+        EMPTY,
+        0,
+        CELLS_ALONE,
+    )
     return all(
         np.array_equal(getattr(posterior, name).mean[:, column], getattr(plain, name).mean[:, column])
         and np.array_equal(getattr(posterior, name).variance[:, column], getattr(plain, name).variance[:, column])
@@ -37,7 +41,7 @@ def untouched(posterior: Posterior, column: int) -> bool:
 
 
 def test_a_benchmark_score_is_what_is_believed_of_the_model_everywhere_and_of_no_other():
-    settings = InferenceSettings(models={"small": ModelPrior(quality=0.6, quality_weight=8)})
+    settings = replace(CELLS_ALONE, models={"small": ModelPrior(quality=0.6, quality_weight=8)})
     posterior = infer(EMPTY, 0, settings)
     assert posterior.quality.mean[:, SMALL] == pytest.approx([0.6] * 3)
     assert [worth(posterior.quality, row, SMALL) for row in (CHAT, CODE, UNSEEN)] == pytest.approx([8.0] * 3)
@@ -45,7 +49,7 @@ def test_a_benchmark_score_is_what_is_believed_of_the_model_everywhere_and_of_no
 
 
 def test_listed_latency_tokens_and_error_rate_are_where_learning_starts():
-    settings = InferenceSettings(models={"small": ModelPrior(latency_s=0.4, output_tokens=50, error_rate=0.1)})
+    settings = replace(CELLS_ALONE, models={"small": ModelPrior(latency_s=0.4, output_tokens=50, error_rate=0.1)})
     posterior = infer(EMPTY, 0, settings)
     assert posterior.latency.mean[:, SMALL] == pytest.approx([math.log(0.4)] * 3)
     assert posterior.output_tokens.mean[:, SMALL] == pytest.approx([math.log(50)] * 3)
@@ -54,14 +58,16 @@ def test_listed_latency_tokens_and_error_rate_are_where_learning_starts():
 
 
 def test_knowledge_of_a_model_that_is_not_there_changes_nothing():
-    settings = InferenceSettings(
-        models={"gone": ModelPrior(quality=0.1)}, warm_start=(PastCell("chat", "gone", "quality", 0.1, 9.0),)
+    settings = replace(
+        CELLS_ALONE,
+        models={"gone": ModelPrior(quality=0.1)},
+        warm_start=(PastCell("chat", "gone", "quality", 0.1, 9.0),),
     )
     assert untouched(infer(EMPTY, 0, settings), LARGE)
 
 
 def test_a_listed_latency_is_outweighed_by_two_observations(learned):
-    settings = InferenceSettings(models={"small": ModelPrior(latency_s=10.0)})
+    settings = replace(CELLS_ALONE, models={"small": ModelPrior(latency_s=10.0)})
     sums = learned(None, "chat", "small", "latency", [1.0, 1.0])
     mean = infer(sums, 0, settings).latency.mean[0, 0]
     assert mean < math.log(10.0) / 2
@@ -90,7 +96,7 @@ def test_a_prior_out_of_range_is_refused_with_its_name(wrong):
 def test_a_category_starts_from_the_posterior_of_another(learned):
     sums = learned(None, "chat", "small", "thumb", [1, 1, 0, 1])
     sums = learned(sums, "chat", "small", "latency", [5.0, 6.0])
-    posterior = infer(sums, 0, InferenceSettings(prior_from={"new": "chat"}, prior_from_weight=20.0))
+    posterior = infer(sums, 0, replace(CELLS_ALONE, prior_from={"new": "chat"}, prior_from_weight=20.0))
     new, chat = posterior.categories.index("new"), posterior.categories.index("chat")
     for name in ("quality", "error", "latency"):
         belief = getattr(posterior, name)
@@ -102,7 +108,7 @@ def test_a_category_starts_from_the_posterior_of_another(learned):
 def test_a_category_starts_from_scores_where_the_other_one_has_those(learned):
     sums = learned(None, "chat", "small", "score", [0.4, 0.5, 0.45])
     sources = {"chat": "score:judge"}
-    settings = InferenceSettings(prior_from={"new": "chat"}, prior_from_weight=20.0, quality_sources=sources)
+    settings = replace(CELLS_ALONE, prior_from={"new": "chat"}, prior_from_weight=20.0, quality_sources=sources)
     quality = infer(sums, 0, settings).quality
     assert quality.mean[1, 0] == pytest.approx(quality.mean[0, 0])
     assert quality.variance[1, 0] == pytest.approx(quality.variance[0, 0])
@@ -110,7 +116,7 @@ def test_a_category_starts_from_scores_where_the_other_one_has_those(learned):
 
 def test_a_category_may_start_from_one_that_starts_from_another(learned):
     sums = learned(None, "chat", "small", "thumb", [0] * 6)
-    posterior = infer(sums, 0, InferenceSettings(prior_from={"a": "b", "b": "chat"}))
+    posterior = infer(sums, 0, replace(CELLS_ALONE, prior_from={"a": "b", "b": "chat"}))
     a, b, chat = (posterior.categories.index(name) for name in ("a", "b", "chat"))
     assert posterior.quality.mean[[a, b], 0] == pytest.approx([posterior.quality.mean[chat, 0]] * 2)
 
@@ -118,7 +124,7 @@ def test_a_category_may_start_from_one_that_starts_from_another(learned):
 def test_what_a_category_learned_itself_counts_on_top_of_what_it_started_from(learned):
     sums = learned(None, "chat", "small", "thumb", [1] * 300)
     sums = learned(sums, "new", "small", "thumb", [0] * 20)
-    lasting = InferenceSettings(prior_from={"new": "chat"}, knowledge_half_life=math.inf)
+    lasting = replace(CELLS_ALONE, prior_from={"new": "chat"}, knowledge_half_life=math.inf)
     for weight in (3.0, 20.0):
         posterior = infer(sums, 0, replace(lasting, prior_from_weight=weight))
         source, new = posterior.quality.mean[:2, 0]
@@ -128,8 +134,10 @@ def test_what_a_category_learned_itself_counts_on_top_of_what_it_started_from(le
 
 @pytest.mark.parametrize("signal", ["thumb", "score"])
 def test_a_good_model_that_is_said_to_be_bad_is_worth_a_try_again_once_the_others_are_known(learned, signal):
-    settings = InferenceSettings(
-        models={"small": ModelPrior(quality=0.3, quality_weight=20)}, quality_sources={"chat": KIND[signal]}
+    settings = replace(
+        CELLS_ALONE,
+        models={"small": ModelPrior(quality=0.3, quality_weight=20)},
+        quality_sources={"chat": KIND[signal]},
     )
     plain = infer(EMPTY, 0, replace(settings, models={})).quality.mean[CHAT, SMALL]
     gaps = []
@@ -145,7 +153,7 @@ def test_a_good_model_that_is_said_to_be_bad_is_worth_a_try_again_once_the_other
 
 
 def test_what_is_listed_of_one_signal_gives_way_to_observations_of_that_signal_alone(learned):
-    settings = InferenceSettings(models={"small": ModelPrior(quality=0.3, latency_s=100.0)})
+    settings = replace(CELLS_ALONE, models={"small": ModelPrior(quality=0.3, latency_s=100.0)})
     posterior = infer(learned(EMPTY, "chat", "large", "thumb", [1.0] * 1000), 0, settings)
     assert posterior.quality.mean[CHAT, SMALL] == pytest.approx(0.85, abs=0.01)
     assert posterior.latency.mean[CHAT, SMALL] == pytest.approx(math.log(100.0))
@@ -154,7 +162,7 @@ def test_what_is_listed_of_one_signal_gives_way_to_observations_of_that_signal_a
 def test_categories_that_start_from_nothing_keep_their_bits(learned):
     sums = learned(None, "chat", "small", "thumb", [1, 0, 1])
     sums = learned(sums, "code", "small", "latency", [1.0, 2.0])
-    plain, knowing = (infer(sums, 0, InferenceSettings(prior_from=one)) for one in ({}, {"zoo": "chat"}))
+    plain, knowing = (infer(sums, 0, replace(CELLS_ALONE, prior_from=one)) for one in ({}, {"zoo": "chat"}))
     for name in ("quality", "error", "latency"):
         for array in ("mean", "variance"):
             ours, theirs = (getattr(getattr(one, name), array)[:2] for one in (plain, knowing))
@@ -176,10 +184,14 @@ def test_an_earlier_log_counts_like_observations_until_it_is_worth_as_much_as_it
         PastCell("chat", "small", "quality", 0.25, 8.0),
         PastCell("chat", "small", "error", 0.5, 4.0),
     )
-    warm = infer(EMPTY, 0, InferenceSettings(warm_start=past))
+    warm = infer(EMPTY, 0, replace(CELLS_ALONE, warm_start=past))
     sums = learned(EMPTY, "chat", "small", "thumb", [1, 1, 0, 0, 0, 0, 0, 0])
     sums = learned(sums, "chat", "small", "error", [1, 1, 0, 0])
-    told = infer(sums, 0, InferenceSettings())
+    told = infer(
+        sums,
+        0,
+        CELLS_ALONE,
+    )
     for name in ("quality", "error"):
         ours, theirs = getattr(warm, name), getattr(told, name)
         assert ours.mean[CHAT, SMALL] == pytest.approx(theirs.mean[CHAT, SMALL])
@@ -196,7 +208,8 @@ def test_nothing_that_is_known_beforehand_is_worth_more_than_the_cap(mean, weigh
     up = sum(thumbs)
     rows = {RowKey("chat", "small", "quality", "thumb", 0): Moments(len(thumbs), up << 20, up << 20)}
     sums = add_rows(EMPTY, rows if thumbs else {})
-    settings = InferenceSettings(
+    settings = replace(
+        CELLS_ALONE,
         models={"small": ModelPrior(quality=mean, quality_weight=weight)},
         prior_from={"new": "chat"},
         prior_from_weight=20.0,
@@ -217,6 +230,6 @@ def test_a_normal_prior_is_never_worth_more_observations_than_the_cap_however_th
     past = (PastCell("chat", "small", "latency", value + 2.0, 1e6),)
     y, yy = value * n, (value**2 + deviation**2) * n
     rows = {RowKey("chat", "small", "latency", "", 0): Moments(n, round(y * 2**20), round(yy * 2**20))}
-    mean = infer(add_rows(EMPTY, rows), 0, InferenceSettings(warm_start=past)).latency.mean[CHAT, SMALL]
-    start = infer(EMPTY, 0, InferenceSettings(warm_start=past)).latency.mean[CHAT, SMALL]
+    mean = infer(add_rows(EMPTY, rows), 0, replace(CELLS_ALONE, warm_start=past)).latency.mean[CHAT, SMALL]
+    start = infer(EMPTY, 0, replace(CELLS_ALONE, warm_start=past)).latency.mean[CHAT, SMALL]
     assert abs(mean - value) <= abs(start - value) * 20 / (20 + n) + 0.01

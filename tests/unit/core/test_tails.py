@@ -1,6 +1,7 @@
 """One absurd observation teaches nothing; what is slow or long by nature is learned all the same."""
 
 import math
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -10,12 +11,12 @@ from hypothesis import strategies as st
 
 from bandit.evidence import events_of
 from bandit.posterior import infer
-from bandit.priors import InferenceSettings, ModelPrior
+from bandit.priors import CELLS_ALONE, ModelPrior
 from bandit.signals import DecisionFacts, Kind, Outcome, Status
 from bandit.snapshot import PolicySettings, snapshot_of
 from bandit.sums import Sums, record
 
-SETTINGS = InferenceSettings()
+SETTINGS = CELLS_ALONE
 DECISION = DecisionFacts("chat", "small", Kind.SAMPLED, 0, input_tokens=100)
 
 
@@ -53,7 +54,7 @@ def test_an_absurd_first_observation_is_not_believed_and_a_second_one_is():
 
 
 def test_a_model_that_is_slow_by_nature_is_believed_at_once_where_its_latency_is_listed():
-    settings = InferenceSettings(models={"small": ModelPrior(latency_s=300.0)})
+    settings = replace(CELLS_ALONE, models={"small": ModelPrior(latency_s=300.0)})
     assert of_latencies([900.0], settings).weight[0, 0] == 1
 
 

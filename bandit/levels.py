@@ -1,0 +1,81 @@
+"""Which level a model's signal was at, bucket by bucket: a hidden Markov chain with one usual level and many others.
+
+Incidents strike a model in all its categories at once, start suddenly and end. Level 0 is what is usual, the others are
+offsets from it. Over an elapsed time D, with e0 = exp(-onset D), e1 = exp(-recovery D) and slab weights u:
+
+    0 -> 0: e0          0 -> L: (1 - e0) u(L)
+    L -> L: e1 + (1 - e1) (1 - rho) u(L)          L -> 0: (1 - e1) rho          L -> L': (1 - e1) (1 - rho) u(L')
+
+The forward-backward algorithm (Rabiner 1989, section III) averages exactly over all sequences of changes at the bounds
+of buckets. Without new observations the belief drifts back to the usual level, so that a model which was left alone is
+tried again.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Hazards:
+    """How levels change: rates per second of leaving the usual level and another one.
+
+    `to_usual` is the share of changes from another level that lead back to the usual one, `usual` the probability of
+    the usual level before anything was observed.
+    """
+
+    onset: float
+    recovery: float
+    to_usual: float = 0.8
+    usual: float = 0.98
+
+
+class LevelBeliefs(NamedTuple):
+    """Probability of the usual level in each bucket, of shape (B, M), and of every level now, of shape (M, G)."""
+
+    usual: Floats
+    now: Floats
+
+
+def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) -> LevelBeliefs:
+    """Return what to believe about the levels of M independent chains over B buckets.
+
+    `log_likelihood` has shape (B, M, G), the usual level first; `transitions`, of shape (B, G, G), lead from each
+    bucket to the next, and from the last to now; `initial`, of shape (G,), is believed before the first.
+    """
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=-1, keepdims=True))
+    # Sums over an axis that is not the last add up in its order: no chain's bits depend on how many there are.
+    filtered = np.empty_like(likelihood)
+    before = np.broadcast_to(initial, likelihood.shape[1:])
+    for b, seen in enumerate(likelihood):
+        joint = np.multiply(before, seen, out=filtered[b])
+        joint /= np.add.reduce(joint, axis=-1, keepdims=True)
+        before = np.add.reduce(joint[:, :, None] * transitions[b], axis=1)
+    backwards = transitions.transpose(0, 2, 1)
+    smoothed, later = np.empty_like(likelihood), np.ones(likelihood.shape[1:])
+    for b in reversed(range(len(likelihood))):
+        np.multiply(filtered[b], later, out=smoothed[b])
+        if b:
+            seen = later * likelihood[b]
+            seen /= np.maximum.reduce(seen, axis=-1, keepdims=True)
+            later = np.add.reduce(seen[:, :, None] * backwards[b - 1], axis=1)
+    usual: Floats = smoothed[..., 0] / smoothed.sum(axis=-1)
+    return LevelBeliefs(usual, before)
+
+
+def transitions(slab: Floats, elapsed_s: Floats, hazards: Hazards) -> Floats:
+    """Return the probabilities of going from one level (rows) to another within each of some times; shape (T, G, G)."""
+    stays, lasts = (np.exp(-rate * elapsed_s)[:, None] for rate in (hazards.onset, hazards.recovery))
+    levels = len(slab) + 1
+    moves = np.empty((len(elapsed_s), levels, levels))
+    moves[:, 0, 1:] = (1.0 - stays) * slab
+    moves[:, 0, 0] = stays[:, 0]
+    moves[:, 1:, 0] = hazards.to_usual * (1.0 - lasts)
+    moves[:, 1:, 1:] = ((1.0 - hazards.to_usual) * (1.0 - lasts) * slab)[:, None, :]
+    others = np.arange(1, levels)
+    moves[:, others, others] += lasts
+    return moves

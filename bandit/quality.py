@@ -1,0 +1,90 @@
+"""Beliefs about quality from every kind of judgement, each category by its own kind."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit.belief import Belief
+from bandit.borrowing import borrowed_means
+from bandit.filled import Filled, moments_of
+from bandit.fits import normal, rate
+from bandit.fusion import fused
+from bandit.prior_cells import QualityPriors
+from bandit.priors import FUSED_PREFIX, InferenceSettings
+from bandit.shifts import Chronology, Fit, shifted
+from bandit.signals import SCALE, THUMB
+from bandit.sums import Sums
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_SURE: Final = 1e-3
+"""A quality is believed up to this distance from 0 and 1: what is shifted may not leave them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Qualities:
+    """Judgements: thumbs are binomial; scores, or thumbs and scores together, are graded.
+
+    `rows` has, for each kind, the rows of categories that go by it, of shape (C + 1, 1); `answers` the number of
+    answers in each row, judged or not, of the same shape.
+    """
+
+    settings: InferenceSettings
+    chronology: Chronology
+    thumbs: Filled
+    scores: dict[str, Filled]
+    rows: dict[str, Bools]
+    answers: Floats
+
+    @classmethod
+    def of(
+        cls, sums: Sums, decay: Floats, answers: Floats, settings: InferenceSettings, chronology: Chronology
+    ) -> Self:
+        """Take the judgements out of the sums; `decay` has shape (B,)."""
+        sources = [settings.quality_sources.get(category, THUMB) for category in sums.categories] + [THUMB]
+        kinds = sorted(set(sources))
+        return cls(
+            settings=settings,
+            chronology=chronology,
+            thumbs=Filled.of(moments_of(sums, "quality", THUMB), decay),
+            scores={
+                kind: Filled.of(moments_of(sums, "quality", kind.removeprefix(FUSED_PREFIX)), decay)
+                for kind in kinds
+                if kind != THUMB
+            },
+            rows={kind: np.array([source == kind for source in sources])[:, None] for kind in kinds},
+            answers=answers,
+        )
+
+    def believed(self, priors: QualityPriors) -> Belief:
+        """Return what is believed of quality."""
+        thumb_priors = replace(priors.thumbs, mean=self._means(THUMB, self.thumbs, priors.thumbs.mean))
+        thumbs = belief = self._shifted(self.thumbs, partial(rate, prior=thumb_priors))
+        for kind, scores in self.scores.items():
+            if kind.startswith(FUSED_PREFIX):
+                judged = self._shifted(scores, partial(normal, prior=priors.scores.uninformed()))
+                graded = fused(thumbs, thumb_priors, judged, self.settings.judge_bias, self.settings.judge_delta)
+            else:
+                score_priors = replace(priors.scores, mean=self._means(kind, scores, priors.scores.mean))
+                graded = self._shifted(scores, partial(normal, prior=score_priors))
+            belief = belief.taken_from(graded, self.rows[kind])
+        return belief
+
+    def _means(self, kind: str, judged: Filled, prior: Floats) -> Floats:
+        """Return the prior means for one kind of judgement, with what rare ones borrow."""
+        rows = self.rows[kind]
+        if not self.settings.borrows_quality:
+            return prior
+        count, total = (np.where(rows, judged.total(one), 0.0) for one in (judged.n, judged.y / SCALE))
+        return borrowed_means(prior, count, total, float(self.answers[rows].sum()))
+
+    def _shifted(self, filled: Filled, fit: Fit) -> Belief:
+        settings = self.settings.shifts.get("quality")
+        if settings is None:
+            return fit(filled)
+        belief = shifted(filled, fit, settings, self.chronology)
+        return replace(belief, mean=np.clip(belief.mean, _SURE, 1.0 - _SURE))

@@ -1,0 +1,141 @@
+"""Level shifts: what an incident does to the belief about a model, and how it is forgotten when it is over.
+
+Each model has one chain of levels per signal (`bandit.levels`), told by what its categories have in common: how far
+observations lie from what the cells believe. Observations of unusual buckets then count less for what is usual, and
+twice over the chain and the cells agree. At last each cell believes a mixture: what is usual, or, with the probability
+that the model is at another level now, what that level and the cell's own observations since then say.
+
+Evidence of n observations with sum S about an offset L from a belief theta +- v, per bucket and cell:
+
+    log-likelihood = rho (L (S - n theta) - n L^2 / 2),   rho = 1 / (caution (s2 + n v))
+
+For errors, whose rate is small, a normal form is absurd: there a level is a rate p, and S ln p + (n - S) ln(1 - p)
+counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit.belief import Belief
+from bandit.filled import Filled
+from bandit.grid import midpoints
+from bandit.levels import Hazards, LevelBeliefs, level_beliefs, transitions
+from bandit.priors import ChangeSettings, ShiftSettings
+from bandit.signals import SCALE
+from bandit.sums import Sums
+
+Floats = NDArray[np.float64]
+Fit = Callable[[Filled], Belief]
+"""From what is kept of the observations to a belief in every cell."""
+
+_PASSES: Final = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chronology:
+    """Seconds from the middle of each bucket to that of the next, of the last to now; shape (B,). How levels change."""
+
+    elapsed_s: Floats
+    hazards: Hazards
+
+    @classmethod
+    def of(cls, sums: Sums, now_us: int, answers: int, change: ChangeSettings) -> Self:
+        """Return the chronology of these sums, in which `answers` were observed in all.
+
+        Little traffic tells little of what happens meanwhile, so levels never change faster than some number of
+        requests takes.
+        """
+        middles = midpoints(sums.starts, sums.now)
+        bucket_s = sums.bucket_us * 1e-6
+        request_s = (sums.now + 1 - int(sums.starts[0])) * bucket_s / max(answers, 1)
+        hazards = Hazards(
+            onset=1.0 / max(change.onset_s, change.onset_requests * request_s),
+            recovery=1.0 / max(change.recovery_s, change.recovery_requests * request_s),
+        )
+        return cls(np.maximum(np.diff(middles, append=now_us / sums.bucket_us), 0.0) * bucket_s, hazards)
+
+
+def shifted(filled: Filled, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:
+    """Return the belief in every cell, given that each model may be at another level than usual."""
+    offsets = np.array((0.0, *settings.levels))
+
+    def evidence(usual: Belief) -> Floats:
+        spread = np.clip(filled.at(usual.spread), settings.least_spread, settings.largest_spread)
+        rho = 1.0 / (settings.caution * (spread + filled.n * filled.at(usual.variance)))
+        surplus = filled.per_bucket((filled.y / SCALE - filled.n * filled.at(usual.mean)) * rho)
+        weight = filled.per_bucket(filled.n * rho)
+        return offsets * surplus[..., None] - 0.5 * offsets**2 * weight[..., None]
+
+    usual, levels = _agreed(filled, fit, evidence, settings, chronology)
+    probability, offset, variance = _other_level(levels, offsets[1:])
+    # Probability of another level from each bucket on until now, as if buckets told it independently.
+    since: Floats = np.multiply.accumulate((1.0 - levels.usual)[::-1], axis=0)[::-1][filled.bucket, filled.model]
+    count, total = filled.per_cell(since * filled.n), filled.per_cell(since * (filled.y / SCALE))
+    # A level is a coarse guess of where a cell went: a fifth of its square is left to the cell's own observations.
+    guess_variance = 0.2 * offset**2 + variance + usual.variance
+    precision = 1.0 / guess_variance + count / usual.spread
+    mean = ((usual.mean + offset) / guess_variance + total / usual.spread) / precision
+    return _mixture(usual, probability, mean, 1.0 / precision)
+
+
+def shifted_rate(filled: Filled, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:
+    """Return the belief in every cell about a rate of errors, given that each model may be failing now."""
+    rates = np.array(settings.levels)
+    failures = filled.y / SCALE
+    successes = filled.n - failures
+
+    def evidence(usual: Belief) -> Floats:
+        rate = np.clip(filled.at(usual.mean), 1e-6, 1.0 - 1e-6)
+        gains = np.zeros((filled.shape[2], filled.shape[1], len(rates) + 1))
+        for place, level in enumerate(rates, start=1):
+            # A level below what is usual would be no failure.
+            failing = np.maximum(level, rate)
+            gain = failures * np.log(failing / rate) + successes * np.log((1.0 - failing) / (1.0 - rate))
+            gains[..., place] = filled.per_bucket(gain / settings.caution)
+        return gains
+
+    usual, levels = _agreed(filled, fit, evidence, settings, chronology)
+    probability, rate, variance = _other_level(levels, rates)
+    return _mixture(usual, probability, np.maximum(rate, usual.mean), variance + usual.variance)
+
+
+def _agreed(
+    filled: Filled, fit: Fit, evidence: Callable[[Belief], Floats], settings: ShiftSettings, chronology: Chronology
+) -> tuple[Belief, LevelBeliefs]:
+    """Return what is usual and what the levels were, each in the light of the other."""
+    usual, slab, hazards = fit(filled), _slab(settings), chronology.hazards
+    moves = transitions(slab, chronology.elapsed_s, hazards)
+    initial = np.concatenate(([hazards.usual], (1.0 - hazards.usual) * slab))
+    for _ in range(_PASSES):
+        levels = level_beliefs(evidence(usual), moves, initial)
+        usual = fit(filled.weighted(levels.usual))
+    return usual, levels
+
+
+def _slab(settings: ShiftSettings) -> Floats:
+    """Return the probability of each level, given that it is not the usual one; shape (G - 1,)."""
+    weights = np.exp(-0.5 * (np.array(settings.levels) / settings.deviation) ** 2)
+    slab: Floats = weights / weights.sum()
+    return slab
+
+
+def _other_level(levels: LevelBeliefs, values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the probability of not being at the usual level now, and mean and variance of the other; shape (M,)."""
+    probability = 1.0 - levels.now[:, 0]
+    weights = levels.now[:, 1:] / np.maximum(levels.now[:, 1:].sum(axis=-1, keepdims=True), 1e-300)
+    mean = (weights * values).sum(axis=-1)
+    variance = np.maximum((weights * values**2).sum(axis=-1) - mean**2, 0.0)
+    return probability, mean, variance
+
+
+def _mixture(usual: Belief, probability: Floats, mean: Floats, variance: Floats) -> Belief:
+    """Return the belief with the moments of the mixture of two."""
+    mixed = (1.0 - probability) * usual.mean + probability * mean
+    between = (1.0 - probability) * (usual.mean - mixed) ** 2 + probability * (mean - mixed) ** 2
+    within = (1.0 - probability) * usual.variance + probability * variance
+    shift = np.broadcast_to(probability, mixed.shape).copy()
+    return Belief(mixed, within + between, usual.spread, usual.weight, shift)
