@@ -20,8 +20,8 @@ from bandit.utility import Forecasts
 
 UNLIMITED: Final = Limits()
 
-_FAVOURABLE: Final = 1.2815515655446004
-"""One-sided 90 % bound of the mean log latency, from which on a model is known to break a limit."""
+_FAVOURABLE: Final = 2.3263478740408408
+"""One-sided 99 % bound of the mean log latency: a model that breaks a limit even there is known to."""
 
 
 class Kept(NamedTuple):
@@ -107,8 +107,10 @@ def _positive(bound: float) -> float:
 
 
 def _may_be_fast(snapshot: Snapshot, request: Request, m: int) -> bool:
-    """Whether the limit on latency holds if the mean of this model is as low as it may well be."""
+    """Whether the limit on latency holds if the mean of this model is as low as it may be; any, if never called."""
     limits, expected, row = request.limits, snapshot.expectations, snapshot.row(request.category)
+    if expected.outcomes[row, m] == 0.0:
+        return True
     uncertainty = float(expected.latency_variance[row, m])
     spread = max(float(expected.log_latency_deviation[row, m]) ** 2 - uncertainty, 0.0)
     favourable = float(expected.log_latency[row, m]) - _FAVOURABLE * math.sqrt(uncertainty)

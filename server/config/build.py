@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from bandit.catalogue import Model, Prices
 from bandit.evidence import Signal
+from bandit.modes import CheapestWithin, Mode
 from bandit.priors import InferenceSettings
 from bandit.request import Objective
 from bandit.signals import THUMB
 from bandit.snapshot import PolicySettings
 from server.config.checks import key_file_of
-from server.config.schema import Document, LearningTable, ModelTable, ServerTable
+from server.config.schema import CategoryTable, Document, LearningTable, ModelTable, ServerTable
 from server.settings import (
     DEFAULT_PROFILE,
     ApiKey,
@@ -85,10 +86,32 @@ def _learning(document: Document) -> LearningSettings:
             quality_sources={name: source for name, source in sources.items() if source != THUMB},
             half_lives_s=_half_lives_s(table),
         ),
-        policy=PolicySettings(exploration=table.exploration, floor=table.floor, caps=dict(table.caps)),
+        policy=_policy(document),
         bucket_s=table.bucket_seconds,
         refresh_s=table.refresh_seconds,
         max_feedback_age_s=table.max_feedback_age_days * _DAY_S,
+    )
+
+
+def _policy(document: Document) -> PolicySettings:
+    table = document.learning
+    return PolicySettings(
+        exploration=table.exploration,
+        floor=table.floor,
+        caps=dict(table.caps),
+        canary_share=table.canary_share,
+        canary_observations=table.canary_observations,
+        modes={name: _mode(category) for name, category in document.categories.items()},
+    )
+
+
+def _mode(table: CategoryTable) -> Mode:
+    cheapest = CheapestWithin(table.within, table.within_probability, table.within_exploration)
+    return Mode(
+        cheapest_within=cheapest if table.mode == "cheapest_within" else None,
+        baseline=table.baseline,
+        observe_share=table.observe_share,
+        guard=table.guard,
     )
 
 
