@@ -25,15 +25,18 @@ def cheapest_within(
 ) -> Preference:
     """Return how to choose among K models with these answers (mean and unscaled deviation) and expected costs.
 
-    While none is feasible, each is played in proportion to its probability of being within x of the best.
+    While none is feasible, half of the requests go to the model that most probably is, and half to all in proportion
+    to that probability, as in top-two sampling (Russo 2020): one half serves well while the other decides.
     """
     within = within_probabilities(answer, deviation, mode.within)
     places = range(len(within))
     feasible = sorted((m for m in places if within[m] >= mode.probability), key=lambda m: (cost[m], -answer[m]))
     others = sorted((m for m in places if within[m] < mode.probability), key=lambda m: -within[m])
     if not feasible:
-        total = sum(within)
-        return Preference([probability / total for probability in within], others)
+        total = 2.0 * sum(within)
+        shares = [probability / total for probability in within]
+        shares[others[0]] += 0.5
+        return Preference(shares, others)
     shares = [0.0] * len(within)
     choice = feasible[0]
     cheaper = [m for m in others if cost[m] < cost[choice] and within[m] > 1.0 - mode.probability]

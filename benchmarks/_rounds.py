@@ -81,7 +81,7 @@ class Lessons:
 
     def of_calls(self, c: int, m: int, prompts: Ints) -> dict[RowKey, Moments]:
         """Return what these answers teach."""
-        rows = {}
+        rows: dict[RowKey, Moments] = {}
         for (signal, source), values in zip(SIGNALS, self.values[:, prompts, m], strict=True):
             y = values[np.isfinite(values)]
             if len(y):
@@ -99,7 +99,8 @@ def played(
     asked, rounds = 0, []
     while asked < requests:
         snapshot = snapshot_of(infer(sums, 0, InferenceSettings()), world.models, settings)
-        count, rows = min(max(FIRST, round(asked * GROWTH)), requests - asked), {}
+        count = min(max(FIRST, round(asked * GROWTH)), requests - asked)
+        rows: dict[RowKey, Moments] = {}
         for c in range(len(world.categories)):
             found, taught = _round(lessons, snapshot, c, (asked, count), rng)
             rounds.append(found)
@@ -118,7 +119,8 @@ def _round(
     except InfeasibleError:
         return Round(c, before, np.zeros(len(world.models), np.int64), refused=count), {}
     calls = rng.multinomial(count, probabilities / probabilities.sum())
-    slow, rows = 0, {}
+    slow = 0
+    rows: dict[RowKey, Moments] = {}
     for m in np.flatnonzero(calls).tolist():
         prompts = world.prompts_by_category[c]
         drawn = prompts[rng.integers(len(prompts), size=calls[m])]

@@ -29,6 +29,7 @@ from simulations.world import World, world_of
 COMMAND: Final = "python -m benchmarks.constraints"
 MODE: Final = CheapestWithin()
 LATENCY_PROBABILITY: Final = 0.95
+COST_BAR: Final = 1.1
 PROMPTS: Final = 500
 """Per category of an invented table: with few, all differences of quality are multiples of a large step."""
 
@@ -45,12 +46,14 @@ def cheapest_figures(world: World, requests: int, seed: int) -> Figures:
     cheapest = np.where(feasible, cost, np.inf).min(axis=1)
     calls = _calls([one for one in rounds if one.before >= requests / 2], cost.shape)
     spent = (calls * cost).sum(axis=1) / calls.sum(axis=1)
+    ratio, best = spent / cheapest, np.take_along_axis(cost, quality.argmax(axis=1)[:, None], axis=1).ravel()
     return {
         "cost of cheapest_within, of the cheapest truly feasible": float(spent.sum() / cheapest.sum()),
-        "cost of cheapest_within, of the cheapest truly feasible, median category": float(np.median(spent / cheapest)),
-        "cost of the best model, of the cheapest truly feasible": float(
-            np.take_along_axis(cost, quality.argmax(axis=1)[:, None], axis=1).sum() / cheapest.sum()
-        ),
+        "cost of cheapest_within, of the cheapest truly feasible, mean over categories": float(ratio.mean()),
+        "cost of cheapest_within, of the cheapest truly feasible, median of categories": float(np.median(ratio)),
+        "share of categories above 1.1 times the cheapest truly feasible": float((ratio > COST_BAR).mean()),
+        "cost of the best model, of the cheapest truly feasible": float(best.sum() / cheapest.sum()),
+        "cost of the best model, of the cheapest truly feasible, mean over categories": float((best / cheapest).mean()),
         "share of requests served too badly": float((calls * ~feasible).sum() / calls.sum()),
         "share of categories whose most used model is too bad": float(
             np.mean(~np.take_along_axis(feasible, calls.argmax(axis=1)[:, None], axis=1))

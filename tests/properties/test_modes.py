@@ -162,9 +162,11 @@ def test_testing_against_a_dear_model_costs_no_more_than_the_share():
 
 def test_while_nothing_is_known_to_be_good_enough_what_may_be_is_tried():
     settings = PolicySettings(modes={"chat": Mode(cheapest_within=CheapestWithin())})
-    assert policy(snapshot([(0, 0.0)] * 4, settings), EVERYONE).probabilities == pytest.approx([0.25] * 4, abs=1e-6)
+    unknown = sorted(policy(snapshot([(0, 0.0)] * 4, settings), EVERYONE).probabilities)
+    assert unknown == pytest.approx([0.125, 0.125, 0.125, 0.625], abs=0.001)
     some = policy(snapshot([(100, 0.2), (100, 0.8), (100, 0.82), (100, 0.1)], settings), EVERYONE).probabilities
-    assert some[1] > 0.3 < some[2]
+    assert some[1] > 0.15
+    assert some[2] > 0.6
     assert some[0] < 0.001 > some[3]
 
 
