@@ -135,7 +135,8 @@ def _beside_baseline(snapshot: Snapshot, request: Request, kept: Kept, mode: Mod
 
 def _cumulative(probabilities: Sequence[float]) -> tuple[float, ...]:
     """Add up; the last model that can be drawn gets what rounding leaves over."""
-    cumulative = list(accumulate(probabilities))
-    last = max(m for m, probability in enumerate(probabilities) if probability > 0.0)
+    cumulative, last = list(accumulate(probabilities)), len(probabilities) - 1
+    while probabilities[last] <= 0.0:
+        last -= 1
     cumulative[last:] = [1.0] * (len(cumulative) - last)
     return tuple(cumulative)

@@ -1,10 +1,11 @@
-"""Whether constraints hold that have to be learned: the cheapest model within x of the best, and a limit on latency.
+"""Whether constraints hold that have to be learned: the cheapest within x of the best, a limit on latency, a guard.
 
     python -m benchmarks.constraints [--data FOLDER]
 
 Worlds are invented tables, or pools of ten models drawn by seed from `bfcl_dev.parquet`; thumbs on every answer. Of
-`cheapest_within` the last half of the requests counts, of the limit on latency all of them from the first. Means are
-over worlds, and so are their standard errors.
+`cheapest_within` the last half of the requests counts, of the limit on latency all of them from the first, of the guard
+the lowest point of what was earned relative to the best fixed model, from request 100 on. Means are over worlds, and
+so are their standard errors.
 """
 
 import argparse
@@ -18,18 +19,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.modes import CheapestWithin, Mode
-from bandit.request import Limits
+from bandit.request import Limits, Objective
 from bandit.snapshot import PolicySettings
 from benchmarks._rounds import Round, played
 from benchmarks.learning import TABLE, drawn_pool
 from simulations.generator import generate
 from simulations.outcomes import read_outcomes
+from simulations.scenario import scenario_of
+from simulations.service import ServiceSettings, service_choices
+from simulations.stream import stream_of
+from simulations.values import expected_values
 from simulations.world import World, world_of
 
 COMMAND: Final = "python -m benchmarks.constraints"
 MODE: Final = CheapestWithin()
 LATENCY_PROBABILITY: Final = 0.95
 COST_BAR: Final = 1.1
+GUARD: Final = 0.1
+WARM_UP: Final = 100
 PROMPTS: Final = 500
 """Per category of an invented table: with few, all differences of quality are multiples of a large step."""
 
@@ -73,6 +80,23 @@ def latency_figures(world: World, requests: int, seed: int) -> Figures:
     }
 
 
+def guard_figures(world: World, requests: int, seed: int) -> Figures:
+    """Measure the loss against the best fixed model as baseline, request by request, with the guard and without."""
+    scenario = scenario_of("stationary", Objective(), requests)
+    values = expected_values(world, scenario.objectives)[0]
+    best, stream = int(values.mean(axis=0).argmax()), stream_of(world, scenario, seed)
+    safe = np.cumsum(values[stream.categories, best])
+    found = {}
+    for name, guard in ((f"under a guard of {GUARD}", GUARD), ("without a guard", 0.0)):
+        mode = Mode(baseline=world.models[best].id, guard=guard)
+        settings = ServiceSettings(policy=PolicySettings(modes={"default": mode}))
+        choices = service_choices(world, scenario, stream, settings)
+        relative = np.cumsum(values[stream.categories, choices]) / safe
+        found[f"lowest worth relative to the best fixed model, {name}"] = float(relative[WARM_UP:].min())
+        found[f"worth relative to the best fixed model at the end, {name}"] = float(relative[-1])
+    return found
+
+
 def _calls(rounds: Sequence[Round], shape: tuple[int, ...]) -> Floats:
     calls = np.zeros(shape)
     for one in rounds:
@@ -93,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help=f"folder with {TABLE}")
     parser.add_argument("--worlds", type=int, default=32, help="default: %(default)s")
     parser.add_argument("--requests", type=int, nargs="+", default=[2_000, 20_000], help="default: %(default)s")
+    parser.add_argument("--guarded", type=int, default=1500, help="requests of the guard; default: %(default)s")
     options = parser.parse_args(arguments)
     outcomes = read_outcomes(options.data / TABLE) if options.data else None
 
@@ -109,6 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"    {measure.__name__}, {requests} requests per category", file=sys.stderr, flush=True)
             figures = [measure(world(seed), requests, seed) for seed in range(options.worlds)]
             found += summarized(figures, f"{requests} requests per category", command)
+    print(f"    guard_figures, {options.guarded} requests", file=sys.stderr, flush=True)
+    guarded = [guard_figures(world(seed), options.guarded, seed) for seed in range(options.worlds)]
+    found += summarized(guarded, f"{options.guarded} requests", command)
     print(json.dumps(found, indent=1))
 
 

@@ -29,6 +29,7 @@ def test_probabilities_agree_with_monte_carlo(count, margin, decades):
     st.floats(1e-6, 1),
 )
 @example([(0.5, 0.0), (0.5, 0.0)], 0.02, 0.02)
+@example([(0.03125, 0.0), (0.03125, 0.0)], 0.5, 1.0)
 def test_a_wider_margin_is_never_less_probable_and_none_is_below_p_best(arms, margin, more):
     means, sd = zip(*arms, strict=True)
     narrow = np.array(within_probabilities(means, sd, margin))
