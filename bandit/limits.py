@@ -109,7 +109,7 @@ def _positive(bound: float) -> float:
 def _may_be_fast(snapshot: Snapshot, request: Request, m: int) -> bool:
     """Whether the limit on latency holds if the mean of this model is as low as it may be; any, if never called."""
     limits, expected, row = request.limits, snapshot.expectations, snapshot.row(request.category)
-    if expected.outcomes[row, m] == 0.0:
+    if snapshot.posterior.latency.weight[row, snapshot.posterior.models.index(snapshot.models[m].id)] == 0.0:
         return True
     uncertainty = float(expected.latency_variance[row, m])
     spread = max(float(expected.log_latency_deviation[row, m]) ** 2 - uncertainty, 0.0)
