@@ -1,34 +1,41 @@
 """From beliefs to choice probabilities: the second half of a decision is only to draw from them.
 
-The order is fixed (DESIGN section 4): eligibility comes with the request, then service levels, utilities,
-P(best) over what is left, floor, caps.
+The order is fixed (DESIGN section 4): eligibility comes with the request, then service levels, utilities, what the
+mode of the category prefers of what is left, floor, caps; at last what stays with the baseline.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
-from scipy.special import ndtri
+import numpy as np
 
+from bandit.baseline import guard_allows, observed
 from bandit.best import best_probabilities
+from bandit.cheapest import Preference, cheapest_within
 from bandit.errors import InfeasibleError
-from bandit.request import Limits, Request
+from bandit.limits import Kept, within_limits
+from bandit.modes import Mode, Reason
+from bandit.request import Request
 from bandit.shares import with_caps, with_floor
+from bandit.signals import Kind
 from bandit.snapshot import Snapshot
 from bandit.utility import Forecasts, forecast
 
-_UNLIMITED: Final = Limits()
+_TRIED: Final = 0.5
+"""Share of a latency limit's tolerance that is spent on models whose latency is not known yet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
     """Choice probabilities for one request, and everything they were computed from.
 
-    `probabilities` covers every model of the snapshot, 0 for those excluded, and sums to 1. `ranking` lists
-    the models that may be chosen by falling expected utility. `exclusions` names the limit that excluded a
-    model; `least_violation` says that none met the limits and the nearest one was taken.
+    `probabilities` covers every model of the snapshot, 0 for those excluded, and sums to 1. `ranking` lists the models
+    that may be chosen by falling preference: expected utility, or what the mode of the category prefers. `exclusions`
+    names the limit that excluded a model, `reason` what is out of the ordinary. `kind` is BASELINE where the baseline
+    is played whatever the policy would do. `intended` is what it would have done; None where it does so.
     """
 
     probabilities: tuple[float, ...]
@@ -36,7 +43,9 @@ class Distribution:
     ranking: tuple[int, ...]
     forecasts: Forecasts
     exclusions: Mapping[str, str]
-    least_violation: bool = False
+    reason: Reason | None = None
+    kind: Kind = Kind.SAMPLED
+    intended: tuple[float, ...] | None = None
 
 
 def policy(snapshot: Snapshot, request: Request) -> Distribution:
@@ -49,72 +58,85 @@ def policy(snapshot: Snapshot, request: Request) -> Distribution:
     eligible = [m for m in range(len(snapshot.models)) if request.eligible >> m & 1]
     if not eligible:
         raise InfeasibleError({})
-    left, exclusions = _within_limits(snapshot, request, forecasts, eligible)
-    nearest = not left
-    if nearest:
-        if not request.limits.least_violation:
-            raise InfeasibleError(exclusions)
-        left = [_least_violating(snapshot, request, forecasts, eligible)]
-    utility = forecasts.utility_usd.tolist()
-    probabilities = _probabilities(snapshot, utility, forecasts.utility_variance.tolist(), left)
-    cumulative = list(accumulate(probabilities))
-    cumulative[left[-1] :] = [1.0] * (len(cumulative) - left[-1])
-    ranking = tuple(sorted(left, key=utility.__getitem__, reverse=True))
-    return Distribution(tuple(probabilities), tuple(cumulative), ranking, forecasts, exclusions, nearest)
-
-
-def _probabilities(snapshot: Snapshot, utility: list[float], variance: list[float], left: list[int]) -> list[float]:
-    settings = snapshot.settings
-    deviations = [settings.exploration * math.sqrt(variance[m]) for m in left]
-    shares = with_floor(best_probabilities([utility[m] for m in left], deviations), settings.floor)
-    if settings.caps:
-        shares = with_caps(shares, [settings.caps.get(snapshot.models[m].id, 1.0) for m in left])
-    probabilities = [0.0] * len(utility)
-    for m, share in zip(left, shares, strict=True):
+    kept = within_limits(snapshot, request, forecasts, eligible)
+    mode = snapshot.settings.mode(request.category)
+    preference = _preference(snapshot, request, forecasts, kept, mode)
+    models = kept.models + kept.undecided
+    probabilities = [0.0] * len(snapshot.models)
+    for m, share in zip(models, _shares(snapshot, request, kept, preference.shares), strict=True):
         probabilities[m] = share
-    return probabilities
+    ranking = *[kept.models[place] for place in preference.order], *kept.undecided
+    drawn = Distribution(
+        tuple(probabilities), _cumulative(probabilities), ranking, forecasts, kept.exclusions, kept.reason
+    )
+    return _beside_baseline(snapshot, request, kept, mode, drawn) if mode.baseline else drawn
 
 
-def _within_limits(
-    snapshot: Snapshot, request: Request, forecasts: Forecasts, eligible: Sequence[int]
-) -> tuple[list[int], dict[str, str]]:
-    if request.limits == _UNLIMITED:
-        return list(eligible), {}
-    exclusions = {}
-    for m in eligible:
-        violated = {name: size for name, size in _violations(snapshot, request, forecasts, m) if size > 0}
-        if violated:
-            exclusions[snapshot.models[m].id] = max(violated, key=lambda name: violated[name])
-    return [m for m in eligible if snapshot.models[m].id not in exclusions], exclusions
+def _preference(snapshot: Snapshot, request: Request, forecasts: Forecasts, kept: Kept, mode: Mode) -> Preference:
+    """Return what is best of the models that keep the limits, before floor and caps."""
+    models = kept.models
+    if kept.shares is not None:
+        return Preference(kept.shares, sorted(range(len(models)), key=kept.shares.__getitem__, reverse=True))
+    if mode.cheapest_within is not None:
+        row, expected, cost = snapshot.row(request.category), snapshot.expectations, forecasts.cost_usd.tolist()
+        answer, variance = expected.answer[row].tolist(), expected.answer_variance[row].tolist()
+        return cheapest_within(
+            [answer[m] for m in models],
+            [math.sqrt(variance[m]) for m in models],
+            [cost[m] for m in models],
+            mode.cheapest_within,
+        )
+    means, variance = forecasts.utility_usd.tolist(), forecasts.utility_variance.tolist()
+    utility, exploration = [means[m] for m in models], snapshot.settings.exploration
+    shares = best_probabilities(utility, [exploration * math.sqrt(variance[m]) for m in models])
+    return Preference(shares, sorted(range(len(models)), key=utility.__getitem__, reverse=True))
 
 
-def _violations(snapshot: Snapshot, request: Request, forecasts: Forecasts, m: int) -> list[tuple[str, float]]:
-    """By how much model m violates each limit, relative to its size; at most 0 where it meets it."""
-    limits = request.limits
-    found = []
-    if limits.max_cost_usd is not None:
-        found.append(("max_cost_usd", _excess(float(forecasts.cost_usd[m]), limits.max_cost_usd)))
-    if limits.max_latency_s is not None:
-        tail_s = latency_quantile_s(snapshot, request.category, m, limits.latency_probability)
-        found.append(("max_latency", _excess(tail_s, limits.max_latency_s)))
-    if limits.min_quality is not None:
-        found.append(("min_quality", _excess(limits.min_quality, float(forecasts.quality[m]))))
-    return found
+def _shares(snapshot: Snapshot, request: Request, kept: Kept, preferred: list[float]) -> list[float]:
+    """Return the probabilities of the models kept and of those undecided, within floor and caps."""
+    shares = preferred
+    if kept.undecided:
+        tried = _TRIED * (1.0 - request.limits.latency_probability)
+        each = tried / len(kept.undecided)
+        shares = [*((1.0 - tried) * share for share in preferred), *(each for _ in kept.undecided)]
+    if kept.reason is None:
+        shares = with_floor(shares, snapshot.settings.floor)
+    if snapshot.caps:
+        shares = with_caps(shares, [snapshot.caps[m] for m in kept.models + kept.undecided])
+    return shares
 
 
-def latency_quantile_s(snapshot: Snapshot, category: str, m: int, probability: float) -> float:
-    """Return the latency that a call to model m stays below with this probability: the predictive tail."""
-    expected, row = snapshot.expectations, snapshot.row(category)
-    deviation = float(expected.log_latency_deviation[row, m])
-    return math.exp(float(expected.log_latency[row, m]) + float(ndtri(probability)) * deviation)
+def _beside_baseline(snapshot: Snapshot, request: Request, kept: Kept, mode: Mode, drawn: Distribution) -> Distribution:
+    """Give the baseline what observation and guard leave to it. One that cannot serve the request gets nothing."""
+    baseline = next((m for m in kept.models if snapshot.models[m].id == mode.baseline), None)
+    if baseline is None or kept.reason is not None:
+        return replace(drawn, reason=kept.reason or Reason.BASELINE_EXCLUDED)
+    share, forecasts = mode.observe_share, drawn.forecasts
+    if mode.guard and not guard_allows(
+        mode.guard,
+        baseline,
+        snapshot.expectations.outcomes[snapshot.row(request.category)],
+        forecasts.utility_usd,
+        np.sqrt(forecasts.utility_variance),
+        drawn.probabilities,
+    ):
+        share = 0.0
+    if share == 1.0:
+        return drawn
+    mixed = observed(drawn.probabilities, baseline, share)
+    return replace(
+        drawn,
+        probabilities=tuple(mixed),
+        cumulative=_cumulative(mixed),
+        kind=Kind.SAMPLED if share else Kind.BASELINE,
+        intended=drawn.probabilities if tuple(mixed) != drawn.probabilities else None,
+    )
 
 
-def _excess(value: float, bound: float) -> float:
-    return (value - bound) / max(abs(bound), 1e-12)
-
-
-def _least_violating(snapshot: Snapshot, request: Request, forecasts: Forecasts, eligible: Sequence[int]) -> int:
-    def total(m: int) -> float:
-        return sum(max(0.0, size) for _, size in _violations(snapshot, request, forecasts, m))
-
-    return min(eligible, key=total)
+def _cumulative(probabilities: Sequence[float]) -> tuple[float, ...]:
+    """Add up; the last model that can be drawn gets what rounding leaves over."""
+    cumulative, last = list(accumulate(probabilities)), len(probabilities) - 1
+    while probabilities[last] <= 0.0:
+        last -= 1
+    cumulative[last:] = [1.0] * (len(cumulative) - last)
+    return tuple(cumulative)

@@ -44,7 +44,8 @@ class DistributionRecord(NamedTuple):
 
     `forecasts` covers the eligible models, `exclusions` names what excluded each other one. `config_hash` identifies
     models, prices and settings; `snapshot_us` is the time the posterior was computed for. `cached_model` is the model
-    whose prompt cache was priced; the three limits are None where the request set none.
+    whose prompt cache was priced; the three limits are None where the request set none. `intended` is the probability
+    that the policy would have given each eligible model, None where it is what was drawn from.
     """
 
     revision: int
@@ -58,6 +59,7 @@ class DistributionRecord(NamedTuple):
     max_cost_usd: float | None = None
     max_latency_s: float | None = None
     min_quality: float | None = None
+    intended: Mapping[str, float] | None = None
 
 
 class DecisionRecord(NamedTuple):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bandit.belief import Belief
 from bandit.catalogue import Model
+from bandit.modes import MAXIMIZE, Mode
 from bandit.posterior import Posterior
 
 Floats = NDArray[np.float64]
@@ -21,12 +22,20 @@ class PolicySettings:
     """Settings of `policy`.
 
     `exploration` scales the standard deviation of the draw and nothing else: 1 is textbook Thompson sampling.
-    `floor` is the smallest probability of an eligible model, `caps` the largest one per model id.
+    `floor` is the smallest probability of an eligible model, `caps` the largest one per model id. A model with fewer
+    than `canary_observations` outcomes over all categories is capped at `canary_share`; 0 caps none.
     """
 
     exploration: float = 0.25
     floor: float = 0.0005
     caps: Mapping[str, float] = field(default_factory=dict)
+    canary_share: float = 0.0
+    canary_observations: float = 30.0
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+
+    def mode(self, category: str) -> Mode:
+        """Return how a category chooses; one that is not named does as "default" does."""
+        return self.modes.get(category) or self.modes.get("default", MAXIMIZE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +45,7 @@ class Expectations:
     Means of log-normal quantities are exp(mean + spread / 2): the uncertainty of the mean itself is left out
     on purpose, it would make untried models look slow and dear. `*_variance` is relative for the log-normal ones.
     `input_usd` is the price of a prompt token as the request counts them, `output_usd` that of an answer.
+    `outcomes` is the decayed number of outcomes.
     """
 
     quality: Floats
@@ -53,13 +63,15 @@ class Expectations:
     input_ratio: Floats
     input_variance: Floats
     input_usd: Floats
+    outcomes: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """Beliefs, models and settings at one revision; equal inputs give equal decisions.
 
-    `prices` has shape (3, M): dollars per prompt token, per cached prompt token, per output token.
+    `prices` has shape (3, M): dollars per prompt token, per cached prompt token, per output token. `caps` are the
+    largest probabilities of the models, those of canaries among them; empty where none is below 1.
     """
 
     posterior: Posterior
@@ -70,6 +82,7 @@ class Snapshot:
     rows: Mapping[str, int]
     expectations: Expectations
     prices: Floats
+    caps: tuple[float, ...]
 
     def row(self, category: str) -> int:
         """Return the row of `category`; an unseen one has the last row."""
@@ -96,6 +109,7 @@ def snapshot_of(
     ]
     usd_per_token = np.array(prices).reshape(-1, 3).T * 1e-6
     largest_outputs = np.array([float(model.max_output_tokens or np.inf) for model in models])
+    expectations = _expectations(posterior, columns, usd_per_token, largest_outputs)
     return Snapshot(
         posterior=posterior,
         models=tuple(models),
@@ -103,9 +117,19 @@ def snapshot_of(
         revision=revision,
         config_hash=config_hash,
         rows={category: row for row, category in enumerate(posterior.categories)},
-        expectations=_expectations(posterior, columns, usd_per_token, largest_outputs),
+        expectations=expectations,
         prices=usd_per_token,
+        caps=_caps(models, expectations.outcomes.sum(axis=0).tolist(), settings),
     )
+
+
+def _caps(models: Sequence[Model], outcomes: Sequence[float], settings: PolicySettings) -> tuple[float, ...]:
+    caps = [settings.caps.get(model.id, 1.0) for model in models]
+    if settings.canary_share:
+        for m, count in enumerate(outcomes):
+            if count < settings.canary_observations:
+                caps[m] = min(caps[m], settings.canary_share)
+    return tuple(caps) if min(caps, default=1.0) < 1.0 else ()
 
 
 def _expectations(posterior: Posterior, columns: list[int], prices: Floats, largest_outputs: Floats) -> Expectations:
@@ -131,6 +155,7 @@ def _expectations(posterior: Posterior, columns: list[int], prices: Floats, larg
         input_ratio=input_ratio,
         input_variance=ratio.variance,
         input_usd=prices[0] * input_ratio,
+        outcomes=error.weight,
     )
 
 

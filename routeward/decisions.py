@@ -35,6 +35,8 @@ class RouteReason(OpenEnum):
     UNSPECIFIED = 0
     CATEGORY_LIMIT = 1
     LEAST_VIOLATION = 2
+    LATENCY_UNKNOWN = 3
+    BASELINE_EXCLUDED = 4
 
 
 class OnInfeasible(IntEnum):

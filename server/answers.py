@@ -7,6 +7,7 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from bandit.modes import Reason
 from bandit.signals import Kind
 from bandit.votes import SignalStatus
 from routeward.v1 import admin_service_pb2 as admin_pb
@@ -16,15 +17,14 @@ from server.beliefs import CategoryBelief, ModelBelief
 from server.choices import Option
 from server.errors import ServiceError
 from server.learning import Recorded
-from server.routing import CATEGORY_LIMIT, LEAST_VIOLATION, Decision
+from server.routing import CATEGORY_LIMIT, Decision
 from server.statuses import MAX_VIOLATIONS, fitting, text
 
 _KINDS: Final = {kind: pb.DecisionKind.Value(f"DECISION_KIND_{kind.name}") for kind in Kind}
 _STATUSES: Final = {status: pb.SignalStatus.Value(f"SIGNAL_STATUS_{status.name}") for status in SignalStatus}
 _REASONS: Final = {
     "": pb.ROUTE_REASON_UNSPECIFIED,
-    CATEGORY_LIMIT: pb.ROUTE_REASON_CATEGORY_LIMIT,
-    LEAST_VIOLATION: pb.ROUTE_REASON_LEAST_VIOLATION,
+    **{name: pb.RouteReason.Value(f"ROUTE_REASON_{name}") for name in (CATEGORY_LIMIT, *(one.value for one in Reason))},
 }
 
 

@@ -141,7 +141,19 @@ def _distribution_record(question: Question, distribution: Distribution) -> Dist
         max_cost_usd=request.limits.max_cost_usd,
         max_latency_s=request.limits.max_latency_s,
         min_quality=request.limits.min_quality,
+        intended=_intended(question, distribution),
     )
+
+
+def _intended(question: Question, distribution: Distribution) -> Mapping[str, float] | None:
+    if distribution.intended is None:
+        return None
+    models = question.published.snapshot.models
+    return {
+        model.id: probability
+        for model, probability in zip(models, distribution.intended, strict=True)
+        if model.id not in question.exclusions
+    }
 
 
 def _forecasts(question: Question, distribution: Distribution) -> Mapping[str, ModelForecast]:

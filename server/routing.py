@@ -13,7 +13,6 @@ from server.requests import Call
 from server.tokens import DecisionToken, TokenKeys
 
 CATEGORY_LIMIT: Final = "CATEGORY_LIMIT"
-LEAST_VIOLATION: Final = "LEAST_VIOLATION"
 
 
 class Decision(NamedTuple):
@@ -70,7 +69,7 @@ class Router:
         if call.model:
             kind, position, propensity, uniform = Kind.FORCED, distribution.ranking[0], 1.0, None
         else:
-            kind, (position, propensity, uniform) = Kind.SAMPLED, draw(distribution, self._rng)
+            kind, (position, propensity, uniform) = distribution.kind, draw(distribution, self._rng)
         option = choices.option(position)
         category, nonce = question.request.category, self._nonce()
         token = DecisionToken(
@@ -95,6 +94,6 @@ class Router:
 
 
 def _reason(call: Call, category: str, distribution: Distribution) -> str:
-    if distribution.least_violation:
-        return LEAST_VIOLATION
+    if distribution.reason is not None and not call.model:
+        return distribution.reason.value
     return "" if category == call.category else CATEGORY_LIMIT

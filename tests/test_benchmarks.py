@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import idle, knowledge, store
+from benchmarks import calibration, constraints, idle, knowledge, store
 from benchmarks.__main__ import BenchmarkError, figures, machine, names
 from benchmarks._processes import ServiceProcess, write_configuration
 from simulations.generator import generate
@@ -73,6 +73,27 @@ def test_every_call_of_the_benchmark_is_routed_and_reported(tmp_path: Path) -> N
         service.stop()
     with closing(sqlite3.connect(tmp_path / "routeward.db")) as connection:
         assert connection.execute("SELECT count(*) FROM signals").fetchone() == (80,)
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "name"),
+    [
+        (
+            constraints.main,
+            ["--worlds", "2", "--requests", "60", "--guarded", "120"],
+            "share of requests slower than max_latency, 60 requests per category",
+        ),
+        (
+            calibration.main,
+            ["--worlds", "4", "--requests", "20", "--least", "1"],
+            "mean inverse propensity, 20 requests, 4 worlds",
+        ),
+    ],
+)
+def test_what_is_learned_under_constraints_and_said_of_it_is_measured(main, arguments, name, capsys) -> None:
+    main(arguments)
+    found = figures(capsys.readouterr().out)
+    assert name in {figure["name"] for figure in found}
 
 
 @pytest.mark.parametrize("way", [store.in_our_thread, store.through_aiosqlite])

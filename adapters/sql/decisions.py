@@ -52,7 +52,8 @@ def drop(connection: Connection, before_us: int) -> int:
 
 def _distribution_row(namespace: str, one: DistributionRecord, used_us: int) -> Values:
     forecasts, exclusions = json.dumps(_columnar(one.forecasts)), json.dumps(dict(one.exclusions))
-    content = *one[:5], forecasts, exclusions, *one[7:]
+    intended = None if one.intended is None else json.dumps(dict(one.intended))
+    content = *one[:5], forecasts, exclusions, *one[7:-1], intended
     digest = blake2b(repr(content).encode(), digest_size=DIGEST_BYTES).digest()
     return namespace, bytearray(digest), used_us, *content
 

@@ -105,6 +105,7 @@ distributions: Final = Table(
     Column("max_cost_usd", Double),
     Column("max_latency_s", Double),
     Column("min_quality", Double),
+    Column("intended", JSON),
     Index("ix_distributions_used_us", "used_us"),
     # Its rows are long: in the tree of a key, each would spill into a page of its own.
 )

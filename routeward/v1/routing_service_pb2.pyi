@@ -57,7 +57,7 @@ class _DecisionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision
     DECISION_KIND_SAMPLED: _DecisionKind.ValueType  # 1
     """Drawn from the policy's distribution; its propensity may be used off-policy."""
     DECISION_KIND_BASELINE: _DecisionKind.ValueType  # 2
-    """Given to the baseline model by a share or a guard; its propensity may be used off-policy."""
+    """The baseline model, by a guard or where the share of observation is 0; its propensity may be used off-policy."""
     DECISION_KIND_FORCED: _DecisionKind.ValueType  # 3
     """Named by the caller."""
     DECISION_KIND_FALLBACK: _DecisionKind.ValueType  # 4
@@ -73,7 +73,7 @@ DECISION_KIND_UNSPECIFIED: DecisionKind.ValueType  # 0
 DECISION_KIND_SAMPLED: DecisionKind.ValueType  # 1
 """Drawn from the policy's distribution; its propensity may be used off-policy."""
 DECISION_KIND_BASELINE: DecisionKind.ValueType  # 2
-"""Given to the baseline model by a share or a guard; its propensity may be used off-policy."""
+"""The baseline model, by a guard or where the share of observation is 0; its propensity may be used off-policy."""
 DECISION_KIND_FORCED: DecisionKind.ValueType  # 3
 """Named by the caller."""
 DECISION_KIND_FALLBACK: DecisionKind.ValueType  # 4
@@ -94,6 +94,10 @@ class _RouteReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RouteReas
     """The category is new and max_categories is reached: routed as "default"."""
     ROUTE_REASON_LEAST_VIOLATION: _RouteReason.ValueType  # 2
     """No model satisfied the limits, and the request asked for the least violation."""
+    ROUTE_REASON_LATENCY_UNKNOWN: _RouteReason.ValueType  # 3
+    """No model is known to keep max_latency: one was tried that may, so that its latency comes to be known."""
+    ROUTE_REASON_BASELINE_EXCLUDED: _RouteReason.ValueType  # 4
+    """The category's baseline cannot serve the request or breaks its limits: drawn as if there was none."""
 
 class RouteReason(_RouteReason, metaclass=_RouteReasonEnumTypeWrapper):
     """Why a decision is not the ordinary draw of the requested category."""
@@ -104,6 +108,10 @@ ROUTE_REASON_CATEGORY_LIMIT: RouteReason.ValueType  # 1
 """The category is new and max_categories is reached: routed as "default"."""
 ROUTE_REASON_LEAST_VIOLATION: RouteReason.ValueType  # 2
 """No model satisfied the limits, and the request asked for the least violation."""
+ROUTE_REASON_LATENCY_UNKNOWN: RouteReason.ValueType  # 3
+"""No model is known to keep max_latency: one was tried that may, so that its latency comes to be known."""
+ROUTE_REASON_BASELINE_EXCLUDED: RouteReason.ValueType  # 4
+"""The category's baseline cannot serve the request or breaks its limits: drawn as if there was none."""
 Global___RouteReason: _TypeAlias = RouteReason  # noqa: Y015
 
 class _Status:
@@ -351,7 +359,9 @@ class Constraints(_message.Message):
 
     @_builtins.property
     def max_latency(self) -> _duration_pb2.Duration:
-        """Largest latency, which must hold with the category's SLO probability (default .95)."""
+        """Largest latency, which must hold with the category's SLO probability (default .95). Models whose latency is not
+        known well enough to say are tried with a small part of the tolerance, or where no model is known to hold it.
+        """
 
     def __init__(
         self,

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from bandit.catalogue import Model, Prices
 from bandit.evidence import Signal
+from bandit.modes import CheapestWithin, Mode
 from bandit.priors import InferenceSettings
 from bandit.request import Objective
 from bandit.signals import THUMB
 from bandit.snapshot import PolicySettings
 from server.config.checks import key_file_of
 from server.config.knowledge import past_of, priors_of, sources_of
-from server.config.schema import Document, LearningTable, ModelTable, ServerTable
+from server.config.schema import CategoryTable, Document, LearningTable, ModelTable, ServerTable
 from server.settings import (
     DEFAULT_PROFILE,
     ApiKey,
@@ -93,10 +94,32 @@ def _learning(document: Document, folder: Path) -> LearningSettings:
             prior_from_weight=table.prior_from_weight,
             judge_delta=table.judge_delta,
         ),
-        policy=PolicySettings(exploration=table.exploration, floor=table.floor, caps=dict(table.caps)),
+        policy=_policy(document),
         bucket_s=table.bucket_seconds,
         refresh_s=table.refresh_seconds,
         max_feedback_age_s=table.max_feedback_age_days * _DAY_S,
+    )
+
+
+def _policy(document: Document) -> PolicySettings:
+    table = document.learning
+    return PolicySettings(
+        exploration=table.exploration,
+        floor=table.floor,
+        caps=dict(table.caps),
+        canary_share=table.canary_share,
+        canary_observations=table.canary_observations,
+        modes={name: _mode(category) for name, category in document.categories.items()},
+    )
+
+
+def _mode(table: CategoryTable) -> Mode:
+    cheapest = CheapestWithin(table.within, table.within_probability, table.within_exploration)
+    return Mode(
+        cheapest_within=cheapest if table.mode == "cheapest_within" else None,
+        baseline=table.baseline,
+        observe_share=table.observe_share,
+        guard=table.guard,
     )
 
 

@@ -18,6 +18,8 @@ from server.config.reference import keys
 from server.config.schema import parse_address
 
 MAX_SCORE_NAMES: Final = 7
+_MAXIMIZE: Final = "maximize"
+_CHEAPEST_OPTIONS: Final = ("within", "within_probability", "within_exploration")
 _HUGE: Final = 1e300
 """TOML knows whole numbers that no float can hold."""
 
@@ -35,6 +37,7 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
     yield from _shares(document)
     yield from _categories(document)
     yield from check_knowledge(document, folder)
+    yield from _modes(document)
     yield from _ages(document)
 
 
@@ -134,6 +137,41 @@ def _categories(document: Tables) -> Iterator[Finding]:
     if len(names) > MAX_SCORE_NAMES:
         message = f"{len(names)} names of scores are used, but there may be {MAX_SCORE_NAMES}"
         yield Finding(("categories",), message, "let categories share names of scores")
+
+
+def _modes(document: Tables) -> Iterator[Finding]:
+    models = {model["id"]: model for _, model in _entries(document, "models") if isinstance(model.get("id"), str)}
+    caps = _table(_table(document, "learning"), "caps")
+    for name, table in _table(document, "categories").items():
+        if isinstance(table, Mapping):
+            yield from _cheapest(("categories", name), table)
+            yield from _baseline(("categories", name), table, models, caps)
+
+
+def _cheapest(place: Path, table: Tables) -> Iterator[Finding]:
+    if table.get("mode", _MAXIMIZE) == _MAXIMIZE:
+        for option in _CHEAPEST_OPTIONS:
+            if option in table:
+                message = f"{option} is given, but the mode is not cheapest_within"
+                yield Finding((*place, option), message, 'write  mode = "cheapest_within",  or remove it')
+
+
+def _baseline(place: Path, table: Tables, models: Tables, caps: Tables) -> Iterator[Finding]:
+    baseline = table.get("baseline", "")
+    for option, off in (("observe_share", 1), ("guard", 0)):
+        if not baseline and table.get(option, off) != off:
+            message = f"{option} is given without a baseline"
+            yield Finding((*place, option), message, 'name the model used so far:  baseline = "MODEL ID"')
+    place = (*place, "baseline")
+    if not isinstance(baseline, str) or not baseline:
+        return
+    if baseline not in models:
+        yield Finding(place, f'there is no model "{baseline}"', did_you_mean(baseline, models))
+    elif models[baseline].get("enabled") is False:
+        yield Finding(place, f'the model "{baseline}" is not enabled', "enable it, or name another baseline")
+    elif baseline in caps and caps[baseline] != 1:
+        message = f'the baseline "{baseline}" has a cap in [learning.caps]'
+        yield Finding(place, message, "remove the cap: the baseline gets whatever the others do not")
 
 
 def _ages(document: Tables) -> Iterator[Finding]:

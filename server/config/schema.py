@@ -11,6 +11,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from bandit.modes import MAXIMIZE, CheapestWithin
 from bandit.priors import KNOWLEDGE_CAP, InferenceSettings
 from bandit.snapshot import PolicySettings
 from server.fields import NAME
@@ -31,6 +32,9 @@ QualitySource = Annotated[
     str,
     StringConstraints(pattern=r"^(thumb|any|(thumb\+)?score:[A-Za-z0-9._:/-]{1,57})$"),
     Rule('"thumb", "any", "score:NAME", or "thumb+score:NAME"'),
+]
+ModeName = Annotated[
+    str, StringConstraints(pattern=r"^(maximize|cheapest_within)$"), Rule('"maximize" or "cheapest_within"')
 ]
 Sha256 = Annotated[
     str,
@@ -219,6 +223,18 @@ class LearningTable(Table):
     caps: dict[Name, Annotated[float, Field(gt=0, le=1)]] = Field(
         default_factory=dict, description="largest probability, by model id"
     )
+    canary_share: float = Field(
+        default=_POLICY.canary_share,
+        ge=0,
+        le=1,
+        description="largest probability of a model with few outcomes over all categories; 0 is off",
+    )
+    canary_observations: float = Field(
+        default=_POLICY.canary_observations,
+        ge=1,
+        le=1_000_000,
+        description="outcomes from which on a model is no canary any more",
+    )
 
 
 class RoutingTable(Table):
@@ -240,6 +256,9 @@ class ProfileTable(Table):
     second_value_usd: Usd = Field(default=0.001, description="worth of waiting one second less")
 
 
+_CHEAPEST: Final = CheapestWithin()
+
+
 class CategoryTable(Table):
     """A kind of task. Categories that are not named here are made from these defaults when they are first asked for."""
 
@@ -257,6 +276,46 @@ class CategoryTable(Table):
         default="",
         description="category of this file whose posterior is the prior of this one, worth prior_from_weight at most",
         examples=["summarization"],
+    )
+    mode: ModeName = Field(
+        default="maximize",
+        description="maximize the utility of requests, or choose the cheapest model within `within` of the best",
+        examples=["cheapest_within"],
+    )
+    within: float = Field(
+        default=_CHEAPEST.within,
+        ge=0.0001,
+        le=1,
+        description="what quality may be below the best model's; needs mode cheapest_within",
+    )
+    within_probability: float = Field(
+        default=_CHEAPEST.probability,
+        ge=0.5,
+        le=0.9999,
+        description="probability with which that must hold; needs mode cheapest_within",
+    )
+    within_exploration: float = Field(
+        default=_CHEAPEST.exploration_share,
+        ge=0,
+        le=0.5,
+        description="largest share of requests, and of cost, spent on finding cheaper models; "
+        "needs mode cheapest_within",
+    )
+    baseline: OptionalName = Field(
+        default="", description="id of the model used so far, for observe_share and guard", examples=["gpt-4o"]
+    )
+    observe_share: float = Field(
+        default=MAXIMIZE.observe_share,
+        ge=0,
+        le=1,
+        description="share of requests that get the policy's choice, the others the baseline; "
+        "0 only logs what it would be",
+    )
+    guard: float = Field(
+        default=MAXIMIZE.guard,
+        ge=0,
+        le=0.99,
+        description="largest relative loss against the baseline up to which there is exploring; 0 is off",
     )
 
 

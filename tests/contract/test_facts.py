@@ -58,6 +58,7 @@ distributions = st.builds(
     max_cost_usd=st.none() | NUMBERS,
     max_latency_s=st.none() | NUMBERS,
     min_quality=st.none() | NUMBERS,
+    intended=st.none() | st.dictionaries(NAMES, PROBABILITIES, max_size=3),
 )
 decisions = st.builds(
     DecisionRecord,

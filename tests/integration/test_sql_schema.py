@@ -58,6 +58,21 @@ def test_the_newest_migration_is_the_one_the_code_names():
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
+async def test_a_store_of_the_first_version_keeps_its_decisions_and_logs_what_was_intended(file, a_decision):
+    store = await SqlStore.open(file, bucket_us=1)
+    await store.log_decisions([a_decision])
+    await store.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("ALTER TABLE distributions DROP COLUMN intended")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    store = await SqlStore.open(file, bucket_us=1)
+    drawn_from = a_decision.distribution._replace(intended={"large": 0.25, "small": 0.75})
+    newer = a_decision._replace(nonce=b"m" * 12, decided_us=6, distribution=drawn_from)
+    await store.log_decisions([newer])
+    assert [record async for record in store.decisions()] == [a_decision, newer]
+    await store.close()
+
+
 async def test_opening_again_changes_nothing(file):
     await made(file)
     before = file.read_bytes()
@@ -88,6 +103,6 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_was(file):
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = file.read_bytes()
-    with pytest.raises(StoreSchemaError, match="schema 9999, this version knows 0001; upgrade routeward"):
+    with pytest.raises(StoreSchemaError, match=f"schema 9999, this version knows {HEAD}; upgrade routeward"):
         await SqlStore.open(file, bucket_us=1)
     assert file.read_bytes() == before

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bandit.catalogue import Model, Prices
 from bandit.draw import draw
 from bandit.errors import InfeasibleError
+from bandit.modes import Reason
 from bandit.policy import Distribution, policy
 from bandit.posterior import infer
 from bandit.priors import InferenceSettings
@@ -155,7 +156,7 @@ def test_limits_exclude_models_and_say_which_limit_did():
     distribution = limited(max_cost_usd=0.01)
     assert distribution.exclusions == {"m2": "max_cost_usd", "m3": "max_cost_usd"}
     assert distribution.probabilities[2:] == (0.0, 0.0)
-    assert not distribution.least_violation
+    assert distribution.reason is None
 
 
 def test_no_model_within_the_limits_is_refused_naming_each():
@@ -166,7 +167,7 @@ def test_no_model_within_the_limits_is_refused_naming_each():
 
 def test_the_least_violation_is_chosen_when_asked_for():
     distribution = limited(max_cost_usd=1e-9, least_violation=True)
-    assert distribution.least_violation
+    assert distribution.reason is Reason.LEAST_VIOLATION
     assert distribution.probabilities == (1.0, 0.0, 0.0, 0.0)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from adapters.sql import SqlStore, library
 from adapters.sql.lock import Holder
+from adapters.sql.versions import HEAD
 from routeward.cli import checks
 from routeward.cli.checks import Check, Verdict
 from routeward.cli.file_checks import database_in_use, files, holder_of
@@ -137,7 +138,7 @@ def test_a_store_tells_its_schema_and_is_left_as_it_is(tmp_path: Path) -> None:
     store_in(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     check = file_check("database", settings_in(tmp_path))
-    assert (check.verdict, check.detail.endswith(" MB, schema 0001")) == (Verdict.OK, True)
+    assert (check.verdict, check.detail.endswith(f" MB, schema {HEAD}")) == (Verdict.OK, True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

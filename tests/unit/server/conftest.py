@@ -13,6 +13,7 @@ import pytest
 from adapters.memory import MemoryStore
 from bandit.catalogue import Model, Prices
 from bandit.request import Objective
+from bandit.snapshot import PolicySettings
 from server.credentials import Principal
 from server.logs import logger
 from server.metrics import Metrics
@@ -20,7 +21,7 @@ from server.namespace import Namespace
 from server.publisher import Publisher
 from server.questions import Questions
 from server.routing import Decision, Router
-from server.settings import Catalogue, CategorySettings, Settings, TokenKey
+from server.settings import Catalogue, CategorySettings, LearningSettings, Settings, TokenKey
 from server.tokens import TokenKeys
 
 START_US = 1_700_000_000_000_000
@@ -114,10 +115,11 @@ def a_catalogue() -> Callable[..., Catalogue]:
 
 @pytest.fixture
 async def parts_of(clock, log, keys, a_catalogue):
-    """Build parts from changes to the catalogue, after these namespaces were loaded."""
+    """Build parts from changes to the catalogue and settings of the policy, after these namespaces were loaded."""
 
-    async def build(*namespaces: str, **changes: Any) -> Parts:
-        settings = Settings(catalogue=a_catalogue(**changes), digest="c0ffee")
+    async def build(*namespaces: str, policy: PolicySettings | None = None, **changes: Any) -> Parts:
+        learning = LearningSettings(policy=policy or PolicySettings())
+        settings = Settings(learning=learning, catalogue=a_catalogue(**changes), digest="c0ffee")
         store = MemoryStore(bucket_us=BUCKET_US)
         publisher = Publisher(store, settings, log.logger, clock=clock)
         await publisher.load(namespaces or ("acme",))

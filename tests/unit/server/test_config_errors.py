@@ -79,6 +79,62 @@ CORPUS = [
     Bad("price infinite", GOOD.replace("10", "-inf"), 4, "-inf", "(0 to 100,000)"),
     Bad("price true", GOOD.replace("10", "true"), 4, "true, which is a truth value", "a number without quotes"),
     Bad("price a date", GOOD.replace("10", "2026-01-01"), 4, "2026-01-01, which is a date or time", "a number"),
+    Bad(
+        "no such mode", GOOD + "[categories.a]\nmode = 'cheapest'\n", 6, '"cheapest"', '"maximize" or "cheapest_within"'
+    ),
+    Bad(
+        *("within without its mode", GOOD + "[categories.a]\nwithin = 0.1\n", 6),
+        *("within is given, but the mode is not cheapest_within", 'mode = "cheapest_within"'),
+    ),
+    Bad(
+        *("within of another mode", GOOD + "[categories.a]\nmode = 'maximize'\nwithin_probability = 0.8\n", 7),
+        *("within_probability is given, but the mode is not", 'mode = "cheapest_within"'),
+    ),
+    *(
+        Bad(
+            f"{key} = {value}",
+            GOOD + f"[categories.a]\nmode = 'cheapest_within'\n{key} = {value}\n",
+            *(7, "which is out of range", f"({range_})"),
+        )
+        for key, value, range_ in [
+            ("within", "0", "0.0001 to 1"),
+            ("within", "1.01", "0.0001 to 1"),
+            ("within_probability", "0.49", "0.5 to 0.9999"),
+            ("within_probability", "1.0", "0.5 to 0.9999"),
+            ("within_exploration", "-0.1", "0 to 0.5"),
+        ]
+    ),
+    *(
+        Bad(
+            f"{key} = {value}",
+            GOOD + f"[categories.a]\nbaseline = 'gpt-4o'\n{key} = {value}\n",
+            *(7, "which is out of range", f"({range_})"),
+        )
+        for key, value, range_ in [("observe_share", "1.5", "0 to 1"), ("guard", "1.0", "0 to 0.99")]
+    ),
+    Bad(
+        *("share without a baseline", GOOD + "[categories.a]\nobserve_share = 0.2\n", 6),
+        *("observe_share is given without a baseline", 'baseline = "MODEL ID"'),
+    ),
+    Bad(
+        *("guard without a baseline", GOOD + "[categories.a]\nguard = 0.05\n", 6),
+        *("guard is given without a baseline", 'baseline = "MODEL ID"'),
+    ),
+    Bad(
+        *("unknown baseline", GOOD + "[categories.a]\nbaseline = 'gpt-4'\nguard = 0.05\n", 6),
+        *('there is no model "gpt-4"', 'did you mean "gpt-4o"?'),
+    ),
+    Bad(
+        "baseline switched off",
+        GOOD + "enabled = false\n" + GOOD.replace("gpt-4o", "b") + "[categories.a]\nbaseline = 'gpt-4o'\n",
+        *(11, 'the model "gpt-4o" is not enabled', "enable it, or name another"),
+    ),
+    Bad(
+        *("capped baseline", GOOD + "[learning.caps]\ngpt-4o = 0.5\n[categories.a]\nbaseline = 'gpt-4o'\n", 8),
+        *('the baseline "gpt-4o" has a cap', "remove the cap"),
+    ),
+    Bad("canary above 1", "[learning]\ncanary_share = 1.5\n" + GOOD, 2, "out of range", "(0 to 1)"),
+    Bad("canary of nothing", "[learning]\ncanary_observations = 0\n" + GOOD, 2, "out of range", "(1 to 1,000,000)"),
     Bad("same id twice", GOOD + GOOD, 6, '"gpt-4o" is the id of two models', "an id of its own"),
     Bad("id with a blank", GOOD.replace("gpt-4o", "gpt 4o"), 2, '"gpt 4o"', "1 to 64 characters of A-Z"),
     Bad("id too long", GOOD.replace("gpt-4o", "g" * 65), 2, "not what it should be", "1 to 64 characters of A-Z"),

@@ -6,7 +6,9 @@ from itertools import accumulate
 import pytest
 
 from adapters.ledger import StoreUnavailableError
+from bandit.modes import Mode
 from bandit.signals import Kind
+from bandit.snapshot import PolicySettings
 from server.decision_log import MAX_BATCH, MAX_WAITING, DecisionLog
 from server.requests import Call, Constraints
 
@@ -73,6 +75,21 @@ async def test_a_least_violation_names_the_limits_of_the_others_only(parts, deci
     (row,) = await logged(parts)
     assert row.reason == "LEAST_VIOLATION"
     assert row.distribution.exclusions == {"large": "max_cost_usd", "other": "max_cost_usd", "retired": "disabled"}
+
+
+async def test_what_the_policy_would_have_done_is_logged_where_a_baseline_is_played(parts_of):
+    settings = PolicySettings(modes={"chat": Mode(baseline="large", observe_share=0.0)})
+    parts = await parts_of(policy=settings)
+    decisions = DecisionLog(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger)
+    for category in ("chat", "poetry"):
+        decisions.append(parts.route(Call(category)))
+    await decisions.flush()
+    observed, plain = sorted(await logged(parts), key=lambda row: row.category)
+    assert (observed.model, observed.kind, observed.propensity) == ("large", Kind.BASELINE, 1.0)
+    assert set(observed.distribution.intended) == {"small", "large", "other"}
+    assert sum(observed.distribution.intended.values()) == pytest.approx(1.0)
+    assert observed.distribution.forecasts["large"].probability == 1.0
+    assert plain.distribution.intended is None
 
 
 async def test_decisions_of_one_distribution_share_its_record(parts, decisions):

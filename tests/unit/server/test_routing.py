@@ -3,7 +3,9 @@
 import pytest
 
 from bandit.catalogue import Model, Prices
+from bandit.modes import Mode
 from bandit.signals import Kind
+from bandit.snapshot import PolicySettings
 from server.credentials import Principal
 from server.errors import (
     CategoryUnknownError,
@@ -277,3 +279,48 @@ async def test_what_a_decision_was_made_from_is_the_published_snapshot(parts):
     await parts.publisher.refresh(parts.namespace)
     assert decision.question.published is before
     assert parts.namespace.published is not before
+
+
+def beside(baseline: str, *, observe_share: float = 1.0, guard: float = 0.0) -> PolicySettings:
+    return PolicySettings(modes={"chat": Mode(baseline=baseline, observe_share=observe_share, guard=guard)})
+
+
+async def test_a_share_of_0_plays_the_baseline_and_the_id_says_so(parts_of):
+    parts = await parts_of(policy=beside("large", observe_share=0.0))
+    for _ in range(20):
+        decision = parts.route(Call("chat"))
+        assert (decision.model, decision.kind, decision.propensity) == ("large", Kind.BASELINE, 1.0)
+        assert parts.keys.verify(decision.id, parts.clock(), DAY_S).kind is Kind.BASELINE
+    assert parts.route(Call("poetry")).kind is Kind.SAMPLED
+
+
+async def test_a_share_between_draws_from_the_mixture(parts_of):
+    parts = await parts_of(policy=beside("large", observe_share=0.3))
+    decision = parts.route(Call("chat"))
+    assert decision.kind is Kind.SAMPLED
+    assert decision.propensity == decision.distribution.probabilities[decision.option.position]
+    assert decision.distribution.probabilities[1] >= 0.7
+
+
+async def test_a_baseline_that_cannot_serve_the_call_is_named_as_the_reason(parts_of):
+    parts = await parts_of(policy=beside("small", observe_share=0.0))
+    decision = parts.route(Call("chat", constraints=Constraints(region="eu")))
+    assert (decision.model, decision.kind, decision.reason) == ("other", Kind.SAMPLED, "BASELINE_EXCLUDED")
+
+
+async def test_a_forced_model_knows_no_baseline(parts_of):
+    parts = await parts_of(policy=beside("small", observe_share=0.0))
+    decision = parts.route(Call("chat", model="other"))
+    assert (decision.model, decision.kind, decision.reason) == ("other", Kind.FORCED, "")
+
+
+async def test_a_guard_begins_with_the_baseline(parts_of):
+    parts = await parts_of(policy=beside("large", guard=0.05))
+    assert {(one.model, one.kind) for one in (parts.route(Call("chat")) for _ in range(20))} == {
+        ("large", Kind.BASELINE)
+    }
+
+
+async def test_a_latency_that_is_not_known_is_tried_and_named_as_the_reason(parts):
+    decision = parts.route(limited(max_latency_s=0.5))
+    assert (decision.kind, decision.reason) == (Kind.SAMPLED, "LATENCY_UNKNOWN")
