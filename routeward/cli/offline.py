@@ -45,6 +45,9 @@ def simulate(
         float | None,
         typer.Option(metavar="X", show_default="the scenario's", help="Share of requests with reported quality."),
     ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", metavar="", help="Run other people's bandits too; takes minutes.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
@@ -68,6 +71,7 @@ def simulate(
         requests_per_second=requests_per_second,
         refresh_seconds=refresh_seconds,
         workers=workers,
+        peers=peers,
         quality_delay=quality_delay,
         quality_share=quality_share,
     )
