@@ -36,8 +36,9 @@ proto: .venv/development ## Generate routeward/v1 from proto/
 
 peers: .venv/peers ## Install the bandits and routers that we compare with
 
-bench: .venv/peers ## Run every benchmark and write build/benchmarks.json (DATA=folder of outcome tables)
-	$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA))
+bench: .venv/peers ## Run every benchmark and write build/benchmarks.json and .md (DATA=folder of outcome tables, OUT=docs)
+	$(BIN)/python -m benchmarks --out $(or $(OUT),build)/benchmarks.json $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks._page $(or $(OUT),build)/benchmarks.json
 
 lock: $(BIN)/pip ## Write requirements/ anew (UPGRADE=--upgrade for newer versions)
 	$(INSTALL) uv==0.13.9

@@ -9,6 +9,7 @@ seeds, those of leads of paired differences.
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,8 @@ SCENARIOS: Final = (
     "delayed",
     "sparse",
 )
+STEPS: Final = 4500
+INVENTED_STEPS: Final = 1200
 SERVICE: Final = "routeward"
 BEST_FIXED: Final = "best fixed model"
 REACTIONS: Final = {
@@ -48,19 +51,24 @@ REACTIONS: Final = {
 
 
 def measured(world: World, scenario: str, options: argparse.Namespace) -> Comparison:
-    """Run every policy, and keep of the fixed models the one that is best in hindsight."""
+    """Run every policy; show how far it has come."""
     with shown_progress(Console(stderr=True), scenario) as progress:
-        found = compare(
+        return compare(
             world,
             scenario_of(scenario, Objective(), options.steps),
             range(options.seeds),
             ServiceSettings(),
             peers=PEERS,
+            workers=options.workers,
             progress=progress,
         )
+
+
+def with_the_best_fixed_model(found: Comparison) -> Comparison:
+    """Keep of the fixed models the one that is best in hindsight."""
     fixed = max((name for name in found.policies if name.startswith("fixed:")), key=lambda name: score(found, name))
     kept = {name: result for name, result in found.policies.items() if not name.startswith("fixed:")}
-    return Comparison(kept | {BEST_FIXED: found.policies[fixed]}, found.multipliers, found.peer_settings)
+    return replace(found, policies=kept | {BEST_FIXED: found.policies[fixed]})
 
 
 def scenario_figures(scenario: str, found: Comparison) -> Iterator[Figure]:
@@ -87,16 +95,18 @@ def setting_figures(scenario: str, found: Comparison) -> Iterator[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description="Measure beside others.")
     parser.add_argument("--data", type=Path, help=f"folder with {TABLE}")
-    parser.add_argument("--steps", type=int, default=4500, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, help=f"default: {STEPS}, on an invented table {INVENTED_STEPS}")
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
     parser.add_argument(
         "--scenarios", nargs="+", choices=SCENARIOS, default=SCENARIOS, metavar="NAME", help="of %(choices)s"
     )
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
     options = parser.parse_args()
+    options.steps = options.steps or (STEPS if options.data else INVENTED_STEPS)
     world = world_of(read_outcomes(options.data / TABLE), NAMED) if options.data else world_of(generate(0))
     figures: list[Figure] = []
     for scenario in options.scenarios:
-        found = measured(world, scenario, options)
+        found = with_the_best_fixed_model(measured(world, scenario, options))
         figures += [*scenario_figures(scenario, found), *setting_figures(scenario, found)]
     data = " --data DATA" if options.data else ""
     command = f"python -m benchmarks.peers{data} --steps {options.steps} --seeds {options.seeds}"

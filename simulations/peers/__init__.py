@@ -1,1 +1,1 @@
-"""Bandits and routers of others, on the same requests as the service; ADR 0013 says how they are treated."""
+"""Bandits and routers of others, on the same requests as the service; ADR 0015 says how they are treated."""

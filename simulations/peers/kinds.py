@@ -11,7 +11,7 @@ from simulations.peers.course import Course, Ints, Peer, courses_of, played
 from simulations.peers.litellm import LiteLlm, LiteLlmSettings
 from simulations.peers.mabwiser import MabwiserThompson, MabwiserUcb1, ThompsonSettings, Ucb1Settings
 from simulations.peers.paretobandit import ParetoBandit, ParetoSettings
-from simulations.peers.vowpalwabbit import RegCb, SquareCb, VowpalSettings
+from simulations.peers.vowpalwabbit import RegCb, RegCbSettings, SquareCb, SquareCbSettings
 from simulations.scenario import Scenario
 from simulations.stream import Stream
 from simulations.world import World
@@ -48,10 +48,12 @@ PEERS: Final[Mapping[str, Kind]] = {
         "pareto_bandit",
     ),
     "vw-regcb": Kind(
-        RegCb, [VowpalSettings(mellow, rate) for mellow in (0.1, 0.01, 0.001) for rate in (0.5, 2.0)], "vowpalwabbit"
+        RegCb, [RegCbSettings(mellow, rate) for mellow in (0.1, 0.01, 0.001) for rate in (0.5, 2.0)], "vowpalwabbit"
     ),
     "vw-squarecb": Kind(
-        SquareCb, [VowpalSettings(scale, rate) for scale in (10.0, 100.0, 200.0) for rate in (0.5, 2.0)], "vowpalwabbit"
+        SquareCb,
+        [SquareCbSettings(scale, rate) for scale in (10.0, 100.0, 200.0) for rate in (0.5, 2.0)],
+        "vowpalwabbit",
     ),
 }
 

@@ -12,10 +12,17 @@ from simulations.peers.course import Course
 from simulations.stream import noise
 
 
-class VowpalSettings(NamedTuple):
-    """How greedy the explorer is, in its own unit, and the learning rate; defaults are the package's."""
+class SquareCbSettings(NamedTuple):
+    """How fast exploration fades, and the learning rate; defaults are the package's."""
 
-    greediness: float
+    gamma_scale: float = 10.0
+    learning_rate: float = 0.5
+
+
+class RegCbSettings(NamedTuple):
+    """How wide the confidence set is, and the learning rate; defaults are the package's."""
+
+    mellowness: float = 0.1
     learning_rate: float = 0.5
 
 
@@ -31,22 +38,19 @@ class _VowpalWabbit:
     """Draws from the distribution that an explorer gives, and learns the cost 1 - reward."""
 
     explorer: ClassVar[str]
-    greediness: ClassVar[str]
 
-    def __init__(self, course: Course, settings: VowpalSettings) -> None:
+    def __init__(self, course: Course, settings: SquareCbSettings | RegCbSettings) -> None:
         from vowpalwabbit import Workspace
 
-        options = {
-            "quiet": True,
-            "random_seed": course.seed,
-            "cb_explore_adf": True,
-            self.explorer: True,
-            self.greediness: settings.greediness,
-            "learning_rate": settings.learning_rate,
-            "interactions": ["cm"] if course.kinds[1] == 1 else ["cm", "com"],
-        }
         self._noise = noise(course.seed)
-        self._workspace = Workspace(**options)
+        self._workspace = Workspace(
+            quiet=True,
+            random_seed=course.seed,
+            cb_explore_adf=True,
+            interactions=["cm"] if course.kinds[1] == 1 else ["cm", "com"],
+            **{self.explorer: True},
+            **settings._asdict(),
+        )
 
     def offer(self, models: Sequence[Model]) -> None:
         """List the models that can be chosen as the actions."""
@@ -70,13 +74,13 @@ class _VowpalWabbit:
 class SquareCb(_VowpalWabbit):
     """SquareCB (Foster and Rakhlin 2020): probabilities fall with the gap to the best prediction."""
 
-    explorer, greediness = "squarecb", "gamma_scale"
+    explorer = "squarecb"
 
 
 class RegCb(_VowpalWabbit):
     """RegCB, optimistic (Foster et al. 2018): the action whose cost may be lowest, by a version space of regressors."""
 
-    explorer, greediness = "regcbopt", "mellowness"
+    explorer = "regcbopt"
 
 
 def _drawn(shares: Sequence[float], uniform: float) -> int:
