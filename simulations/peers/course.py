@@ -37,14 +37,14 @@ class Peer(Protocol[Ticket]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """One stream of T requests: `asked` (T, 2) holds category and objective, each below its count in `kinds`.
+    """One stream of T requests: `asked` (T, 2) holds category and objective, each below its number in `sizes`.
 
     `told` (T, M) is what the answer of each model would be worth, scaled to [0, 1], or its quality; NaN is never known.
     The catalogue of a request is `offers[regimes[t]]`, and its reward is known `delay` requests after the decision.
     """
 
     seed: int
-    kinds: tuple[int, int]
+    sizes: tuple[int, int]
     asked: Ints
     told: Floats
     offers: tuple[tuple[Model, ...], ...]
@@ -54,11 +54,11 @@ class Course:
     @property
     def tasks(self) -> int:
         """How many pairs of a category and an objective there are."""
-        return self.kinds[0] * self.kinds[1]
+        return self.sizes[0] * self.sizes[1]
 
     def task(self, category: int, objective: int) -> int:
         """Return the number of a pair, for bandits that take one context."""
-        return category * self.kinds[1] + objective
+        return category * self.sizes[1] + objective
 
 
 def courses_of(world: World, scenario: Scenario, streams: Sequence[Stream], *, quality: bool) -> list[Course]:
@@ -70,7 +70,7 @@ def courses_of(world: World, scenario: Scenario, streams: Sequence[Stream], *, q
     return [
         Course(
             seed=stream.seed,
-            kinds=(len(world.categories), len(scenario.objectives)),
+            sizes=(len(world.categories), len(scenario.objectives)),
             asked=np.stack([stream.categories, stream.objectives], axis=1),
             told=rewards.of_all_models(n) if quality else scaled_to_unit(rewards.of_all_models(n)),
             offers=offers,

@@ -60,9 +60,8 @@ PEERS: Final[Mapping[str, Kind]] = {
 
 def check_installed(names: Iterable[str]) -> None:
     """Raise MissingPeersError unless the packages of these peers are installed."""
-    missing = sorted(
-        {PEERS[name].package for name in names if PEERS[name].package and not find_spec(PEERS[name].package)}
-    )
+    packages = {PEERS[name].package for name in names} - {""}
+    missing = sorted(package for package in packages if find_spec(package) is None)
     if missing:
         raise MissingPeersError(
             f"the peers' packages are not all installed ({', '.join(missing)}): "

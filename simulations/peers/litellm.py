@@ -46,7 +46,7 @@ class LiteLlm:
         prices = _input_prices(course.offers[0])
         thirds = prices.argsort().argsort() * len(PRIOR_MEANS) // len(prices)
         means = np.array(PRIOR_MEANS)[thirds if settings.tiers_by_price else np.ones_like(thirds)]
-        self._good = np.tile(PRIOR_ANSWERS * means, (course.kinds[0], 1))
+        self._good = np.tile(PRIOR_ANSWERS * means, (course.sizes[0], 1))
         self._bad = PRIOR_ANSWERS - self._good
 
     def counts(self, category: int) -> tuple[Floats, Floats]:

@@ -47,7 +47,7 @@ class _VowpalWabbit:
             quiet=True,
             random_seed=course.seed,
             cb_explore_adf=True,
-            interactions=["cm"] if course.kinds[1] == 1 else ["cm", "com"],
+            interactions=["cm"] if course.sizes[1] == 1 else ["cm", "com"],
             **{self.explorer: True},
             **settings._asdict(),
         )

@@ -41,7 +41,7 @@ def course_of(good: np.ndarray, seed: int = 1, delay: int = 0) -> Course:
     categories = rng.integers(2, size=STEPS)
     return Course(
         seed=seed,
-        kinds=(2, 1),
+        sizes=(2, 1),
         asked=np.stack([categories, np.zeros_like(categories)], axis=1),
         told=(rng.random((STEPS, 3)) < good[categories]).astype(float),
         offers=(MODELS,),
