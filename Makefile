@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; only Python 3.11+ (with venv), make and git must be there before.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint types fmt proto bench lock
+.PHONY: help setup demo test test-slow lint types fmt proto bench peers lock
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -17,7 +17,7 @@ demo: .venv/service ## Start the real service, send it traffic, show what it lea
 test: lint types ## Check everything: style, types, architecture, contract, tests
 	$(BIN)/pytest --numprocesses logical --maxprocesses 8
 
-test-slow: .venv/development ## Run the tests that take minutes
+test-slow: .venv/peers ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
 
 lint: .venv/development ## Check style
@@ -34,19 +34,23 @@ fmt: .venv/development ## Format, and mend what can be mended
 proto: .venv/development ## Generate routeward/v1 from proto/
 	$(BIN)/python proto/generate.py
 
-bench: .venv/development ## Run every benchmark and write build/benchmarks.json (DATA=folder of outcome tables)
-	$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA))
+peers: .venv/peers ## Install the bandits and routers that we compare with
+
+bench: .venv/peers ## Run every benchmark and write build/benchmarks.json and .md (DATA=folder of outcome tables, OUT=docs)
+	$(BIN)/python -m benchmarks --out $(or $(OUT),build)/benchmarks.json $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks._page $(or $(OUT),build)/benchmarks.json
 
 lock: $(BIN)/pip ## Write requirements/ anew (UPGRADE=--upgrade for newer versions)
 	$(INSTALL) uv==0.13.9
 	$(LOCK) requirements/dev.txt pyproject.toml --all-extras --group dev
+	$(LOCK) requirements/peers.txt --group peers --constraints requirements/dev.txt
 	$(LOCK) requirements/all.txt pyproject.toml --extra all --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/client.txt pyproject.toml --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/build.txt --group build --no-annotate --constraints requirements/dev.txt
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --no-config --quiet $(UPGRADE) --universal \
     --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links --output-file
 
-# The three stamps below make a second run instant, and a changed lock file a new installation.
+# The stamps below make a second run instant, and a changed lock file a new installation.
 $(BIN)/pip:
 	@for python in $(PYTHONS); do \
 	    $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -63,4 +67,9 @@ $(BIN)/pip:
 
 .venv/development: .venv/service requirements/dev.txt
 	$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.venv/peers: .venv/development requirements/peers.txt
+	@echo "Setting up the peers for comparison (scikit-learn, pandas and the like); a minute or two ..."
+	$(INSTALL) --require-hashes --requirement requirements/peers.txt
 	@touch $@

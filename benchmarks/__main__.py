@@ -58,6 +58,22 @@ def figures(printed: str) -> list[Figure]:
     return found
 
 
+def kept(path: Path, measured_anew: Sequence[str]) -> list[Figure]:
+    """Return what a document holds of other benchmarks. Raises BenchmarkError where it is of another machine."""
+    if not path.exists():
+        return []
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document["machine"] != machine():
+        raise BenchmarkError(f"{path} was measured on another machine ({document['machine']}); leave --keep out")
+    return [figure for figure in document["figures"] if figure["benchmark"] not in measured_anew]
+
+
+def written(found: Sequence[Figure]) -> str:
+    """Return the document, one figure per line."""
+    lines = ",\n".join(json.dumps(figure) for figure in found)
+    return f'{{"machine": {json.dumps(machine())},\n"figures": [\n{lines}\n]}}\n'
+
+
 def machine() -> dict[str, object]:
     """What the figures depend on."""
     return {
@@ -78,8 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="folder with outcome tables, for the benchmarks that use them")
     parser.add_argument("--only", nargs="+", choices=names(), default=names(), metavar="NAME", help="of %(choices)s")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks.json"), help="default: %(default)s")
+    parser.add_argument("--keep", action="store_true", help="what the file holds of other benchmarks, of this machine")
     options = parser.parse_args(arguments)
-    found: list[Figure] = []
+    try:
+        found = kept(options.out, options.only) if options.keep else []
+    except BenchmarkError as error:
+        parser.error(str(error))
     failed: list[str] = []
     for number, name in enumerate(options.only, start=1):
         say(f"[{number}/{len(options.only)}] {name} ...")
@@ -89,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append(name)
             say(f"    failed: {error}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine(), "figures": found}
-    options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    found.sort(key=lambda figure: figure["benchmark"])
+    options.out.write_text(written(found), encoding="utf-8")
     say(f"wrote {options.out}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 

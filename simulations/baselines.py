@@ -81,8 +81,7 @@ class _UnitBandit(ScalarBandit):
     """Takes rewards scaled from `REWARD_RANGE` to [0, 1]."""
 
     def _learn(self, category: Ints, models: Ints, rewards: Floats) -> None:
-        low, high = REWARD_RANGE
-        super()._learn(category, models, np.clip((rewards - low) / (high - low), 0.0, 1.0))
+        super()._learn(category, models, scaled_to_unit(rewards))
 
 
 class BetaThompson(_UnitBandit):
@@ -108,3 +107,10 @@ class Ucb1(_UnitBandit):
         requests = np.maximum(count.sum(axis=-1, keepdims=True), 1.0)
         bound: Floats = total / tried + np.sqrt(2.0 * np.log(requests) / tried)
         return np.where(count > 0, bound, np.inf)
+
+
+def scaled_to_unit(rewards: Floats) -> Floats:
+    """Return rewards scaled from `REWARD_RANGE` to [0, 1]; NaN stays."""
+    low, high = REWARD_RANGE
+    scaled: Floats = np.clip((rewards - low) / (high - low), 0.0, 1.0)
+    return scaled

@@ -12,6 +12,7 @@ from simulations.compare import Comparison, compare
 from simulations.errors import OptionsError
 from simulations.outcomes import Outcomes, read_outcomes
 from simulations.parallel import Progress, unwatched
+from simulations.peers.kinds import PEERS
 from simulations.ranges import check_range
 from simulations.results import PolicyResult, Score
 from simulations.scenario import scenario_of
@@ -34,7 +35,7 @@ class SimulateOptions:
     answer and a second of waiting. Seeds are `first_seed` and those after it. Categories come equally often, or with
     `by_share` as often as in the table. 0 `workers` are as many as there are cores; their number changes no result.
     Quality is reported `quality_delay` requests after the decision, and of a share of the requests; None is what the
-    scenario says.
+    scenario says. With `peers`, other people's bandits take part, which needs their packages.
     """
 
     outcomes: Path
@@ -51,6 +52,7 @@ class SimulateOptions:
     workers: int = 0
     quality_delay: int | None = None
     quality_share: float | None = None
+    peers: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +73,7 @@ class Simulation:
                 name: [_finite(score) for score in result.score.by_seed] for name, result in policies.items()
             },
             "multipliers": dict(self.comparison.multipliers),
+            "peer_settings": {name: dict(settings) for name, settings in self.comparison.peer_settings.items()},
             "settings": asdict(self.options) | {"outcomes": self.options.outcomes.name},
             "world": _world_json(self.world, self.outcomes),
         }
@@ -94,6 +97,7 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
         range(options.first_seed, options.first_seed + options.seeds),
         ServiceSettings(requests_per_second=options.requests_per_second, refresh_s=options.refresh_seconds),
         by_share=options.by_share,
+        peers=PEERS if options.peers else (),
         workers=options.workers,
         progress=progress,
     )

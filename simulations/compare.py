@@ -1,6 +1,6 @@
 """Runs every policy through the same requests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulations.baselines import BetaThompson, GaussianThompson, ScalarBandit, Ucb1
 from simulations.parallel import Progress, run_all, unwatched
+from simulations.peers.kinds import PEERS, check_installed, trials_of
 from simulations.regimes import Regime, places, regimes_of
 from simulations.results import PolicyResult, Referee
 from simulations.rewards import Rewards
@@ -31,10 +32,11 @@ BANDITS: Final[Mapping[str, type[ScalarBandit]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Results by policy, and the exploration multiplier that each `-tuned` one was best with."""
+    """Results by policy, and what each `-tuned` one was best with: an exploration multiplier, or a peer's settings."""
 
     policies: Mapping[str, PolicyResult]
     multipliers: Mapping[str, float]
+    peer_settings: Mapping[str, Mapping[str, float]]
 
 
 def compare(
@@ -44,32 +46,45 @@ def compare(
     service: ServiceSettings,
     *,
     by_share: bool = False,
+    peers: Collection[str] = (),
     workers: int = 0,
     progress: Progress = unwatched,
 ) -> Comparison:
-    """Run the service and every baseline; neither `workers` nor `progress` changes the result.
+    """Run the service, every baseline and these peers; neither `workers` nor `progress` changes the result.
 
-    Raises UnknownOutcomesError where the world does not know what the scenario's objectives ask about.
+    Raises UnknownOutcomesError where the world does not know what the scenario's objectives ask about, and
+    MissingPeersError where the package of a peer is not installed.
     """
+    check_installed(peers)
     asked = named(world, scenario)
     streams = [stream_of(world, asked, seed, by_share=by_share) for seed in seeds]
     referee = Referee.of(world, asked, streams)
     rewards = Rewards.of(world, asked, streams)
-    bandits = [partial(_bandit_choices, name, rewards, len(world.categories), seeds) for name in BANDITS]
-    services = [partial(service_choices, world, asked, stream, service) for stream in streams]
-    chosen = run_all([*bandits, *services], workers, progress)
+    trials = trials_of(peers, world, asked, streams)
+    runs: list[Callable[[], Ints]] = [
+        *(partial(_bandit_choices, name, rewards, len(world.categories), seeds) for name in BANDITS),
+        *(partial(service_choices, world, asked, stream, service) for stream in streams),
+        *(run for trial in trials for run in trial.runs),
+    ]
+    chosen = iter(run_all(runs, workers, progress))
 
-    policies = {"routeward": referee.judge(np.stack(chosen[len(BANDITS) :]))}
+    variants = {name: [referee.judge(choices) for choices in next(chosen)] for name in BANDITS}
+    policies = {"routeward": referee.judge(np.stack([next(chosen) for _ in streams]))}
     policies |= {name: referee.judge(choices) for name, choices in _unlearning(world, asked, streams)}
-    multipliers = {}
-    for name, variants in zip(BANDITS, chosen, strict=False):
-        results = [referee.judge(choices) for choices in variants]
-        policies[name] = results[0]
-        if len(results) > 1:
-            best = max(range(len(results)), key=lambda v: results[v].score.mean or 0.0)
-            policies[f"{name}-tuned"] = results[best]
-            multipliers[f"{name}-tuned"] = BANDITS[name].multipliers[best]
-    return Comparison(policies, multipliers)
+    for trial in trials:
+        variants.setdefault(trial.peer, []).append(referee.judge(np.stack([next(chosen) for _ in streams])))
+    policies |= {name: results[0] for name, results in variants.items()}
+    best = {name: _best(results) for name, results in variants.items() if len(results) > 1}
+    policies |= {f"{name}-tuned": variants[name][place] for name, place in best.items()}
+    return Comparison(
+        policies,
+        {f"{name}-tuned": BANDITS[name].multipliers[best[name]] for name in BANDITS if name in best},
+        {f"{name}-tuned": PEERS[name].settings[best[name]]._asdict() for name in peers},
+    )
+
+
+def _best(results: Sequence[PolicyResult]) -> int:
+    return max(range(len(results)), key=lambda v: results[v].score.mean or 0.0)
 
 
 def _bandit_choices(name: str, rewards: Rewards, categories: int, seeds: Sequence[int]) -> Ints:

@@ -5,7 +5,9 @@ SimulationError
 │   ├── MissingColumnsError  it lacks columns of the schema
 │   └── MissingExtraError    its format needs an optional package
 ├── UnknownOutcomesError     the world does not know what the objective asks about
-└── OptionsError             an option has no meaning
+├── OptionsError             an option has no meaning
+└── PeerError                somebody else's bandit cannot be run, or did what it must not
+    └── MissingPeersError    its package is not installed
 """
 
 
@@ -31,3 +33,11 @@ class UnknownOutcomesError(SimulationError):
 
 class OptionsError(SimulationError):
     """An option has no meaning."""
+
+
+class PeerError(SimulationError):
+    """Somebody else's bandit cannot be run, or did what it must not."""
+
+
+class MissingPeersError(PeerError):
+    """A peer's package is not installed."""

@@ -1,7 +1,7 @@
 """What bandits on one scalar learn from: what each single answer is worth, and when they get to know."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -56,6 +56,20 @@ class Rewards:
             delay=scenario.quality_delay,
             **{name: np.stack([getattr(stream, name) for stream in streams], axis=1) for name in fields},
         )
+
+    def of_quality(self, world: World, scenario: Scenario) -> Self:
+        """Return the same run with the quality of answers as their worth."""
+        qualities = [[regime.world.quality, regime.spoiled_world.quality] for regime in regimes_of(world, scenario)]
+        return replace(self, worth=np.broadcast_to(np.array(qualities)[:, :, None], self.worth.shape))
+
+    def of_all_models(self, stream: int) -> Floats:
+        """Return what each model's answer to each request of a stream would be worth, shape (T, M); NaN as in `at`."""
+        models, regimes = np.arange(self.available.shape[1]), self.regimes[:, None]
+        luck, objectives, prompts, judged = (
+            field[:, stream, None] for field in (self.luck, self.objectives, self.prompts, self.judged)
+        )
+        bad = (luck < self.spoilage[regimes, models]).astype(np.int64)
+        return np.where(judged, self.worth[regimes, bad, objectives, prompts, models], np.nan)
 
     def at(self, step: int, models: Ints) -> Floats:
         """Return what the answers of these models are worth, shape (V, N); NaN where that is never known."""

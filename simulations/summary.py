@@ -57,10 +57,16 @@ def _lasting(start: float | None, run: Phase) -> float | None:
 
 
 def _caption(simulation: Simulation) -> str:
-    lines = [*_left_out(simulation), _LEGEND]
+    lines = [*_left_out(simulation), *_tuned(simulation), _LEGEND]
     if len(simulation.comparison.policies["routeward"].phases) == 1:
         lines.append(_AHEAD)
     return "\n".join(lines)
+
+
+def _tuned(simulation: Simulation) -> Iterator[str]:
+    """Say what the peers were best with."""
+    for name, settings in simulation.comparison.peer_settings.items():
+        yield f"{name}: {', '.join(f'{setting} {value:g}' for setting, value in settings.items())}"
 
 
 def _left_out(simulation: Simulation) -> Iterator[str]:

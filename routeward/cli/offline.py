@@ -1,12 +1,15 @@
 """`routeward simulate`, and `routeward generate` for a table to try it on."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from routeward.cli.options import Json
 from routeward.cli.output import WRONG_USE, CommandError, console, print_json, show
+
+if TYPE_CHECKING:
+    from simulations.command import SimulateOptions
 
 PRINTED: Final = Path("-")
 SCENARIOS: Final = {
@@ -45,17 +48,16 @@ def simulate(
         float | None,
         typer.Option(metavar="X", show_default="the scenario's", help="Share of requests with reported quality."),
     ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", metavar="", help="Run other people's bandits too; takes minutes.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
     ] = None,
 ) -> None:
     """Run routeward and every baseline on the same requests, and compare what each achieved."""
-    from simulations.command import SimulateOptions, write_json
-    from simulations.command import simulate as simulated
-    from simulations.errors import SimulationError
-    from simulations.progress import shown_progress
-    from simulations.summary import summary_table
+    from simulations.command import SimulateOptions
 
     options = SimulateOptions(
         outcomes=outcomes,
@@ -68,17 +70,29 @@ def simulate(
         requests_per_second=requests_per_second,
         refresh_seconds=refresh_seconds,
         workers=workers,
+        peers=peers,
         quality_delay=quality_delay,
         quality_share=quality_share,
     )
+    _simulate(options, json)
+
+
+def _simulate(options: "SimulateOptions", out: Path | None) -> None:
+    """Run it, and write or show the result."""
+    from simulations.command import simulate as simulated
+    from simulations.command import write_json
+    from simulations.errors import SimulationError
+    from simulations.progress import shown_progress
+    from simulations.summary import summary_table
+
     try:
         with shown_progress(console(stderr=True), "runs") as progress:
             simulation = simulated(options, progress)
-        if json == PRINTED:
+        if out == PRINTED:
             print_json(simulation.as_json())
             return
-        if json is not None:
-            write_json(simulation, json)
+        if out is not None:
+            write_json(simulation, out)
     except SimulationError as error:
         raise CommandError("SIMULATION_REFUSED", str(error), exit_code=WRONG_USE) from error
     console().print(summary_table(simulation))

@@ -48,3 +48,12 @@ def test_delay_and_share_go_with_any_scenario(cli: Cli, table: str) -> None:
     assert ended.code == 0, ended.err
     settings = ended.document["settings"]
     assert (settings["scenario"], settings["quality_delay"], settings["quality_share"]) == ("price-change", 5, 0.5)
+
+
+def test_peers_that_are_not_installed_end_with_2_and_how_to_get_them(
+    cli: Cli, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulations.peers.kinds.find_spec", lambda _: None)
+    ended = cli("simulate", "--outcomes", table, "--peers", "--steps", "5", "--seeds", "1")
+    assert ended.code == 2
+    assert "run make peers" in ended.err
