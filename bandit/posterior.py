@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from bandit.belief import Belief
 from bandit.evidence import Signal
-from bandit.filled import Filled, moments_of, outcome_moments
 from bandit.fits import normal, rate
 from bandit.grid import midpoints
 from bandit.knowledge import Knowledge, named_categories
+from bandit.observed import Observed, moments_of, outcome_moments
 from bandit.prior_cells import NormalPriors, QualityPriors, RatePriors
 from bandit.priors import InferenceSettings, NormalPrior
 from bandit.quality import Qualities
@@ -52,23 +52,21 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     known = Knowledge.of(settings, seen.categories, seen.models)
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
-    errors = Filled.of(outcomes, decay("error"))
+    errors = Observed.of(outcomes, decay("error"))
     chronology = Chronology.of(seen, now_us, int(outcomes[0].sum()), settings.change)
 
     def believed_normal(signal: Signal, default: NormalPrior) -> Belief:
         priors = NormalPriors.of(default, known.shape)
         expected = known.of_models(signal, priors).mean
-        filled = Filled.of(outcome_moments(seen, signal, expected), decay(signal))
-        return known.settled(signal, priors, lambda settled: _normal(signal, filled, settled, settings, chronology))
+        observed = Observed.of(outcome_moments(seen, signal, expected), decay(signal))
+        return known.settled(signal, priors, lambda settled: _normal(signal, observed, settled, settings, chronology))
 
     def believed_error(priors: RatePriors) -> Belief:
         fit, levels = partial(rate, prior=priors), settings.shifts.get("error")
         return fit(errors) if levels is None else shifted_rate(errors, fit, levels, chronology)
 
-    answers = Filled.of(outcomes, decay("quality"))
-    qualities = Qualities.of(
-        seen, decay("quality"), answers.total(answers.n).sum(axis=1, keepdims=True), settings, chronology
-    )
+    answers = np.einsum("cmb,b->c", outcomes[0], decay("quality"))[:, None]
+    qualities = Qualities.of(seen, decay("quality"), answers, settings, chronology)
     return Posterior(
         now_us=now_us,
         categories=seen.categories,
@@ -85,11 +83,11 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
 
 
 def _normal(
-    signal: Signal, filled: Filled, priors: NormalPriors, settings: InferenceSettings, chronology: Chronology
+    signal: Signal, observed: Observed, priors: NormalPriors, settings: InferenceSettings, chronology: Chronology
 ) -> Belief:
-    fit: Callable[[Filled], Belief] = partial(normal, prior=priors)
+    fit: Callable[[Observed], Belief] = partial(normal, prior=priors)
     levels = settings.shifts.get(signal)
-    return fit(filled) if levels is None else shifted(filled, fit, levels, chronology)
+    return fit(observed) if levels is None else shifted(observed, fit, levels, chronology)
 
 
 def _decay(sums: Sums, now_us: int, settings: InferenceSettings, signal: Signal) -> Floats:

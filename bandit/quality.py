@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from bandit.belief import Belief
 from bandit.borrowing import borrowed_means
-from bandit.filled import Filled, moments_of
 from bandit.fits import normal, rate
 from bandit.fusion import fused
+from bandit.observed import Observed, moments_of
 from bandit.prior_cells import QualityPriors
 from bandit.priors import FUSED_PREFIX, InferenceSettings
 from bandit.shifts import Chronology, Fit, shifted
-from bandit.signals import SCALE, THUMB
+from bandit.signals import THUMB
 from bandit.sums import Sums
 
 Floats = NDArray[np.float64]
@@ -35,8 +35,8 @@ class Qualities:
 
     settings: InferenceSettings
     chronology: Chronology
-    thumbs: Filled
-    scores: dict[str, Filled]
+    thumbs: Observed
+    scores: dict[str, Observed]
     rows: dict[str, Bools]
     answers: Floats
 
@@ -50,9 +50,9 @@ class Qualities:
         return cls(
             settings=settings,
             chronology=chronology,
-            thumbs=Filled.of(moments_of(sums, "quality", THUMB), decay),
+            thumbs=Observed.of(moments_of(sums, "quality", THUMB), decay),
             scores={
-                kind: Filled.of(moments_of(sums, "quality", kind.removeprefix(FUSED_PREFIX)), decay)
+                kind: Observed.of(moments_of(sums, "quality", kind.removeprefix(FUSED_PREFIX)), decay)
                 for kind in kinds
                 if kind != THUMB
             },
@@ -74,17 +74,17 @@ class Qualities:
             belief = belief.taken_from(graded, self.rows[kind])
         return belief
 
-    def _means(self, kind: str, judged: Filled, prior: Floats) -> Floats:
+    def _means(self, kind: str, judged: Observed, prior: Floats) -> Floats:
         """Return the prior means for one kind of judgement, with what rare ones borrow."""
         rows = self.rows[kind]
         if not self.settings.borrows_quality:
             return prior
-        count, total = (np.where(rows, judged.total(one), 0.0) for one in (judged.n, judged.y / SCALE))
+        count, total = (np.where(rows, judged.per_cell(one), 0.0) for one in (judged.count, judged.total))
         return borrowed_means(prior, count, total, float(self.answers[rows].sum()))
 
-    def _shifted(self, filled: Filled, fit: Fit) -> Belief:
+    def _shifted(self, observed: Observed, fit: Fit) -> Belief:
         settings = self.settings.shifts.get("quality")
         if settings is None:
-            return fit(filled)
-        belief = shifted(filled, fit, settings, self.chronology)
+            return fit(observed)
+        belief = shifted(observed, fit, settings, self.chronology)
         return replace(belief, mean=np.clip(belief.mean, _SURE, 1.0 - _SURE))

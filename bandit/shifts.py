@@ -14,22 +14,21 @@ counts.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandit.belief import Belief
-from bandit.filled import Filled
 from bandit.grid import midpoints
 from bandit.levels import Hazards, LevelBeliefs, level_beliefs, transitions
+from bandit.observed import Observed
 from bandit.priors import ChangeSettings, ShiftSettings
-from bandit.signals import SCALE
 from bandit.sums import Sums
 
 Floats = NDArray[np.float64]
-Fit = Callable[[Filled], Belief]
+Fit = Callable[[Observed], Belief]
 """From what is kept of the observations to a belief in every cell."""
 
 _PASSES: Final = 2
@@ -59,22 +58,22 @@ class Chronology:
         return cls(np.maximum(np.diff(middles, append=now_us / sums.bucket_us), 0.0) * bucket_s, hazards)
 
 
-def shifted(filled: Filled, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:
+def shifted(observed: Observed, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:
     """Return the belief in every cell, given that each model may be at another level than usual."""
     offsets = np.array((0.0, *settings.levels))
 
     def evidence(usual: Belief) -> Floats:
-        spread = np.clip(filled.at(usual.spread), settings.least_spread, settings.largest_spread)
-        rho = 1.0 / (settings.caution * (spread + filled.n * filled.at(usual.variance)))
-        surplus = filled.per_bucket((filled.y / SCALE - filled.n * filled.at(usual.mean)) * rho)
-        weight = filled.per_bucket(filled.n * rho)
+        spread = np.clip(usual.spread, settings.least_spread, settings.largest_spread)
+        rho = 1.0 / (settings.caution * (spread + observed.count * usual.variance))
+        surplus = _over_categories((observed.total - observed.count * usual.mean) * rho)
+        weight = _over_categories(observed.count * rho)
         return offsets * surplus[..., None] - 0.5 * offsets**2 * weight[..., None]
 
-    usual, levels = _agreed(filled, fit, evidence, settings, chronology)
+    usual, levels = _agreed(observed, fit, evidence, settings, chronology)
     probability, offset, variance = _other_level(levels, offsets[1:])
     # Probability of another level from each bucket on until now, as if buckets told it independently.
-    since: Floats = np.multiply.accumulate((1.0 - levels.usual)[::-1], axis=0)[::-1][filled.bucket, filled.model]
-    count, total = filled.per_cell(since * filled.n), filled.per_cell(since * (filled.y / SCALE))
+    since = np.multiply.accumulate((1.0 - levels.usual)[::-1], axis=0)[::-1][:, None, :]
+    count, total = (np.add.reduce(since * one, axis=0) for one in (observed.count, observed.total))
     # A level is a coarse guess of where a cell went: a fifth of its square is left to the cell's own observations.
     guess_variance = 0.2 * offset**2 + variance + usual.variance
     precision = 1.0 / guess_variance + count / usual.spread
@@ -82,38 +81,45 @@ def shifted(filled: Filled, fit: Fit, settings: ShiftSettings, chronology: Chron
     return _mixture(usual, probability, mean, 1.0 / precision)
 
 
-def shifted_rate(filled: Filled, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:
+def shifted_rate(observed: Observed, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:
     """Return the belief in every cell about a rate of errors, given that each model may be failing now."""
     rates = np.array(settings.levels)
-    failures = filled.y / SCALE
-    successes = filled.n - failures
+    successes = observed.count - observed.total
 
     def evidence(usual: Belief) -> Floats:
-        rate = np.clip(filled.at(usual.mean), 1e-6, 1.0 - 1e-6)
-        gains = np.zeros((filled.shape[2], filled.shape[1], len(rates) + 1))
+        rate = np.clip(usual.mean, 1e-6, 1.0 - 1e-6)
+        log_rate, log_rest = np.log(rate), np.log1p(-rate)
+        gains = np.zeros((len(successes), rate.shape[1], len(rates) + 1))
         for place, level in enumerate(rates, start=1):
             # A level below what is usual would be no failure.
-            failing = np.maximum(level, rate)
-            gain = failures * np.log(failing / rate) + successes * np.log((1.0 - failing) / (1.0 - rate))
-            gains[..., place] = filled.per_bucket(gain / settings.caution)
-        return gains
+            gain = np.maximum(np.log(level), log_rate) - log_rate
+            loss = np.minimum(np.log1p(-level), log_rest) - log_rest
+            gains[..., place] = _over_categories(observed.total * gain + successes * loss)
+        return gains / settings.caution
 
-    usual, levels = _agreed(filled, fit, evidence, settings, chronology)
+    usual, levels = _agreed(observed, fit, evidence, settings, chronology)
     probability, rate, variance = _other_level(levels, rates)
     return _mixture(usual, probability, np.maximum(rate, usual.mean), variance + usual.variance)
 
 
+def _over_categories(values: Floats) -> Floats:
+    """Return the sum over the categories of values of shape (B, C + 1, M); shape (B, M)."""
+    totals: Floats = np.add.reduce(values, axis=1)
+    return totals
+
+
 def _agreed(
-    filled: Filled, fit: Fit, evidence: Callable[[Belief], Floats], settings: ShiftSettings, chronology: Chronology
+    observed: Observed, fit: Fit, evidence: Callable[[Belief], Floats], settings: ShiftSettings, chronology: Chronology
 ) -> tuple[Belief, LevelBeliefs]:
     """Return what is usual and what the levels were, each in the light of the other."""
-    usual, slab, hazards = fit(filled), _slab(settings), chronology.hazards
+    usual = whole = fit(observed)
+    slab, hazards = _slab(settings), chronology.hazards
     moves = transitions(slab, chronology.elapsed_s, hazards)
     initial = np.concatenate(([hazards.usual], (1.0 - hazards.usual) * slab))
     for _ in range(_PASSES):
         levels = level_beliefs(evidence(usual), moves, initial)
-        usual = fit(filled.weighted(levels.usual))
-    return usual, levels
+        usual = fit(observed.weighted(levels.usual))
+    return replace(usual, weight=whole.weight), levels
 
 
 def _slab(settings: ShiftSettings) -> Floats:
