@@ -43,6 +43,7 @@ WINDOWS: Final = 9
 NEWEST: Final = "first 800 in new categories"
 SHARE: Final = 0.02
 PAST_CALLS: Final = 600
+HALF_LIFE: Final = InferenceSettings().knowledge_half_life
 ALIKE: Final[Mapping[str, str]] = {
     "executable_multiple_function": "multiple_function",
     "executable_parallel_function": "parallel_function",
@@ -75,13 +76,15 @@ class Study:
     variants: Mapping[str, Settings]
 
 
-def played(world: World, study: Study, seeds: Sequence[int], workers: int) -> dict[str, PolicyResult]:
-    """Play every variant on the same requests."""
+def played(
+    world: World, study: Study, seeds: Sequence[int], workers: int, half_life: float = HALF_LIFE
+) -> dict[str, PolicyResult]:
+    """Play every variant on the same requests, with knowledge of this half-life."""
     asked = named(world, study.scenario)
     streams = [stream_of(world, asked, seed) for seed in seeds]
     referee = Referee.of(world, asked, streams)
     tasks = [
-        partial(service_choices, world, asked, stream, settings(world, stream))
+        partial(service_choices, world, asked, stream, lasting(settings(world, stream), half_life))
         for settings in study.variants.values()
         for stream in streams
     ]
@@ -91,6 +94,10 @@ def played(world: World, study: Study, seeds: Sequence[int], workers: int) -> di
         name: referee.judge(np.stack(chosen[i * len(streams) : (i + 1) * len(streams)]))
         for i, name in enumerate(study.variants)
     }
+
+
+def lasting(settings: ServiceSettings, half_life: float) -> ServiceSettings:
+    return replace(settings, inference=replace(settings.inference, knowledge_half_life=half_life))
 
 
 def plain(world: World, stream: Stream) -> ServiceSettings:  # noqa: ARG001
@@ -282,13 +289,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=0, help="processes; default: one per core")
     parser.add_argument("--pools", type=int, default=2, help="tables or pools of models, of 2; default: %(default)s")
+    parser.add_argument("--half-life", type=float, default=HALF_LIFE, help="of knowledge; default: %(default)s")
     parser.add_argument("--only", default="", metavar="WORDS", help="only studies whose titles have these words")
     options = parser.parse_args()
     places = [*islice(worlds(options.data), options.pools)]
     figures = [*of_one_absurd_latency()]
     for study in studies(options.steps):
         if options.only in study.title:
-            results = [played(world, study, range(options.seeds), options.workers) for world in places]
+            seeds = range(options.seeds)
+            results = [played(world, study, seeds, options.workers, options.half_life) for world in places]
             figures += figures_of(study, results)
     command = f"{COMMAND} --data DATA" if options.data else COMMAND
     print(json.dumps([{**figure, "command": command} for figure in figures], indent=1))
