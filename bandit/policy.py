@@ -15,9 +15,12 @@ from scipy.special import ndtri
 from bandit.best import best_probabilities
 from bandit.errors import InfeasibleError
 from bandit.request import Limits, Request
-from bandit.shares import with_caps, with_floor
+from bandit.shares import affordable_floors, with_caps, with_floor, with_floors
 from bandit.snapshot import Snapshot
 from bandit.utility import Forecasts, forecast
+
+BUDGET: Final = "budget"
+"""What excludes a model that is too dear for a budget."""
 
 _UNLIMITED: Final = Limits()
 
@@ -50,23 +53,33 @@ def policy(snapshot: Snapshot, request: Request) -> Distribution:
     if not eligible:
         raise InfeasibleError({})
     left, exclusions = _within_limits(snapshot, request, forecasts, eligible)
+    if snapshot.budgets and left:
+        left, exclusions = _within_budgets(snapshot, request, forecasts, left, exclusions)
     nearest = not left
     if nearest:
         if not request.limits.least_violation:
             raise InfeasibleError(exclusions)
         left = [_least_violating(snapshot, request, forecasts, eligible)]
     utility = forecasts.utility_usd.tolist()
-    probabilities = _probabilities(snapshot, utility, forecasts.utility_variance.tolist(), left)
+    costs = forecasts.cost_usd.tolist() if forecasts.budget_price else None
+    probabilities = _probabilities(snapshot, utility, forecasts.utility_variance.tolist(), left, costs)
     cumulative = list(accumulate(probabilities))
     cumulative[left[-1] :] = [1.0] * (len(cumulative) - left[-1])
     ranking = tuple(sorted(left, key=utility.__getitem__, reverse=True))
     return Distribution(tuple(probabilities), tuple(cumulative), ranking, forecasts, exclusions, nearest)
 
 
-def _probabilities(snapshot: Snapshot, utility: list[float], variance: list[float], left: list[int]) -> list[float]:
+def _probabilities(
+    snapshot: Snapshot, utility: list[float], variance: list[float], left: list[int], costs: list[float] | None
+) -> list[float]:
+    """`costs` are given where a budget has a price."""
     settings = snapshot.settings
     deviations = [settings.exploration * math.sqrt(variance[m]) for m in left]
-    shares = with_floor(best_probabilities([utility[m] for m in left], deviations), settings.floor)
+    shares = best_probabilities([utility[m] for m in left], deviations)
+    if costs is None:
+        shares = with_floor(shares, settings.floor)
+    else:
+        shares = with_floors(shares, affordable_floors(shares, [costs[m] for m in left], settings.floor))
     if settings.caps:
         shares = with_caps(shares, [settings.caps.get(snapshot.models[m].id, 1.0) for m in left])
     probabilities = [0.0] * len(utility)
@@ -86,6 +99,16 @@ def _within_limits(
         if violated:
             exclusions[snapshot.models[m].id] = max(violated, key=lambda name: violated[name])
     return [m for m in eligible if snapshot.models[m].id not in exclusions], exclusions
+
+
+def _within_budgets(
+    snapshot: Snapshot, request: Request, forecasts: Forecasts, left: Sequence[int], exclusions: Mapping[str, str]
+) -> tuple[list[int], dict[str, str]]:
+    """The cheapest model that is left, and those of which a call costs no more than budgets allow a single one."""
+    costs = forecasts.cost_usd.tolist()
+    largest = max(min(costs[m] for m in left), snapshot.largest_call_usd(request.category, request.profile))
+    dearer = {snapshot.models[m].id: BUDGET for m in left if costs[m] > largest}
+    return [m for m in left if costs[m] <= largest], {**exclusions, **dearer}
 
 
 def _violations(snapshot: Snapshot, request: Request, forecasts: Forecasts, m: int) -> list[tuple[str, float]]:

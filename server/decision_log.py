@@ -141,6 +141,7 @@ def _distribution_record(question: Question, distribution: Distribution) -> Dist
         max_cost_usd=request.limits.max_cost_usd,
         max_latency_s=request.limits.max_latency_s,
         min_quality=request.limits.min_quality,
+        budget_price=distribution.forecasts.budget_price,
     )
 
 

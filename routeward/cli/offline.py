@@ -20,6 +20,7 @@ SCENARIOS: Final = {
     "category-added": "three categories join after a third",
     "delayed": "quality is known 1,000 requests late",
     "sparse": "quality is known of a tenth of the requests",
+    "budget": "on a budget, the dearest at 1% for a third",
 }
 _SCENARIOS: Final = "\n\n".join(["What happens:", *(f"{name}: {what}." for name, what in SCENARIOS.items())])
 
@@ -44,6 +45,10 @@ def simulate(
     quality_share: Annotated[
         float | None,
         typer.Option(metavar="X", show_default="the scenario's", help="Share of requests with reported quality."),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="USD", show_default="the scenario's", help="What a request may cost on average."),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
     json: Annotated[
@@ -70,6 +75,7 @@ def simulate(
         workers=workers,
         quality_delay=quality_delay,
         quality_share=quality_share,
+        budget_usd=budget,
     )
     try:
         with shown_progress(console(stderr=True), "runs") as progress:

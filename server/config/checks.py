@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from server.config.budgets import check_budgets
 from server.config.explain import did_you_mean
 from server.config.lines import Path
 from server.config.problems import Finding
@@ -33,6 +34,7 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
     yield from _shares(document)
     yield from _categories(document)
     yield from _ages(document)
+    yield from check_budgets(document)
 
 
 def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:

@@ -43,6 +43,10 @@ UsdPerMtok = Annotated[float, Field(ge=0, le=100_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
+OnExhausted = Annotated[str, StringConstraints(pattern="^(cheapest|refuse)$"), Rule('"cheapest" or "refuse"')]
+BudgetUsd = Annotated[float, Field(gt=0, le=1_000_000_000)]
+
+
 class Address(NamedTuple):
     """A host and a port to listen on."""
 
@@ -257,6 +261,31 @@ class ModelTable(Table):
     enabled: bool = Field(default=True, description="whether it may be chosen; what was learned is kept either way")
 
 
+class BudgetTable(Table):
+    """Money for requests, paced by a price on every dollar. Where it names no scope, it pays for all of a tenant's."""
+
+    name: Name = Field(description="name of the budget, in figures and errors", examples=["drafts"])
+    namespace: OptionalName = Field(
+        default="", description="tenant that has this budget; empty: each has one of its own", examples=["shop"]
+    )
+    category: OptionalName = Field(
+        default="", description="category that it pays for; empty: all", examples=["summarization"]
+    )
+    profile: OptionalName = Field(default="", description="profile that it pays for; empty: all", examples=["thrifty"])
+    usd_per_request: BudgetUsd | None = Field(
+        default=None, description="what a request may cost on average; give this or usd_per_period", examples=[0.002]
+    )
+    usd_per_period: BudgetUsd | None = Field(
+        default=None, description="what all requests of a period may cost together", examples=[50.0]
+    )
+    period_hours: int = Field(
+        default=24, ge=1, le=744, description="length of a period; periods begin at multiples of it since 1970 in UTC"
+    )
+    on_exhausted: OnExhausted = Field(
+        default="cheapest", description="once the money of a period is spent: only the cheapest model, or no answer"
+    )
+
+
 class Document(Table):
     """The whole file."""
 
@@ -266,4 +295,5 @@ class Document(Table):
     routing: RoutingTable = RoutingTable()
     profiles: dict[Name, ProfileTable] = Field(default_factory=dict, max_length=1000)
     categories: dict[Name, CategoryTable] = Field(default_factory=dict)
+    budgets: list[BudgetTable] = Field(default_factory=list, max_length=64)
     models: list[ModelTable] = Field(min_length=1, max_length=64, description="the models to choose from")
