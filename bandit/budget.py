@@ -44,8 +44,8 @@ class Budget:
     """Money for the requests of a category, a profile, both, or all where neither is named.
 
     Exactly one amount is given, in US dollars. Periods of `period_s` seconds follow one another from 1970-01-01 UTC;
-    they are whole hours. When the money of a period is spent, only the cheapest model is chosen, or nothing. `namespace`
-    is the only one that has this budget; empty: each has one.
+    they are whole hours. When the money of a period is spent, only the cheapest model is chosen, or nothing.
+    `namespace` is the only one that has this budget; empty: each has one.
 
     Raises OutOfRangeError for amounts and periods that make no sense.
     """

@@ -13,6 +13,7 @@ id = "gpt-4o"
 input_usd_per_mtok = 2.5
 output_usd_per_mtok = 10
 """
+BUDGET = GOOD + '[[budgets]]\nname = "b"\n'
 KEY = f'[[server.keys]]\nid = "app"\nsha256 = "{"a" * 64}"\n'
 
 
@@ -27,6 +28,64 @@ class Bad(NamedTuple):
 
 
 CORPUS = [
+    Bad("budget without an amount", BUDGET, 5, "the budget has no amount", "usd_per_request = 0.002"),
+    Bad(
+        "budget with two amounts",
+        BUDGET + "usd_per_request = 1\nusd_per_period = 1\n",
+        8,
+        "are both given",
+        "keep one of them",
+    ),
+    Bad("budget of zero", BUDGET + "usd_per_request = 0\n", 7, "usd_per_request is 0", "above 0"),
+    Bad("negative budget", BUDGET + "usd_per_period = -5\n", 7, "usd_per_period is -5", "above 0"),
+    Bad("budget that is no number", BUDGET + "usd_per_request = nan\n", 7, "no finite number", "above 0"),
+    Bad("endless budget", BUDGET + "usd_per_request = inf\n", 7, "no finite number", "above 0"),
+    Bad("budget as text", BUDGET + 'usd_per_request = "1"\n', 7, 'usd_per_request is "1"', "without quotes"),
+    Bad("budget without a name", GOOD + "[[budgets]]\nusd_per_request = 1\n", 5, "name is missing", "name = "),
+    Bad(
+        "two budgets of one name",
+        BUDGET + 'usd_per_request = 1\n[[budgets]]\nname = "b"\nusd_per_period = 1\n',
+        9,
+        '"b" is the name of two budgets',
+        "a name of its own",
+    ),
+    Bad(
+        "period of an amount per request",
+        BUDGET + "usd_per_request = 1\nperiod_hours = 24\n",
+        8,
+        "period_hours is given without usd_per_period",
+        "remove it",
+    ),
+    Bad(
+        "exhaustion of an amount per request",
+        BUDGET + 'usd_per_request = 1\non_exhausted = "refuse"\n',
+        8,
+        "on_exhausted is given without usd_per_period",
+        "remove it",
+    ),
+    Bad("period of no hours", BUDGET + "usd_per_period = 1\nperiod_hours = 0\n", 8, "period_hours is 0", "1 to 744"),
+    Bad("unknown way to end", BUDGET + 'usd_per_period = 1\non_exhausted = "stop"\n', 8, "on_exhausted is", '"refuse"'),
+    Bad(
+        "budget of an unknown profile",
+        BUDGET + 'usd_per_request = 1\nprofile = "balancd"\n',
+        8,
+        'there is no profile "balancd"',
+        'did you mean "balanced"?',
+    ),
+    Bad(
+        "budget of an unknown category",
+        BUDGET + 'usd_per_request = 1\ncategory = "chat"\n',
+        8,
+        'there is no category "chat"',
+        "known: none",
+    ),
+    Bad(
+        "budget of an unknown namespace",
+        BUDGET + 'usd_per_request = 1\nnamespace = "shop"\n',
+        8,
+        'there is no namespace "shop"',
+        "known: default",
+    ),
     Bad(
         "unknown key", "[server]\nlissen = 1\n" + GOOD, 2, 'unknown key "lissen" in [server]', 'did you mean "listen"?'
     ),
