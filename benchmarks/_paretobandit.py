@@ -4,6 +4,7 @@ Its context is one-hot over categories, with the constant that it expects last. 
 its authors found best for that, and with two that explore more and forget nothing.
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
@@ -56,18 +57,16 @@ def choices(world: World, scenario: Scenario, stream: Stream, variant: Variant) 
 
 
 def _router(world: World, budget_usd: float, variant: Variant, seed: int) -> Any:
-    from pareto_bandit import BanditRouter, FeatureService
-    from pareto_bandit.budget_pacer import BudgetPacer, PacingMode
-
-    return BanditRouter.create(
+    package, pacing = import_module("pareto_bandit"), import_module("pareto_bandit.budget_pacer")
+    return package.BanditRouter.create(
         model_registry={model.id: _listed(model) for model in world.models},
         priors="none",
-        feature_service=FeatureService.for_precomputed(len(world.categories) + 1),
+        feature_service=package.FeatureService.for_precomputed(len(world.categories) + 1),
         bandit_seed=int(noise(seed).integers(2**31)),
         cost_penalty=0.0,
         alpha=variant.alpha,
         forgetting_factor=variant.forgetting_factor,
-        budget_pacer=BudgetPacer(target_avg_spend_usd=budget_usd, mode=PacingMode.ADAPTIVE),
+        budget_pacer=pacing.BudgetPacer(target_avg_spend_usd=budget_usd, mode=pacing.PacingMode.ADAPTIVE),
     )
 
 

@@ -21,9 +21,10 @@ COSTS = {"cheap": 3e-5, "middle": 5e-4, "dear": 1.5e-2}
 GOOD = {"cheap": 0.79, "middle": 0.925, "dear": 0.935}
 CATEGORIES = ("chat", "code", "mail")
 RICH = Objective(10.0, 0.0)
+DEFAULTS = PolicySettings()
 
 
-def snapshot(scale: float = 1.0, costs: dict[str, float] = COSTS, **settings: float) -> Snapshot:
+def snapshot(scale: float = 1.0, costs: dict[str, float] = COSTS, settings: PolicySettings = DEFAULTS) -> Snapshot:
     """Beliefs after a thousand judged calls of each cell; prompts are free, answers have 200 tokens."""
     rows, n, one = {}, 1000, 1 << 20
     for c, category in enumerate(CATEGORIES):
@@ -37,7 +38,7 @@ def snapshot(scale: float = 1.0, costs: dict[str, float] = COSTS, **settings: fl
             )
     models = [Model(name, Prices(0.0, scale * usd / 200.0 * 1e6)) for name, usd in sorted(costs.items())]
     sums = with_axes(add_rows(Sums.empty(10**7), rows), CATEGORIES, list(costs))
-    return snapshot_of(infer(sums, 0, InferenceSettings()), models, PolicySettings(**settings))
+    return snapshot_of(infer(sums, 0, InferenceSettings()), models, settings)
 
 
 def with_budgets(seen: Snapshot, *budgets: Budget, spend: Spend | None = None, objective: Objective = RICH) -> Snapshot:
@@ -112,7 +113,7 @@ def test_a_call_that_could_not_be_settled_in_time_is_not_made():
 
 def test_a_floor_spends_at_most_its_share_of_what_a_request_costs():
     floor = 0.05
-    seen = with_budgets(snapshot(floor=floor), per_request(7e-4))
+    seen = with_budgets(snapshot(settings=PolicySettings(floor=floor)), per_request(7e-4))
     distribution = policy(seen, request())
     dear = distribution.probabilities[1]
     assert 0.0 < dear < floor
@@ -143,7 +144,8 @@ def test_when_the_money_of_a_period_is_spent_only_the_cheapest_model_is_left():
 @pytest.mark.parametrize(("usd", "bias"), [(2e-4, 0.5), (2e-4, 3.0), (2e-3, 1.0)])
 def test_what_was_billed_corrects_what_was_expected(usd, bias):
     """Calls cost `bias` times what the posterior expects, and bills come 20 seconds late; nothing is left to chance."""
-    seen, spend, bills = snapshot(), Spend.empty(168, NOW_US), []
+    seen, spend = snapshot(), Spend.empty(168, NOW_US)
+    bills: list[dict[SpendKey, Tally]] = []
     for step in range(150):
         now_us = NOW_US + step * 20_000_000
         spend = billed(spend, bills[-1] if bills else {}, now_us)

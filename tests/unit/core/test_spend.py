@@ -29,7 +29,8 @@ def content(spend: Spend) -> tuple[object, ...]:
 
 @given(st.lists(rows, max_size=4), st.lists(st.integers(0, 300), min_size=4, max_size=4))
 def test_pieces_told_over_time_add_up_to_what_is_told_at_once_in_the_end(pieces, ages):
-    stepwise, total = Spend.empty(12, NOW_US), {}
+    stepwise = Spend.empty(12, NOW_US)
+    total: dict[SpendKey, Tally] = {}
     for age, piece in zip(sorted(ages, reverse=True), pieces, strict=False):
         stepwise = billed(stepwise, piece, NOW_US + (300 - age) * MINUTE_US)
         for key, tally in piece.items():

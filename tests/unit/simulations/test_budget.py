@@ -8,6 +8,7 @@ import pytest
 from bandit.request import Objective
 from simulations.command import SimulateOptions, simulate
 from simulations.errors import OptionsError
+from simulations.events import PriceChange
 from simulations.generator import generate, write_csv
 from simulations.results import Referee
 from simulations.roles import named
@@ -39,7 +40,7 @@ def test_the_scenario_makes_the_dearest_model_nearly_free_in_the_middle(world):
         model.id: float(cost)
         for model, cost in zip(world.models, world.means(world.cost_usd).mean(axis=0), strict=True)
     }
-    assert (event.model, event.start, event.end, event.factor) == (max(costs, key=costs.__getitem__), 300, 600, 0.01)
+    assert event == PriceChange(max(costs, key=costs.__getitem__), 300, 600, 0.01)
     assert scenario.usd_per_request == 0.1
     assert [phase.name for phase in scenario.phases] == ["before", "during", "after"]
 
@@ -54,7 +55,7 @@ def test_a_budget_is_kept_through_a_change_of_prices(world):
 def test_what_is_spent_is_what_the_calls_cost_at_the_prices_of_their_phase(world):
     scenario = named(world, scenario_of("budget", RICH, 90))
     stream = stream_of(world, scenario, 3)
-    dear = [model.id for model in world.models].index(scenario.events[0].model)
+    dear = [model.id for model in world.models].index(str(scenario.model_events[0].model))
     result = Referee.of(world, scenario, [stream]).judge(np.full((1, 90), dear))
     costs = world.cost_usd[stream.prompts, dear]
     expected = [np.nanmean(costs[:30]), np.nanmean(costs[30:60]) / 100, np.nanmean(costs[60:])]
@@ -84,7 +85,8 @@ def test_json_and_table_show_what_was_spent_as_a_share_of_the_budget(tmp_path):
 def test_without_a_budget_there_is_no_share_of_one(tmp_path):
     write_csv(generate(0, prompts_per_category=3), tmp_path / "t.csv")
     simulation = simulate(SimulateOptions(tmp_path / "t.csv", MODELS, steps=30, seeds=1, workers=1))
-    [phase] = simulation.as_json()["policies"]["routeward"]["phases"]
+    found = json.loads(json.dumps(simulation.as_json()))
+    [phase] = found["policies"]["routeward"]["phases"]
     assert phase["budget_share"] is None
     assert phase["cost_usd"] > 0
     assert "of budget" not in [column.header for column in summary_table(simulation).columns]
