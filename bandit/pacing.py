@@ -28,7 +28,8 @@ from bandit.spend import HOUR, MINUTE_US, Spend
 Floats = NDArray[np.float64]
 
 MAX_GROUPS: Final = 64
-"""Groups that the price is computed from, those with the most requests."""
+"""Groups that prices are computed from, those with the most requests; a budget has at least its own `OWN_GROUPS`."""
+OWN_GROUPS: Final = 8
 HALF_LIFE_DAYS: Final = 1.0
 """Of a request's weight in the shares of the groups."""
 UNSEEN_REQUESTS: Final = 20.0
@@ -146,7 +147,7 @@ def demand_of(
 ) -> Demand:
     """Return the traffic as it was billed; before anything was, each known category counts the same."""
     weights = _weights(snapshot, budgets, spend, now_us)
-    groups = tuple(sorted(sorted(weights), key=weights.__getitem__, reverse=True)[:MAX_GROUPS])
+    groups = _heaviest(weights, budgets)
     rows = [snapshot.row(category) for category, _ in groups]
     enabled = [m for m, model in enumerate(snapshot.models) if model.enabled]
     values = np.array([objectives.get(profile, objectives[""]) for _, profile in groups])
@@ -176,6 +177,14 @@ def _weights(snapshot: Snapshot, budgets: Sequence[Budget], spend: Spend, now_us
     for group, requests in zip(spend.groups, recent.tolist(), strict=True):
         weights[group] = weights.get(group, 0.0) + requests
     return weights
+
+
+def _heaviest(weights: Mapping[tuple[str, str], float], budgets: Sequence[Budget]) -> tuple[tuple[str, str], ...]:
+    """Return the groups with the most requests, overall and of each budget, heaviest first."""
+    ranked = sorted(sorted(weights), key=weights.__getitem__, reverse=True)
+    own = (group for budget in budgets for group in [one for one in ranked if budget.covers(*one)][:OWN_GROUPS])
+    kept = {*ranked[:MAX_GROUPS], *own}
+    return tuple(group for group in ranked if group in kept)
 
 
 def _best_probabilities(means: Floats, deviations: Floats) -> Floats:

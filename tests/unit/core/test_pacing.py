@@ -181,3 +181,10 @@ def test_groups_weigh_as_much_as_they_were_billed_and_fade_with_a_day():
         {"": 1000},
     )
     assert later.weights[1] == pytest.approx(demand.weights[1] / 2, rel=0.05)
+
+
+def test_a_budget_for_little_traffic_is_priced_among_much_other():
+    minute = NOW_US // MINUTE_US
+    rows = {SpendKey(f"busy-{n:03}", "", True, minute): Tally(1000, 0) for n in range(100)}
+    told = billed(Spend.empty(168, NOW_US), {**rows, SpendKey("chat", "", True, minute): Tally(1, 0)}, NOW_US)
+    assert with_budgets(snapshot(), per_request(3e-4, "chat"), spend=told).budgets[0].price > 0
