@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from adapters.bills import SpendRows, coarsen_spend, rebilled, without_zeros
 from bandit.evidence import Event, events_of
 from bandit.grid import boundaries
 from bandit.records import SignalRecord
+from bandit.spend import NOTHING as NO_SPEND
+from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey, aggregate
 from bandit.votes import SignalStatus, resolve
 
@@ -43,10 +46,11 @@ class StoreSchemaError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write changed in one namespace: rows to add to its sums, and the revision after it."""
+    """What a write changed in one namespace: rows to add to its sums and its spend, and the revision after it."""
 
     revision: int
     rows: Rows
+    spend: SpendRows = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +63,35 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class StoredSums:
-    """Everything a namespace has learned."""
+    """Everything a namespace has learned, and what it was billed."""
 
     revision: int = 0
     rows: Rows = field(default_factory=dict)
     categories: tuple[str, ...] = ()
+    spend: SpendRows = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A row whose stored sums differ from the fold of the log."""
+    """A row whose stored sums, or whose stored spend, differ from the fold of the log."""
 
-    key: RowKey
-    stored: Moments
-    folded: Moments
+    key: RowKey | SpendKey
+    stored: Moments | Tally
+    folded: Moments | Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What a batch does to a store.
 
-    `kept` holds the records to store, by key in sorted order; `rows` and `counted` hold, for every namespace
-    of the batch in sorted order, what to add to its sums and to its revision.
+    `kept` holds the records to store, by key in sorted order; `rows`, `spend` and `counted` hold, for every namespace
+    of the batch in sorted order, what to add to its sums, its spend and its revision.
     """
 
     statuses: tuple[SignalStatus, ...]
     kept: Mapping[SignalKey, SignalRecord]
     rows: Mapping[str, Rows]
+    spend: Mapping[str, SpendRows]
     counted: Mapping[str, int]
 
 
@@ -116,6 +122,7 @@ def settle(
     statuses: list[SignalStatus] = []
     kept: dict[SignalKey, SignalRecord] = {}
     events: dict[str, list[Event]] = {record.namespace: [] for record in records}
+    spend: dict[str, dict[SpendKey, Tally]] = {namespace: {} for namespace in events}
     counted = dict.fromkeys(events, 0)
     for record in records:
         if record.decision.decided_us < retained_us:
@@ -126,7 +133,7 @@ def settle(
         resolution = resolve(before, record)
         statuses.append(resolution.status)
         if resolution.kept is not before:
-            kept[key] = resolution.kept
+            kept[key] = rebilled(before, resolution.kept, spend[record.namespace])
         if resolution.status.counted:
             events[record.namespace] += resolution.events
             counted[record.namespace] += 1
@@ -134,6 +141,7 @@ def settle(
         tuple(statuses),
         dict(sorted(kept.items())),
         {namespace: aggregate(events[namespace], bucket_us) for namespace in sorted(events)},
+        {namespace: without_zeros(spend[namespace]) for namespace in sorted(events)},
         counted,
     )
 
@@ -173,4 +181,11 @@ def compare(stored: Rows, folded: Rows, starts: tuple[int, ...]) -> tuple[Discre
     """Return the rows in which both differ on a grid, in sorted order; a missing row is zero."""
     stored, folded = coarsen(stored, starts), coarsen(folded, starts)
     pairs = ((key, stored.get(key, NOTHING), folded.get(key, NOTHING)) for key in sorted({*stored, *folded}))
+    return tuple(Discrepancy(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def compare_spend(stored: SpendRows, folded: SpendRows, compacted_us: int) -> tuple[Discrepancy, ...]:
+    """Return the rows in which both differ as seen from `compacted_us`, in sorted order; a missing row is zero."""
+    stored, folded = coarsen_spend(stored, compacted_us), coarsen_spend(folded, compacted_us)
+    pairs = ((key, stored.get(key, NO_SPEND), folded.get(key, NO_SPEND)) for key in sorted({*stored, *folded}))
     return tuple(Discrepancy(*pair) for pair in pairs if pair[1] != pair[2])

@@ -20,6 +20,9 @@ from bandit.utility import Forecasts
 
 UNLIMITED: Final = Limits()
 
+BUDGET: Final = "budget"
+"""What excludes a model that is too dear for a budget."""
+
 _FAVOURABLE: Final = 2.3263478740408408
 """One-sided 99 % bound of the mean log latency: a model that breaks a limit even there is known to."""
 
@@ -77,6 +80,26 @@ def within_limits(snapshot: Snapshot, request: Request, forecasts: Forecasts, el
     raise InfeasibleError(exclusions)
 
 
+def within_budgets(snapshot: Snapshot, request: Request, forecasts: Forecasts, kept: Kept) -> Kept:
+    """Keep the cheapest of these models, and those of which a call costs no more than budgets allow a single one."""
+    if not snapshot.budgets:
+        return kept
+    costs = forecasts.cost_usd.tolist()
+    candidates = kept.models + kept.undecided
+    allowed = snapshot.largest_call_usd(request.category, request.profile)
+    largest = max(allowed, min(costs[m] for m in candidates))
+    dearer = {snapshot.models[m].id: BUDGET for m in candidates if costs[m] > largest}
+    if not dearer:
+        return kept
+    affordable = [place for place, m in enumerate(kept.models) if costs[m] <= largest]
+    models = [kept.models[place] for place in affordable]
+    undecided = [m for m in kept.undecided if costs[m] <= largest]
+    shares = None if kept.shares is None else _rescaled([kept.shares[place] for place in affordable])
+    if not models:
+        models, undecided = undecided, []
+    return Kept(models, undecided, {**kept.exclusions, **dearer}, kept.reason, shares)
+
+
 def latency_quantile_s(snapshot: Snapshot, category: str, m: int, probability: float) -> float:
     """Return the latency that a call to model m stays below with this probability: the predictive tail."""
     expected, row = snapshot.expectations, snapshot.row(category)
@@ -100,6 +123,11 @@ def _excesses(snapshot: Snapshot, request: Request, forecasts: Forecasts, m: int
         deviation = math.sqrt(float(expected.answer_variance[row, m]))
         found.append(_Excess("min_quality", (limits.min_quality - float(forecasts.quality[m])) / bound, deviation))
     return found
+
+
+def _rescaled(shares: list[float]) -> list[float]:
+    total = sum(shares)
+    return [share / total for share in shares]
 
 
 def _positive(bound: float) -> float:

@@ -16,10 +16,10 @@ from bandit.baseline import guard_allows, observed
 from bandit.best import best_probabilities
 from bandit.cheapest import Preference, cheapest_within
 from bandit.errors import InfeasibleError
-from bandit.limits import Kept, within_limits
+from bandit.limits import Kept, within_budgets, within_limits
 from bandit.modes import Mode, Reason
 from bandit.request import Request
-from bandit.shares import with_caps, with_floor
+from bandit.shares import affordable_floors, with_caps, with_floor, with_floors
 from bandit.signals import Kind
 from bandit.snapshot import Snapshot
 from bandit.utility import Forecasts, forecast
@@ -58,12 +58,12 @@ def policy(snapshot: Snapshot, request: Request) -> Distribution:
     eligible = [m for m in range(len(snapshot.models)) if request.eligible >> m & 1]
     if not eligible:
         raise InfeasibleError({})
-    kept = within_limits(snapshot, request, forecasts, eligible)
+    kept = within_budgets(snapshot, request, forecasts, within_limits(snapshot, request, forecasts, eligible))
     mode = snapshot.settings.mode(request.category)
     preference = _preference(snapshot, request, forecasts, kept, mode)
     models = kept.models + kept.undecided
     probabilities = [0.0] * len(snapshot.models)
-    for m, share in zip(models, _shares(snapshot, request, kept, preference.shares), strict=True):
+    for m, share in zip(models, _shares(snapshot, request, forecasts, kept, preference.shares), strict=True):
         probabilities[m] = share
     ranking = *[kept.models[place] for place in preference.order], *kept.undecided
     drawn = Distribution(
@@ -92,7 +92,9 @@ def _preference(snapshot: Snapshot, request: Request, forecasts: Forecasts, kept
     return Preference(shares, sorted(range(len(models)), key=utility.__getitem__, reverse=True))
 
 
-def _shares(snapshot: Snapshot, request: Request, kept: Kept, preferred: list[float]) -> list[float]:
+def _shares(
+    snapshot: Snapshot, request: Request, forecasts: Forecasts, kept: Kept, preferred: list[float]
+) -> list[float]:
     """Return the probabilities of the models kept and of those undecided, within floor and caps."""
     shares = preferred
     if kept.undecided:
@@ -100,10 +102,17 @@ def _shares(snapshot: Snapshot, request: Request, kept: Kept, preferred: list[fl
         each = tried / len(kept.undecided)
         shares = [*((1.0 - tried) * share for share in preferred), *(each for _ in kept.undecided)]
     if kept.reason is None:
-        shares = with_floor(shares, snapshot.settings.floor)
+        shares = _with_floors(shares, snapshot.settings.floor, forecasts, kept.models + kept.undecided)
     if snapshot.caps:
         shares = with_caps(shares, [snapshot.caps[m] for m in kept.models + kept.undecided])
     return shares
+
+
+def _with_floors(shares: list[float], floor: float, forecasts: Forecasts, models: list[int]) -> list[float]:
+    if not forecasts.budget_price:
+        return with_floor(shares, floor)
+    costs = forecasts.cost_usd.tolist()
+    return with_floors(shares, affordable_floors(shares, [costs[m] for m in models], floor))
 
 
 def _beside_baseline(snapshot: Snapshot, request: Request, kept: Kept, mode: Mode, drawn: Distribution) -> Distribution:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bandit.signals import DecisionFacts, Fact, Kind
+from bandit.spend import Bill
 
 
 class SignalRecord(NamedTuple):
     """One signal about one decision, as stored: `fact` is None where it was taken back.
 
     `nonce` (12 bytes) names the decision, `parent` the decision it is a fallback of (empty: none). All but
-    `fact` and the two times comes from the signed decision token and the caller's credential.
+    `fact` and the two times comes from the signed decision token and the caller's credential. `bill` is what an outcome
+    cost; None where that is unknown, where no budget asks for it, and for other signals.
     """
 
     namespace: str
@@ -27,6 +29,7 @@ class SignalRecord(NamedTuple):
     parent: bytes = b""
     client: str = ""
     rater: str = ""
+    bill: Bill | None = None
 
 
 class ModelForecast(NamedTuple):
@@ -45,7 +48,8 @@ class DistributionRecord(NamedTuple):
     `forecasts` covers the eligible models, `exclusions` names what excluded each other one. `config_hash` identifies
     models, prices and settings; `snapshot_us` is the time the posterior was computed for. `cached_model` is the model
     whose prompt cache was priced; the three limits are None where the request set none. `intended` is the probability
-    that the policy would have given each eligible model, None where it is what was drawn from.
+    that the policy would have given each eligible model, None where it is what was drawn from. `budget_price` is what a
+    dollar cost beyond itself because of budgets.
     """
 
     revision: int
@@ -59,6 +63,7 @@ class DistributionRecord(NamedTuple):
     max_cost_usd: float | None = None
     max_latency_s: float | None = None
     min_quality: float | None = None
+    budget_price: float = 0.0
     intended: Mapping[str, float] | None = None
 
 

@@ -34,7 +34,8 @@ class Request(NamedTuple):
 
     Token counts are representatives of their bucket (`quarter_octave`), so that near requests share a
     distribution and its propensity is exact for all of them. Bit m of `eligible` says that model m of the
-    snapshot may be chosen. `cached_model` is the model whose prompt cache holds `cached_input_tokens`.
+    snapshot may be chosen. `cached_model` is the model whose prompt cache holds `cached_input_tokens`. `profile` is
+    named only where a budget is a profile's: it tells apart what is paid for, and nothing else.
     """
 
     category: str
@@ -45,6 +46,7 @@ class Request(NamedTuple):
     max_output_tokens: int | None = None
     cached_model: str = ""
     cached_input_tokens: int = 0
+    profile: str = ""
 
 
 def quarter_octave(tokens: int) -> int:

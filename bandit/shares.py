@@ -17,6 +17,23 @@ def with_floor(probabilities: Sequence[float], floor: float) -> list[float]:
     return [eps + rest * probability for probability in probabilities]
 
 
+def with_floors(probabilities: Sequence[float], floors: Sequence[float]) -> list[float]:
+    """Return eps_m + (1 - sum of eps) p_m; floors that sum to more than 1 are scaled to it."""
+    scale = 1.0 / max(1.0, sum(floors))
+    rest = 1.0 - scale * sum(floors)
+    return [scale * eps + rest * probability for eps, probability in zip(floors, probabilities, strict=True)]
+
+
+def affordable_floors(probabilities: Sequence[float], costs: Sequence[float], floor: float) -> list[float]:
+    """Return a floor for each model, lowered where its part of the spending would be more than that of the average.
+
+    eps_m = floor min(1, sum of p c / c_m): what a model costs through its floor is at most `floor` of what the request
+    costs on average. Without it, the floor of one dear model alone can spend a tenth of a tight budget.
+    """
+    average = sum([probability * cost for probability, cost in zip(probabilities, costs, strict=True)])
+    return [floor if cost <= average else floor * average / cost for cost in costs]
+
+
 def with_caps(probabilities: Sequence[float], caps: Sequence[float]) -> list[float]:
     """Return the probabilities, none above its cap, by water-filling.
 

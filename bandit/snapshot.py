@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.belief import Belief
+from bandit.budget import PricedBudget
 from bandit.catalogue import Model
 from bandit.modes import MAXIMIZE, Mode
 from bandit.posterior import Posterior
@@ -83,6 +84,21 @@ class Snapshot:
     expectations: Expectations
     prices: Floats
     caps: tuple[float, ...]
+    budgets: tuple[PricedBudget, ...] = ()
+
+    def budget_price(self, category: str, profile: str) -> float:
+        """Return what a dollar costs beyond itself: the prices of the budgets that pay for such requests."""
+        return sum([one.price for one in self.budgets if one.budget.covers(category, profile)])
+
+    def largest_call_usd(self, category: str, profile: str) -> float:
+        """Return what one call may cost at most; infinite where no budget pays for such requests."""
+        largest = [one.account.largest_usd for one in self.budgets if one.budget.covers(category, profile)]
+        return min(largest, default=float("inf"))
+
+    def exhausted(self, category: str, profile: str) -> PricedBudget | None:
+        """Return a budget for such requests whose money is spent, one that refuses them first; None for none."""
+        spent = [one for one in self.budgets if one.account.exhausted and one.budget.covers(category, profile)]
+        return min(spent, key=lambda one: one.budget.on_exhausted != "refuse", default=None)
 
     def row(self, category: str) -> int:
         """Return the row of `category`; an unseen one has the last row."""

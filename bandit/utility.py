@@ -1,8 +1,9 @@
 """What each model is expected to bring a request, in US dollars.
 
-    U = V quality (1 - error) - cost - second_value latency
+    U = V quality (1 - error) - (1 + price) cost - second_value latency
     cost = p_in (input - cached) E[ratio] + p_cached cached E[ratio] + p_out min(E[output], longest answer)
 
+where price is that of the budgets that pay for the request (`bandit.pacing`), 0 without one.
 The variance of U is first order (delta method) in the parameters, whose posteriors are independent.
 """
 
@@ -19,15 +20,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
-    """What is expected of each model of the snapshot for one request; arrays of shape (M,)."""
+    """What is expected of each model of the snapshot for one request; arrays of shape (M,).
+
+    `budget_usd` is what `budget_price` adds to each dollar of cost: it counts in the utility, and nobody pays it.
+    """
 
     quality: Floats
     error: Floats
     cost_usd: Floats
+    budget_usd: Floats
     latency_s: Floats
     latency_p95_s: Floats
     utility_usd: Floats
     utility_variance: Floats
+    budget_price: float = 0.0
 
 
 def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
@@ -36,10 +42,12 @@ def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
     input_usd, output_usd = _input_usd(snapshot, request, row), _output_usd(snapshot, request, row)
     cost, latency_s = input_usd + output_usd, expected.latency_s[row]
     value, second = request.objective
+    price = snapshot.budget_price(request.category, request.profile) if snapshot.budgets else 0.0
+    times = 1.0 + price
     variance = (value * value) * expected.answer_variance[row]
     for usd, relative_variance in (
-        (input_usd, expected.input_variance[row]),
-        (output_usd, expected.output_variance[row]),
+        (times * input_usd, expected.input_variance[row]),
+        (times * output_usd, expected.output_variance[row]),
         (second * latency_s, expected.latency_variance[row]),
     ):
         variance += usd * usd * relative_variance
@@ -47,10 +55,12 @@ def forecast(snapshot: Snapshot, request: Request) -> Forecasts:
         quality=expected.quality[row],
         error=expected.error[row],
         cost_usd=cost,
+        budget_usd=price * cost,
         latency_s=latency_s,
         latency_p95_s=expected.latency_p95_s[row],
-        utility_usd=value * expected.answer[row] - cost - second * latency_s,
+        utility_usd=value * expected.answer[row] - times * cost - second * latency_s,
         utility_variance=variance,
+        budget_price=price,
     )
 
 

@@ -24,6 +24,7 @@ from bandit.posterior import infer
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Fact, Kind, Outcome, Status, Thumb
 from bandit.snapshot import PolicySettings, snapshot_of
+from bandit.spend import Spend
 from bandit.sums import Sums, add_rows
 from benchmarks._processes import MODELS
 from routeward.v1.routing_service_pb2 import RouteRequest
@@ -92,7 +93,7 @@ def measured(rng: np.random.Generator) -> dict[str, float]:
     learning = LearningSettings()
     sums = sums_of(signals(SIGNALS, rng))
     snapshot = snapshot_of(infer(sums, NOW_US, learning.inference), models, PolicySettings())
-    namespace = Namespace("default", sums, Published(snapshot), categories={*CATEGORIES})
+    namespace = Namespace("default", sums, Published(snapshot), Spend.empty(0), categories={*CATEGORIES})
     keys = TokenKeys([TokenKey("bench", b"benchmarks sign their own tokens")])
     questions = Questions({"default": namespace}, Catalogue(models=models), keys, learning.max_feedback_age_s)
     router = Router(questions, keys, clock=now_us, rng=rng, nonce=Nonces(now_us))

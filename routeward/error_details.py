@@ -33,6 +33,7 @@ BY_REASON: Final[Mapping[str, type[RoutewardError]]] = {
     "SHUTTING_DOWN": errors.ShuttingDownError,
     "INTERNAL": errors.ServerError,
     "MESSAGE_TOO_LARGE": errors.MessageTooLargeError,
+    "BUDGET_EXHAUSTED": errors.BudgetExhaustedError,
 }
 """Error of each ErrorReason of the contract, by its name without the prefix."""
 

@@ -18,7 +18,8 @@ RoutewardError
 │   └── NoEligibleModelError       `metadata` names, for each model, what excluded it
 ├── LimitReachedError              a limit of the server is reached
 │   ├── OverloadedError            retry after `retry_after_s`
-│   └── ScoreNameLimitError        use one of the score names that exist
+│   ├── ScoreNameLimitError        use one of the score names that exist
+│   └── BudgetExhaustedError       the money of the period is spent; `retry_after_s` is its rest
 ├── UnavailableError               the server cannot be reached, or cannot store anything
 │   ├── StoreUnavailableError
 │   └── ShuttingDownError
@@ -146,6 +147,10 @@ class OverloadedError(LimitReachedError):
 
 class ScoreNameLimitError(LimitReachedError):
     """The namespace has as many score names as it may have."""
+
+
+class BudgetExhaustedError(LimitReachedError):
+    """The money of a budget's period is spent; the next one begins in `retry_after_s`."""
 
 
 class UnavailableError(RoutewardError):

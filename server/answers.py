@@ -7,6 +7,7 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from bandit.budget import Budget, PricedBudget
 from bandit.modes import Reason
 from bandit.signals import Kind
 from bandit.votes import SignalStatus
@@ -92,15 +93,45 @@ def posterior_response(
     revision: int, now_us: int, categories: Sequence[CategoryBelief]
 ) -> admin_pb.GetPosteriorResponse:
     """Say what is believed."""
-    computed = Timestamp(seconds=now_us // 1_000_000, nanos=now_us % 1_000_000 * 1000)
     return admin_pb.GetPosteriorResponse(
         revision=revision,
-        computed_time=computed,
+        computed_time=_timestamp(now_us),
         categories=[
             admin_pb.CategoryPosterior(category=one.category, models=map(_model_posterior, one.models))
             for one in categories
         ],
     )
+
+
+def budgets_response(now_us: int, budgets: Sequence[PricedBudget]) -> admin_pb.ListBudgetsResponse:
+    """Say where budgets stand."""
+    return admin_pb.ListBudgetsResponse(computed_time=_timestamp(now_us), budgets=map(_budget_standing, budgets))
+
+
+def _budget_standing(one: PricedBudget) -> admin_pb.BudgetStanding:
+    budget, standing, price = one
+    ends_us = standing.ends_us
+    return admin_pb.BudgetStanding(
+        name=budget.name,
+        category=budget.category,
+        profile=budget.profile,
+        **_amount(budget),
+        period_end_time=None if ends_us is None else _timestamp(ends_us),
+        spent_usd=standing.usd,
+        billed_count=standing.requests,
+        target_usd=standing.target_usd,
+        price=price,
+        exhausted=standing.exhausted,
+    )
+
+
+def _amount(budget: Budget) -> dict[str, float]:
+    name = "usd_per_request" if budget.usd_per_period is None else "usd_per_period"
+    return {name: budget.amount_usd}
+
+
+def _timestamp(us: int) -> Timestamp:
+    return Timestamp(seconds=us // 1_000_000, nanos=us % 1_000_000 * 1000)
 
 
 def _model_posterior(model: ModelBelief) -> admin_pb.ModelPosterior:

@@ -57,6 +57,10 @@ class Beliefs:
         snapshot = namespace.published.snapshot
         return snapshot, [self._category(name, profile, caller) for name in names]
 
+    def snapshot(self, caller: Principal) -> Snapshot:
+        """Return the caller's snapshot."""
+        return self._namespaces[caller.namespace].published.snapshot
+
     def _category(self, name: str, profile: str, caller: Principal) -> CategoryBelief:
         question = self._questions.ask(Call(name, profile=profile), caller, now_us=0)
         snapshot, exclusions = question.published.snapshot, question.exclusions

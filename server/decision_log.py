@@ -142,6 +142,7 @@ def _distribution_record(question: Question, distribution: Distribution) -> Dist
         max_latency_s=request.limits.max_latency_s,
         min_quality=request.limits.min_quality,
         intended=_intended(question, distribution),
+        budget_price=distribution.forecasts.budget_price,
     )
 
 

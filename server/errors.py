@@ -5,8 +5,8 @@ ServiceError
 ├── MalformedMessageError       ├── ModelUnknownError        ├── ScoreNameLimitError
 ├── MessageTooLargeError        ├── ProfileUnknownError      ├── FeedbackUnavailableError
 ├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
-├── ForeignDecisionError        └── DecisionExpiredError     └── DefectError
-└── DecisionIdInvalidError
+├── ForeignDecisionError        ├── DecisionExpiredError     └── DefectError
+└── DecisionIdInvalidError      └── BudgetExhaustedError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -189,6 +189,19 @@ class OverloadedError(ServiceError):
             "the queue of feedback is full; nothing was recorded, retry later",
             {"queue": "feedback"},
             retry_after_s=retry_after_s,
+        )
+
+
+class BudgetExhaustedError(ServiceError):
+    """The money of a period is spent, and the budget refuses until the next one."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "BUDGET_EXHAUSTED"
+
+    def __init__(self, budget: str, rest_s: float) -> None:
+        super().__init__(
+            f"budget {budget!r} is spent; the next period begins in {rest_s:.0f} s, or raise it",
+            {"budget": budget},
+            retry_after_s=rest_s,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts
 from bandit.votes import SignalStatus
+from server.billing import UNBILLED, Billing
 from server.credentials import Principal
 from server.errors import (
     DecisionExpiredError,
@@ -45,11 +46,13 @@ class Learner:
         writer: Writer,
         *,
         max_age_s: float,
+        billing: Billing = UNBILLED,
     ) -> None:
         self._namespaces = namespaces
         self._keys = keys
         self._writer = writer
         self._max_age_s = max_age_s
+        self._billing = billing
 
     async def record(
         self, decision_id: str, count: int, read: Callable[[], Report], now_us: int, caller: Principal
@@ -112,6 +115,7 @@ class Learner:
                 parent=token.parent,
                 client=caller.client,
                 rater=report.rater,
+                bill=self._billing.bill(token, fact),
             )
             for signal, fact, observed_us in report.observations
         ]

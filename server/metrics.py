@@ -29,6 +29,12 @@ _CALL_SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2,
 _DECISION_SECONDS: Final = (25e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3)
 _BATCH_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
+_BUDGET_FIGURES: Final = {
+    "spent_usd": "US dollars billed in the present period, or in the last day where the amount is per request.",
+    "price": "What a dollar costs beyond itself.",
+    "target_usd": "US dollars that a request may cost now, on average.",
+}
+
 # A second series for every counter that only says when the process first counted it.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -118,12 +124,20 @@ class _Snapshots(Collector):
             "Posterior mean of quality.",
             labels=["namespace", "category", "model"],
         )
+        spent, price, target = (
+            GaugeMetricFamily(f"routeward_budget_{what}", text, labels=["namespace", "budget"])
+            for what, text in _BUDGET_FIGURES.items()
+        )
         for name, namespace in list(self._namespaces.items()):
             snapshot = namespace.published.snapshot
+            for budget, standing, paid in snapshot.budgets:
+                spent.add_metric([name, budget.name], standing.usd)
+                price.add_metric([name, budget.name], paid)
+                target.add_metric([name, budget.name], standing.target_usd)
             age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
             revision.add_metric([name], snapshot.revision)
             for category in self._categories:
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)
-        yield from (age, revision, quality)
+        yield from (age, revision, quality, spent, price, target)

@@ -12,6 +12,7 @@ from bandit.priors import FUSED_PREFIX
 from bandit.request import Request
 from bandit.signals import SCORE_PREFIX
 from bandit.snapshot import Snapshot
+from bandit.spend import Spend
 from bandit.sums import Sums
 from server.choices import Choices
 
@@ -37,14 +38,15 @@ class Published:
 class Namespace:
     """State of one tenant.
 
-    `sums` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that a write
-    may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
+    `sums` and `spend` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that
+    a write may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
     created by requests and are not in the store yet.
     """
 
     name: str
     sums: Sums
     published: Published
+    spend: Spend
     sums_revision: int = 0
     revision: int = 0
     stale: bool = True

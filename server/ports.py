@@ -19,15 +19,18 @@ class Store(Protocol):
     """
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
-        """Store signals and add what they change to the sums, in one transaction.
+        """Store signals and add what they change to the sums and to the spend, in one transaction.
 
         Durable when it returns. Records are resolved in order by `bandit.votes.resolve`; calling again
         with the same records changes nothing. Raises bandit.errors.SumsOverflowError, and stores nothing,
         when a row of the sums would count more than `bandit.sums.MAX_COUNT` observations.
         """
 
-    async def load(self, namespace: str) -> StoredSums:
-        """Return the sums, revision and known categories of a namespace; empty for an unknown one."""
+    async def load(self, namespace: str, *, billed_since_us: int = 0) -> StoredSums:
+        """Return the sums, revision and known categories of a namespace, and what it was billed from a time on.
+
+        Empty for an unknown one; all of it is of one moment.
+        """
 
     async def namespaces(self) -> Sequence[str]:
         """Return every namespace that has sums or categories, sorted."""
@@ -57,7 +60,7 @@ class Store(Protocol):
         """Return the time of the newest decision that it holds anything about; None where there is none."""
 
     async def retain(self, before_us: int) -> int:
-        """Drop signals and decisions decided before this time, keeping what they taught in `sums_base`.
+        """Drop signals and decisions decided before this time, keeping what they taught and cost in the bases.
 
         After the first time at most a day more is dropped at once: see `adapters.ledger.moved`.
 
@@ -68,11 +71,12 @@ class Store(Protocol):
     async def compact(self, now_us: int) -> None:
         """Merge rows of the sums into the buckets that `bandit.grid` keeps as seen from now, a day more at most.
 
+        Those of the spend go into the buckets of `bandit.spend`.
         What is loaded afterwards has fewer rows and lays out to the same sums for this time and every later one.
         """
 
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
-        """Compare sums with `sums_base` plus the fold of the signals, by namespace; empty where they are equal."""
+        """Compare sums and spend with their bases plus the fold of the signals, by namespace; empty where equal."""
 
     async def free_bytes(self) -> int | None:
         """Return the space left where the store writes; None where that is not known."""

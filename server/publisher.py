@@ -1,22 +1,33 @@
 """Keeps the snapshots that decisions are made from up to date with the sums, beside the traffic."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
+from adapters.bills import SpendRows, add_spend
 from adapters.ledger import Change, StoreError
 from bandit.posterior import infer
 from bandit.snapshot import Snapshot, snapshot_of
+from bandit.spend import MINUTE_US, Spend, billed
 from bandit.sums import Moments, RowKey, Sums, add_rows, at, with_axes
+from server.billing import Billing
 from server.namespace import Namespace, Published, score_names
 from server.ports import Store
 from server.settings import Settings
 
 REST_PER_WORK: Final = 4.0
 """Seconds of rest for every second of work: publishing takes at most a fifth of one processor."""
+
+
+class _Learned(NamedTuple):
+    """What a namespace has learned and was billed, and the snapshot of it."""
+
+    sums: Sums
+    spend: Spend
+    snapshot: Snapshot
 
 
 class Publisher:
@@ -29,6 +40,7 @@ class Publisher:
         self._learning = settings.learning
         self._catalogue = settings.catalogue
         self._digest = settings.digest
+        self._billing = Billing(settings.catalogue)
         self._log = log
         self._clock = clock
         self.namespaces: dict[str, Namespace] = {}
@@ -36,11 +48,12 @@ class Publisher:
     async def load(self, names: Iterable[str]) -> None:
         """Read everything that these namespaces have learned. Raises StoreError."""
         for name in names:
-            sums, snapshot = self._recomputed(self._empty(), (), 0)
+            learned = self._recomputed(name, self._empty(), self._unbilled(name), (), 0)
             namespace = Namespace(
                 name,
-                sums,
-                Published(snapshot),
+                learned.sums,
+                Published(learned.snapshot),
+                learned.spend,
                 categories={*self._catalogue.categories},
                 score_names=score_names(self._learning.inference.quality_sources.values()),
             )
@@ -64,8 +77,11 @@ class Publisher:
         changes = tuple(namespace.changes)
         new = [change for change in changes if change.revision > namespace.sums_revision]
         revision = max((change.revision for change in new), default=namespace.sums_revision)
-        sums, snapshot = await asyncio.to_thread(self._recomputed, namespace.sums, new, revision)
-        namespace.sums, namespace.sums_revision, namespace.published = sums, revision, Published(snapshot)
+        learned = await asyncio.to_thread(
+            self._recomputed, namespace.name, namespace.sums, namespace.spend, new, revision
+        )
+        namespace.sums, namespace.spend, namespace.sums_revision = learned.sums, learned.spend, revision
+        namespace.published = Published(learned.snapshot)
         del namespace.changes[: len(changes)]
 
     def _is_due(self, namespace: Namespace) -> bool:
@@ -83,9 +99,11 @@ class Publisher:
     async def _read(self, namespace: Namespace) -> None:
         namespace.stale = False
         try:
-            stored = await self._store.load(namespace.name)
-            empty = self._empty()
+            empty, unbilled = self._empty(), self._unbilled(namespace.name)
+            billed_since_us = int(unbilled.starts[0]) * MINUTE_US if unbilled.hours else self._clock()
+            stored = await self._store.load(namespace.name, billed_since_us=billed_since_us)
             namespace.sums = await asyncio.to_thread(add_rows, empty, _not_after(stored.rows, empty.now))
+            namespace.spend = billed(unbilled, stored.spend, self._clock())
         except BaseException:
             namespace.stale = True
             raise
@@ -93,15 +111,25 @@ class Publisher:
         namespace.revision = max(namespace.revision, stored.revision)
         namespace.learn_names(stored)
 
-    def _recomputed(self, sums: Sums, changes: Iterable[Change], revision: int) -> tuple[Sums, Snapshot]:
-        """Fold changes into sums and look at them as of now; pure but for the clock, so a thread may do it."""
+    def _recomputed(self, name: str, sums: Sums, spend: Spend, changes: Sequence[Change], revision: int) -> _Learned:
+        """Fold changes into sums and spend, and look at them as of now.
+
+        Pure but for the clock, so a thread may do it.
+        """
         now_us = self._clock()
         models = self._catalogue.models
         complete = with_axes(add_rows(sums, _total(changes)), (), [model.id for model in models])
         seen = at(complete, now_us)
         posterior = infer(seen, now_us, self._learning.inference)
         snapshot = snapshot_of(posterior, models, self._learning.policy, revision=revision, config_hash=self._digest)
-        return seen, snapshot
+        if spend.hours:
+            spend = billed(spend, _total_spend(changes), now_us)
+            snapshot = self._billing.paced(snapshot, name, spend, now_us)
+        return _Learned(seen, spend, snapshot)
+
+    def _unbilled(self, name: str) -> Spend:
+        """Return the spend of nobody; where a namespace has no budget, none is ever added."""
+        return Spend.empty(self._billing.hours(name), self._clock())
 
     def _empty(self) -> Sums:
         return Sums.empty(round(self._learning.bucket_s * 1e6), self._clock())
@@ -123,4 +151,11 @@ def _total(changes: Iterable[Change]) -> Mapping[RowKey, Moments]:
     for change in changes:
         for key, moments in change.rows.items():
             total[key] = total[key] + moments if key in total else moments
+    return total
+
+
+def _total_spend(changes: Iterable[Change]) -> SpendRows:
+    total: SpendRows = {}
+    for change in changes:
+        total = add_spend(total, change.spend)
     return total

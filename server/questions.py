@@ -8,6 +8,7 @@ from bandit.eligibility import Eligibility, Needs, eligible
 from bandit.errors import InfeasibleError
 from bandit.policy import policy
 from bandit.request import Limits, Objective, Request, quarter_octave
+from server.billing import Billing
 from server.choices import Choices
 from server.credentials import Principal
 from server.errors import (
@@ -34,12 +35,16 @@ _UNLIMITED: Final = Limits()
 
 
 class Question(NamedTuple):
-    """What the policy is asked; `exclusions` names what keeps each model that is not eligible from being chosen."""
+    """What the policy is asked; `exclusions` names what keeps each model that is not eligible from being chosen.
+
+    `payer` is what the decision id says of the profile that pays.
+    """
 
     published: Published
     request: Request
     exclusions: Mapping[str, str]
     max_fallbacks: int
+    payer: bytes = b""
 
     def choices(self) -> Choices:
         """Return the choice probabilities, computed once per snapshot. Raises NoEligibleModelError."""
@@ -65,6 +70,7 @@ class Questions:
         self._catalogue = catalogue
         self._keys = keys
         self._max_age_s = max_age_s
+        self._billing = Billing(catalogue)
         self._any_category = catalogue.categories.get(DEFAULT_CATEGORY, CategorySettings())
         self._ids = frozenset(model.id for model in catalogue.models)
         self._contexts = sorted(
@@ -100,11 +106,18 @@ class Questions:
             max_output_tokens=None if call.max_output_tokens is None else count(call.max_output_tokens),
             cached_model=cached_model,
             cached_input_tokens=count(call.cached_input_tokens or 0) if cached_model else 0,
+            profile=self._billing.payer(call.profile),
         )
         if category == call.category and category not in namespace.categories:
             namespace.categories.add(category)
             namespace.unsaved_categories.add(category)
-        return Question(namespace.published, request, eligibility.exclusions, self._catalogue.max_fallbacks)
+        return Question(
+            namespace.published,
+            request,
+            eligibility.exclusions,
+            self._catalogue.max_fallbacks,
+            self._billing.tag(call.profile),
+        )
 
     def _routed_as(self, namespace: Namespace, name: str) -> str:
         """Return the category that `name` is routed as: itself where it is known or has room."""

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from bandit.draw import UniformSource, draw
 from bandit.policy import Distribution
 from bandit.signals import Kind
+from server.billing import refuse_exhausted
 from server.choices import Option
 from server.credentials import Principal
 from server.questions import Question, Questions
@@ -61,9 +62,15 @@ class Router:
         self._nonce = nonce
 
     def route(self, call: Call, caller: Principal) -> Decision:
-        """Choose a model for `call`. Raises what `Questions.ask` and `Question.choices` raise."""
+        """Choose a model for `call`.
+
+        Raises what `Questions.ask` and `Question.choices` raise, and BudgetExhaustedError.
+        """
         now_us = self._clock()
         question = self._questions.ask(call, caller, now_us)
+        snapshot, request = question.published.snapshot, question.request
+        if snapshot.budgets:
+            refuse_exhausted(snapshot, request.category, request.profile, now_us)
         choices = question.choices()
         distribution = choices.distribution
         if call.model:
@@ -71,9 +78,18 @@ class Router:
         else:
             kind, (position, propensity, uniform) = distribution.kind, draw(distribution, self._rng)
         option = choices.option(position)
-        category, nonce = question.request.category, self._nonce()
+        category, nonce = request.category, self._nonce()
         token = DecisionToken(
-            caller.namespace, category, option.model, kind, propensity, now_us, nonce, call.input_tokens
+            caller.namespace,
+            category,
+            option.model,
+            kind,
+            propensity,
+            now_us,
+            nonce,
+            call.input_tokens,
+            profile=question.payer,
+            priced=distribution.forecasts.budget_price > 0.0,
         )
         id_, *fallback_ids = self._keys.sign_with_fallbacks(token, option.fallbacks)
         return Decision(

@@ -7,7 +7,7 @@ from typing import Final
 
 from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
-from server.answers import batch_result, feedback_response, posterior_response, route_response
+from server.answers import batch_result, budgets_response, feedback_response, posterior_response, route_response
 from server.beliefs import Beliefs
 from server.converters import MAX_SIGNALS, call_of, decision_id_of, posterior_question_of, report_of, reports_of
 from server.credentials import Principal
@@ -88,14 +88,17 @@ class RoutingService:
 
 
 class AdminService:
-    """GetPosterior."""
+    """GetPosterior and ListBudgets."""
 
     def __init__(self, beliefs: Beliefs) -> None:
         self._beliefs = beliefs
 
     def methods(self) -> tuple[Method, ...]:
         """Return what an edge serves."""
-        return (Method("GetPosterior", admin_pb.GetPosteriorRequest, self.get_posterior),)
+        return (
+            Method("GetPosterior", admin_pb.GetPosteriorRequest, self.get_posterior),
+            Method("ListBudgets", admin_pb.ListBudgetsRequest, self.list_budgets),
+        )
 
     async def get_posterior(
         self, message: admin_pb.GetPosteriorRequest, caller: Principal
@@ -104,3 +107,8 @@ class AdminService:
         category, profile = posterior_question_of(message)
         snapshot, categories = await asyncio.to_thread(self._beliefs.show, category, profile, caller)
         return posterior_response(snapshot.revision, snapshot.posterior.now_us, categories)
+
+    async def list_budgets(self, _: admin_pb.ListBudgetsRequest, caller: Principal) -> admin_pb.ListBudgetsResponse:
+        """Show where budgets stand."""
+        snapshot = self._beliefs.snapshot(caller)
+        return budgets_response(snapshot.posterior.now_us, snapshot.budgets)

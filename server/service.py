@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from adapters.ledger import MANAGED_BY_FILE
 from bandit.draw import UniformSource
 from server.beliefs import Beliefs
+from server.billing import Billing
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
 from server.edge import Edge
@@ -92,7 +93,8 @@ class Service:
             rng=sources.rng,
             nonce=sources.nonce,
         )
-        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s)
+        billing = Billing(settings.catalogue)
+        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, billing=billing)
         routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
         admin = AdminService(Beliefs(namespaces, questions))
         credentials = Credentials(settings.server.keys) if settings.server.keys else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bandit.budget import Budget
 from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
 from bandit.request import Objective
@@ -92,7 +93,7 @@ class CategorySettings:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What can be asked for: models, categories and profiles by name."""
+    """What can be asked for: models, categories and profiles by name; and the budgets that pay for it."""
 
     models: tuple[Model, ...] = ()
     categories: Mapping[str, CategorySettings] = field(default_factory=dict)
@@ -100,6 +101,11 @@ class Catalogue:
     max_categories: int = 100
     strict_categories: bool = False
     max_fallbacks: int = 3
+    budgets: tuple[Budget, ...] = ()
+
+    def budgets_of(self, namespace: str) -> tuple[Budget, ...]:
+        """Return the budgets that a namespace has."""
+        return tuple(budget for budget in self.budgets if budget.namespace in ("", namespace))
 
 
 @dataclass(frozen=True, slots=True)

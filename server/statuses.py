@@ -18,7 +18,10 @@ MAX_METADATA_BYTES: Final = 5000
 """What is sent of an error's violations and metadata: trailing metadata has room for about 8 KiB in all."""
 
 NEVER_RETRY: Final = "-1"
-"""Pushback that tells clients not to repeat a call that exhausted something for good."""
+"""Pushback that tells clients not to repeat a call that exhausted something for good, or for long."""
+
+LONGEST_PUSHBACK_S: Final = 10.0
+"""gRPC waits as long as it is told, and so to the end of the call's deadline: then nobody learns why."""
 
 MAX_CHARACTERS: Final = 512
 
@@ -42,7 +45,7 @@ def trailing_metadata(error: ServiceError) -> Metadata:
     """Return google.rpc.Status with its details, and when to retry where that is known."""
     status = Status(code=error.code, message=text(error), details=map(_packed, _details(error)))
     metadata: Metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    if error.retry_after_s is not None:
+    if error.retry_after_s is not None and error.retry_after_s <= LONGEST_PUSHBACK_S:
         metadata += (("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1e3))),)
     elif error.code is Code.RESOURCE_EXHAUSTED:
         metadata += (("grpc-retry-pushback-ms", NEVER_RETRY),)

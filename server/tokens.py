@@ -3,7 +3,7 @@
 A decision id is base64url without padding of
 
     version(1) key-id-length(1) key-id  flags(1) kind(1) propensity(8) decided(8) [input-tokens(4)]
-    nonce(12) [parent(12)]  three lengths(3) namespace category model  keyed BLAKE2b of all that(16)
+    nonce(12) [parent(12)] [profile(6)]  three lengths(3) namespace category model  keyed BLAKE2b of all that(16)
 
 with big-endian numbers. Every value has one encoding and every encoding one text, so a decision has one id.
 """
@@ -31,6 +31,10 @@ _VERSION: Final = 1
 _MAC_BYTES: Final = 16
 _HAS_INPUT_TOKENS: Final = 1
 _HAS_PARENT: Final = 2
+_HAS_PROFILE: Final = 4
+_PRICED: Final = 8
+_ALL_FLAGS: Final = 15
+_PROFILE_BYTES: Final = 6
 _HEAD: Final = struct.Struct(">BBdq")
 _COUNT: Final = struct.Struct(">I")
 _HEAD_WITH_COUNT: Final = struct.Struct(">BBdqI")
@@ -61,7 +65,8 @@ class DecisionToken(NamedTuple):
     """What a decision id says. Names are ASCII, at most 64 characters.
 
     `propensity` is kept exactly. `input_tokens` is None where the request said nothing, else below 2^32.
-    `nonce` has 12 bytes; `parent` 12 bytes of the decision this is a fallback of, else none.
+    `nonce` has 12 bytes; `parent` 12 bytes of the decision this is a fallback of, else none. `profile` is the
+    `profile_tag` of the profile that pays, none where no budget asks for it; `priced` says that a budget had a price.
     """
 
     namespace: str
@@ -73,6 +78,17 @@ class DecisionToken(NamedTuple):
     nonce: bytes
     input_tokens: int | None = None
     parent: bytes = b""
+    profile: bytes = b""
+    priced: bool = False
+
+
+@lru_cache(maxsize=1024)
+def profile_tag(name: str) -> bytes:
+    """Return what stands for a profile in a token, which has no room for its name: six bytes of its BLAKE2b.
+
+    Of a thousand profiles two share a tag with a chance of 2 in a billion.
+    """
+    return hashlib.blake2b(name.encode("ascii"), digest_size=_PROFILE_BYTES).digest()
 
 
 class TokenKeys:
@@ -98,13 +114,15 @@ class TokenKeys:
 
         Each fallback has a nonce of its own, made of that of `first` and its place. Raises as `sign` does.
         """
-        namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent = first
+        namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent, profile, priced = first
         if len(nonce) != NONCE_BYTES or parent:
             raise ValueError("the nonce of a decision is not 12 bytes, or it is a fallback itself")
         own, *others = _names_of_each(namespace, category, (model, *fallbacks))
-        ids = [self._signed(b"".join((self._prefix, _numbers(kind, propensity, decided_us, input_tokens), nonce, own)))]
-        numbers = _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, _HAS_PARENT)
-        start, mixed, end = nonce[:TIME_BYTES], nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :] + nonce
+        flags = _flags(profile, priced)
+        numbers = _numbers(kind, propensity, decided_us, input_tokens, flags)
+        ids = [self._signed(b"".join((self._prefix, numbers, nonce, profile, own)))]
+        numbers = _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, flags | _HAS_PARENT)
+        start, mixed, end = nonce[:TIME_BYTES], nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :] + nonce + profile
         for place, names in enumerate(others, start=1):
             body = b"".join((self._prefix, numbers, start, _BYTES[mixed ^ place], end, names))
             ids.append(self._signed(body))
@@ -150,11 +168,18 @@ def _mac(secret: bytes) -> Callable[[bytes], bytes]:
 
 
 def _encoded(token: DecisionToken) -> bytes:
-    namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent = token
+    namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent, profile, priced = token
     if len(nonce) != NONCE_BYTES or len(parent) not in (0, NONCE_BYTES):
         raise ValueError("the nonce or the parent of a decision is not 12 bytes")
-    numbers = _numbers(kind, propensity, decided_us, input_tokens, _HAS_PARENT if parent else 0)
-    return b"".join((numbers, nonce, parent, _encoded_names(namespace, category, model)))
+    flags = _flags(profile, priced) | (_HAS_PARENT if parent else 0)
+    numbers = _numbers(kind, propensity, decided_us, input_tokens, flags)
+    return b"".join((numbers, nonce, parent, profile, _encoded_names(namespace, category, model)))
+
+
+def _flags(profile: bytes, priced: bool) -> int:
+    if len(profile) not in (0, _PROFILE_BYTES):
+        raise ValueError(f"the tag of a profile is not {_PROFILE_BYTES} bytes")
+    return (_HAS_PROFILE if profile else 0) | (_PRICED if priced else 0)
 
 
 def _numbers(kind: Kind, propensity: float, decided_us: int, input_tokens: int | None, flags: int = 0) -> bytes:
@@ -196,7 +221,7 @@ def _decoded(text: str) -> bytes:
 def _parsed(body: bytes, start: int) -> DecisionToken:
     """Read the fields of a body whose signature is right, so that its form is what `_encoded` made."""
     flags, kind, propensity, decided_us = _HEAD.unpack_from(body, start)
-    if kind not in _KINDS or flags > _HAS_INPUT_TOKENS + _HAS_PARENT:
+    if kind not in _KINDS or flags > _ALL_FLAGS:
         raise TokenInvalidError("the decision id was made by a newer version")
     at = start + _HEAD.size
     input_tokens = None
@@ -206,9 +231,9 @@ def _parsed(body: bytes, start: int) -> DecisionToken:
     nonce = body[at : at + NONCE_BYTES]
     at += NONCE_BYTES
     parent_end = at + (NONCE_BYTES if flags & _HAS_PARENT else 0)
-    parent = body[at:parent_end]
-    first, second = body[parent_end], body[parent_end + 1]
-    names = body[parent_end + 3 :].decode("ascii")
+    profile_end = parent_end + (_PROFILE_BYTES if flags & _HAS_PROFILE else 0)
+    first, second = body[profile_end], body[profile_end + 1]
+    names = body[profile_end + 3 :].decode("ascii")
     return DecisionToken(
         namespace=names[:first],
         category=names[first : first + second],
@@ -218,5 +243,7 @@ def _parsed(body: bytes, start: int) -> DecisionToken:
         decided_us=decided_us,
         nonce=nonce,
         input_tokens=input_tokens,
-        parent=parent,
+        parent=body[at:parent_end],
+        profile=body[parent_end:profile_end],
+        priced=bool(flags & _PRICED),
     )

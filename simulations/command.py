@@ -36,6 +36,7 @@ class SimulateOptions:
     `by_share` as often as in the table. 0 `workers` are as many as there are cores; their number changes no result.
     Quality is reported `quality_delay` requests after the decision, and of a share of the requests; None is what the
     scenario says. With `peers`, other people's bandits take part, which needs their packages.
+    scenario says. `budget_usd` is what a request may cost on average; None is what the scenario says.
     """
 
     outcomes: Path
@@ -53,6 +54,7 @@ class SimulateOptions:
     quality_delay: int | None = None
     quality_share: float | None = None
     peers: bool = False
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +70,7 @@ class Simulation:
         """Return the result as JSON values; unknown is null."""
         policies = self.comparison.policies
         return {
-            "policies": {name: _policy_json(result) for name, result in policies.items()},
+            "policies": {name: _policy_json(result, self.options.budget_usd) for name, result in policies.items()},
             "seed_scores": {
                 name: [_finite(score) for score in result.score.by_seed] for name, result in policies.items()
             },
@@ -87,8 +89,13 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
     _check(options)
     objective = Objective(options.answer_value_usd, options.second_value_usd)
     scenario = scenario_of(options.scenario, objective, options.steps)
-    scenario = scenario.reporting(options.quality_delay, options.quality_share)
-    options = replace(options, quality_delay=scenario.quality_delay, quality_share=scenario.quality_share)
+    scenario = scenario.reporting(options.quality_delay, options.quality_share).within(options.budget_usd)
+    options = replace(
+        options,
+        quality_delay=scenario.quality_delay,
+        quality_share=scenario.quality_share,
+        budget_usd=scenario.usd_per_request,
+    )
     outcomes = read_outcomes(options.outcomes)
     world = world_of(outcomes, options.models)
     comparison = compare(
@@ -130,14 +137,21 @@ def _check(options: SimulateOptions) -> None:
         check_range("--quality-share", options.quality_share, _SHARE)
 
 
-def _policy_json(result: PolicyResult) -> dict[str, object]:
+def _policy_json(result: PolicyResult, budget_usd: float | None) -> dict[str, object]:
     return {
         **_score_json(result.score),
         "regret": result.regret,
         "shares": dict(result.shares),
         "passes_best_fixed_at": result.passes_best_fixed_at,
         "phases": [
-            {"name": phase.name, "from": phase.start, "to": phase.end, **_score_json(score)}
+            {
+                "name": phase.name,
+                "from": phase.start,
+                "to": phase.end,
+                **_score_json(score),
+                "quality": result.quality[phase].mean,
+                **_spend_json(result.spend_usd[phase], budget_usd),
+            }
             for phase, score in result.phases.items()
         ],
         "events": [
@@ -149,6 +163,11 @@ def _policy_json(result: PolicyResult) -> dict[str, object]:
 
 def _score_json(score: Score) -> dict[str, float | None]:
     return {"score": score.mean, "score_se": score.standard_error}
+
+
+def _spend_json(spend: Score, budget_usd: float | None) -> dict[str, float | None]:
+    share = None if budget_usd is None or spend.mean is None else spend.mean / budget_usd
+    return {"cost_usd": spend.mean, "cost_usd_se": spend.standard_error, "budget_share": share}
 
 
 def _world_json(world: World, outcomes: Outcomes) -> dict[str, object]:

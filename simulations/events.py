@@ -15,6 +15,7 @@ class Role(Enum):
     BEST = "best"
     WORST = "worst"
     BARGAIN = "bargain"
+    DEAREST = "dearest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """From choices to scores: 0 is random, 100 the best model of each category under the request's objective."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Self
 
@@ -51,7 +51,8 @@ class PolicyResult:
     requests per model; `events` tell what became of the share of each model that something happened to.
     `passes_best_fixed_at` is the first request, counted from 0, from which on to the end the policy is worth more than
     the fixed model that is best over the whole run, of those that can be chosen throughout: the median of the seeds,
-    None for never.
+    None for never. `spend_usd` is what a request cost in each phase, as billed, and `quality` how good its answer was
+    in the mean of its category.
     """
 
     score: Score
@@ -60,6 +61,8 @@ class PolicyResult:
     shares: Mapping[str, float]
     passes_best_fixed_at: float | None
     events: tuple[EventFigures, ...]
+    spend_usd: Mapping[Phase, Score] = field(default_factory=dict)
+    quality: Mapping[Phase, Score] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,15 +70,19 @@ class Referee:
     """Judges choices by what answers are worth in the mean, under what holds at the request.
 
     Taking means instead of single outcomes leaves the luck of the draw out of the score, not out of the learning.
-    `values` has shape (R, O, C, M) for R regimes, `regimes` (T,), the other arrays (N, T) for N streams.
+    `values` has shape (R, O, C, M) for R regimes, `cost_usd` (R, P, M), `quality` (R, C, M), `regimes` (T,), the other
+    arrays (N, T) for N streams.
     """
 
     values: Floats
+    cost_usd: Floats
+    quality: Floats
     scenario: Scenario
     models: tuple[str, ...]
     regimes: Ints
     objectives: Ints
     categories: Ints
+    prompts: Ints
     in_new_category: Bools
     oracle: Floats
     random: Floats
@@ -90,8 +97,9 @@ class Referee:
         regimes = regimes_of(world, scenario)
         values = np.stack([expected_values(regime.expected_world, scenario.objectives) for regime in regimes])
         available = np.stack([regime.available for regime in regimes])
-        objectives, categories, in_new_category = (
-            np.stack([getattr(s, name) for s in streams]) for name in ("objectives", "categories", "in_new_category")
+        objectives, categories, prompts, in_new_category = (
+            np.stack([getattr(stream, name) for stream in streams])
+            for name in ("objectives", "categories", "prompts", "in_new_category")
         )
         asked = places(regimes), objectives, categories
         choosable = available[:, None, None, :]
@@ -100,11 +108,14 @@ class Referee:
         totals[~available.all(axis=0)] = -np.inf
         return cls(
             values=values,
+            cost_usd=np.stack([regime.world.cost_usd for regime in regimes]),
+            quality=np.stack([world.means(regime.expected_world.quality) for regime in regimes]),
             scenario=named(world, scenario),
             models=tuple(model.id for model in world.models),
             regimes=places(regimes),
             objectives=objectives,
             categories=categories,
+            prompts=prompts,
             in_new_category=in_new_category,
             oracle=np.where(choosable, values, -np.inf).max(axis=3)[asked],
             random=(sums / choosable.sum(axis=3))[asked],
@@ -114,6 +125,8 @@ class Referee:
     def judge(self, choices: Ints) -> PolicyResult:
         """Return what the choices of one policy, shape (N, T), reached."""
         worth = self.values[self.regimes, self.objectives, self.categories, choices]
+        paid = self.cost_usd[self.regimes, self.prompts, choices]
+        quality = self.quality[self.regimes, self.categories, choices]
         counts = np.bincount(choices.ravel(), minlength=len(self.models))
         return PolicyResult(
             score=self._score(worth, Phase("all", 0, self.scenario.steps)),
@@ -125,6 +138,8 @@ class Referee:
                 event_figures(event, choices == self.models.index(str(event.model)))
                 for event in self.scenario.model_events
             ),
+            spend_usd={phase: _mean(paid, phase) for phase in self.scenario.phases},
+            quality={phase: _mean(quality, phase) for phase in self.scenario.phases},
         )
 
     def _score(self, worth: Floats, phase: Phase) -> Score:
@@ -141,6 +156,15 @@ class Referee:
             judged = np.where(new & (new.cumsum(axis=1) <= phase.first_new), judged, 0.0)
         total: Floats = judged.sum(axis=1)
         return total
+
+
+def _mean(table: Floats, phase: Phase) -> Score:
+    """Mean of each seed over what is known of a phase."""
+    judged = table[:, phase.start : phase.end]
+    known = np.isfinite(judged)
+    counts = known.sum(axis=1)
+    means = np.where(known, judged, 0.0).sum(axis=1) / np.where(counts > 0, counts, np.nan)
+    return Score.of(means.tolist())
 
 
 def _passes_at(lead: Floats) -> float | None:

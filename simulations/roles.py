@@ -38,10 +38,12 @@ def _place(world: World, objectives: Sequence[Objective], role: Role) -> int:
 
     The best and the worst model have the highest and the lowest mean. The bargain is the model whose prices, cut to a
     tenth, would raise the oracle's mean the most, among those that are not the best already in more than half of the
-    categories: where one is, a cut moves no request.
+    categories: where one is, a cut moves no request. The dearest has the highest mean cost.
     """
     values = expected_values(world, objectives)
     match role:
+        case Role.DEAREST:
+            return int(world.means(world.cost_usd).mean(axis=0).argmax())
         case Role.BEST:
             return int(values.mean(axis=(0, 1)).argmax())
         case Role.WORST:

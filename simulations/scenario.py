@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Self
 
 from bandit.request import Objective
@@ -26,6 +27,10 @@ PROFILES: Final = (
 """Thrifty, hurried and demanding: a dollar costs 100, 10 and 1 answers, a second .02, .15 and .002 answers."""
 
 
+BUDGETS_PER_ANSWER: Final = 100
+"""Without another amount, the scenario `budget` allows a hundredth of a good answer's value for each request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phase:
     """Requests `start` (inclusive, counted from 0) to `end` (exclusive).
@@ -44,6 +49,7 @@ class Scenario:
     """Each request has one of `objectives`, drawn uniformly; `phases` cover the run, and `events` change the world.
 
     The quality of an answer is reported `quality_delay` requests after its decision, and of a share of the requests.
+    `usd_per_request` is the budget that the service has; None for none.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Scenario:
     events: tuple[Event, ...] = ()
     quality_delay: int = 0
     quality_share: float = 1.0
+    usd_per_request: float | None = None
 
     @property
     def steps(self) -> int:
@@ -75,6 +82,14 @@ class Scenario:
             quality_delay=self.quality_delay if delay is None else delay,
             quality_share=self.quality_share if share is None else share,
         )
+
+    def within(self, usd_per_request: float | None) -> Self:
+        """Return the scenario with a budget; None leaves what it says. Raises OptionsError unless it is above 0."""
+        if usd_per_request is None:
+            return self
+        if not 0 < usd_per_request < math.inf:
+            raise OptionsError(f"--budget is {usd_per_request}; give dollars per request above 0")
+        return replace(self, usd_per_request=usd_per_request)
 
 
 def scenario_of(name: str, objective: Objective, steps: int) -> Scenario:
@@ -113,6 +128,12 @@ def _in_the_middle(
     return scenario
 
 
+def _budget(name: str, objective: Objective, steps: int) -> Scenario:
+    """The dearest model is nearly free in the middle: a pacer must let go at once, and take hold again at once."""
+    middle = _in_the_middle(partial(PriceChange, factor=0.01), Role.DEAREST)(name, objective, steps)
+    return middle.within(objective.answer_value_usd / BUDGETS_PER_ANSWER)
+
+
 def _with_a_newcomer(role: Role) -> Callable[[str, Objective, int], Scenario]:
     def scenario(name: str, objective: Objective, steps: int) -> Scenario:
         start, end = steps // 3, 2 * steps // 3
@@ -148,4 +169,5 @@ SCENARIOS: Final[Mapping[str, Callable[[str, Objective, int], Scenario]]] = {
     "category-added": _category_added,
     "delayed": _delayed,
     "sparse": _sparse,
+    "budget": _budget,
 }

@@ -19,6 +19,7 @@ from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind, Score, to_fi
 from bandit.snapshot import PolicySettings
 from bandit.sums import with_axes
 from simulations.judge import Judge
+from simulations.purse import TYPICAL_PROMPT, Purse, budgets_of
 from simulations.regimes import Regime, regimes_of
 from simulations.reports import QUALITY_SCORE, reports
 from simulations.scenario import Scenario
@@ -26,9 +27,6 @@ from simulations.stream import Stream
 from simulations.world import World
 
 Ints = NDArray[np.int64]
-
-_UNSAID_TOKENS = 1000
-"""Prompt tokens that stand in where the caller cannot say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,8 @@ class ServiceSettings:
 def service_choices(world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings) -> Ints:
     """Return the model that the service chooses for each request; shape (T,)."""
     regimes = regimes_of(world, scenario)
-    service = _Service(world, regimes[0].world.models, settings)
+    purse = Purse(budgets_of(scenario.usd_per_request), scenario.objectives[0])
+    service = _Service(world, regimes[0].world.models, settings, purse)
     callers = _Callers(service, world, scenario, stream, settings)
     return np.array([model for regime in regimes for model in callers.played(regime)])
 
@@ -74,16 +73,19 @@ class _Callers:
         """Yield the model that serves each request of a regime."""
         self._service.offer(regime.world.models)
         eligible = sum(1 << m for m, available in enumerate(regime.available.tolist()) if available)
-        spoilage, spoiled_world = regime.spoilage.tolist(), regime.spoiled_world
+        spoilage, spoiled_world, cost_usd = regime.spoilage.tolist(), regime.spoiled_world, regime.world.cost_usd
         stream, steps = self._stream, range(regime.start, regime.end)
         fields = (stream.prompts, stream.objectives, stream.luck, stream.judged)
         asked = (field[regime.start : regime.end].tolist() for field in fields)
         for step, prompt, objective, luck, judged in zip(steps, *asked, strict=True):
             now_us = round(step * 1e6 / self._requests_per_second)
             category, tokens = self._categories[prompt], self._tokens[prompt]
-            size = quarter_octave(tokens or _UNSAID_TOKENS)
+            size = quarter_octave(tokens or TYPICAL_PROMPT)
             request = Request(category, eligible, size, self._scenario.objectives[objective])
-            model = draw(self._service.distribution(request, now_us), self._uniforms).position
+            distribution = self._service.distribution(request, now_us)
+            model = draw(distribution, self._uniforms).position
+            has_price = distribution.forecasts.budget_price > 0.0
+            self._service.purse.pay(category, now_us, float(cost_usd[prompt, model]), priced=has_price)
             decision = DecisionFacts(category, regime.world.models[model].id, Kind.SAMPLED, now_us, tokens)
             answers = spoiled_world if luck < spoilage[model] else regime.world
             outcome, *quality = reports(answers, prompt, model)
@@ -111,8 +113,9 @@ class _Service:
     _distributions: dict[Request, Distribution]
     _due_us: int
 
-    def __init__(self, world: World, models: tuple[Model, ...], settings: ServiceSettings) -> None:
+    def __init__(self, world: World, models: tuple[Model, ...], settings: ServiceSettings, purse: Purse) -> None:
         self._models = models
+        self.purse = purse
         self._policy = settings.policy
         self._inference = _inference(world, settings.inference)
         self._period_us = max(1, round(settings.refresh_s * 1e6))
@@ -149,7 +152,7 @@ class _Service:
         self._publish()
 
     def _publish(self) -> None:
-        self._snapshot = snapshot_of(self._posterior, self._models, self._policy)
+        self._snapshot = self.purse.paced(snapshot_of(self._posterior, self._models, self._policy))
         self._distributions = {}
 
 

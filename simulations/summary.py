@@ -21,7 +21,7 @@ _AHEAD: Final = "ahead from: the request from which on a policy was worth more t
 def summary_table(simulation: Simulation) -> Table:
     """Return the policies as a table, best first; where a run has several phases, with the score of each."""
     options, policies = simulation.options, simulation.comparison.policies
-    columns = _columns([*policies["routeward"].phases])
+    columns = _columns([*policies["routeward"].phases], options.budget_usd)
     seeds = "1 seed" if options.seeds == 1 else f"{options.seeds} seeds"
     title = f"{options.scenario}: {options.steps} requests, {seeds}"
     table = Table(title=title, caption=_caption(simulation), box=SIMPLE_HEAD, caption_justify="left")
@@ -33,7 +33,7 @@ def summary_table(simulation: Simulation) -> Table:
     return table
 
 
-def _columns(phases: Sequence[Phase]) -> dict[str, Callable[[PolicyResult], str]]:
+def _columns(phases: Sequence[Phase], budget_usd: float | None) -> dict[str, Callable[[PolicyResult], str]]:
     """Return what a table shows of a policy, by heading."""
 
     def of_phase(phase: Phase) -> Callable[[PolicyResult], str]:
@@ -45,10 +45,18 @@ def _columns(phases: Sequence[Phase]) -> dict[str, Callable[[PolicyResult], str]
     }
     if len(phases) > 1:
         columns |= {phase.name: of_phase(phase) for phase in phases}
+    if budget_usd is not None:
+        columns["of budget"] = lambda result: _shares(result, budget_usd)
     columns["regret"] = lambda result: f"{result.regret:.1f}"
     if len(phases) == 1:
         columns["ahead from"] = lambda result: _shown(_lasting(result.passes_best_fixed_at, phases[0]), ".0f")
     return columns
+
+
+def _shares(result: PolicyResult, budget_usd: float) -> str:
+    """Show what share of the budget was spent in each phase."""
+    spent = [score.mean for score in result.spend_usd.values()]
+    return " ".join("-" if usd is None else f"{usd / budget_usd:.0%}" for usd in spent)
 
 
 def _lasting(start: float | None, run: Phase) -> float | None:

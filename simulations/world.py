@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from bandit.catalogue import Model, Prices
 from simulations.errors import OptionsError, OutcomesError, UnknownOutcomesError
 from simulations.outcomes import NUMBERS, Answer, Outcomes
 from simulations.prices import recovered_prices
+
+TYPICAL_ANSWER: Final = 200.0
+"""In tokens: what the service expects of an answer before it saw one (`bandit.priors`)."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -69,8 +73,8 @@ class World:
 def world_of(outcomes: Outcomes, models: Sequence[str] = ()) -> World:
     """Return the world of these models, all of them by default, with the prompts that each of them answered.
 
-    Prices are recovered from costs and tokens. A model whose tokens are nowhere known is billed by the call: an
-    output token for each micro-dollar.
+    Prices are recovered from costs and tokens. A model whose tokens are nowhere known is billed by the call: its mean
+    call has the tokens of the service's typical answer, so its price says about as much as a list price does.
 
     Raises OptionsError for an unknown model, OutcomesError where no prompt is left, and UnknownOutcomesError where
     nothing tells what a model costs.
@@ -86,7 +90,8 @@ def world_of(outcomes: Outcomes, models: Sequence[str] = ()) -> World:
     quality, cost_usd, latency_ms, input_tokens, output_tokens = _table(answers, prompts, chosen)
     by_call = np.isnan(input_tokens + output_tokens).all(axis=0)
     input_tokens[:, by_call] = np.where(np.isnan(cost_usd), np.nan, 0.0)[:, by_call]
-    output_tokens[:, by_call] = cost_usd[:, by_call] * 1e6
+    with _unknown_allowed():
+        output_tokens[:, by_call] = TYPICAL_ANSWER * (cost_usd / np.nanmean(cost_usd, axis=0))[:, by_call]
     return World(
         categories=categories,
         models=tuple(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+from adapters.bills import SpendRows, add_spend, coarsen_spend, fold_bills, spend_since
 from adapters.ledger import (
     MANAGED_BY_FILE,
     NOTHING,
@@ -15,6 +16,7 @@ from adapters.ledger import (
     add,
     coarsen,
     compare,
+    compare_spend,
     fold,
     grid,
     key_of,
@@ -37,6 +39,8 @@ class MemoryStore:
         self._signals: dict[SignalKey, SignalRecord] = {}
         self._sums: dict[str, dict[RowKey, Moments]] = {}
         self._base: dict[str, Rows] = {}
+        self._spend: dict[str, SpendRows] = {}
+        self._spend_base: dict[str, SpendRows] = {}
         self._revisions: dict[str, int] = {}
         self._decisions: dict[tuple[int, str, bytes], DecisionRecord] = {}
         self._categories: dict[str, dict[str, str]] = {}
@@ -51,15 +55,18 @@ class MemoryStore:
         for name, rows in settled.rows.items():
             self._sums.setdefault(name, {}).update(totals[name])
             self._revisions[name] = self._revisions.get(name, 0) + settled.counted[name]
-            changes[name] = Change(self._revisions[name], rows)
+            changes[name] = Change(self._revisions[name], rows, settled.spend[name])
+            if settled.spend[name]:
+                self._spend[name] = add_spend(self._spend.get(name, {}), settled.spend[name])
         return Written(settled.statuses, changes)
 
-    async def load(self, namespace: str) -> StoredSums:
-        """Return what a namespace has learned."""
+    async def load(self, namespace: str, *, billed_since_us: int = 0) -> StoredSums:
+        """Return what a namespace has learned, and what it was billed."""
         return StoredSums(
             self._revisions.get(namespace, 0),
             add(self._sums.get(namespace, {}), {}),
             tuple(sorted(self._categories.get(namespace, ()))),
+            spend_since(self._spend.get(namespace, {}), billed_since_us),
         )
 
     async def namespaces(self) -> Sequence[str]:
@@ -108,8 +115,10 @@ class MemoryStore:
         before_us = min(before_us, self._retained_us)
         old = [record for record in self._signals.values() if record.decision.decided_us < before_us]
         for namespace in {record.namespace for record in old}:
-            taught = fold((record for record in old if record.namespace == namespace), self._bucket_us)
+            dropped_here = [record for record in old if record.namespace == namespace]
+            taught = fold(dropped_here, self._bucket_us)
             self._base[namespace] = add(self._base.get(namespace, {}), taught)
+            self._spend_base[namespace] = add_spend(self._spend_base.get(namespace, {}), fold_bills(dropped_here))
         for record in old:
             del self._signals[key_of(record)]
         dropped = [key for key, record in self._decisions.items() if record.decided_us < before_us]
@@ -118,18 +127,22 @@ class MemoryStore:
         return len(old) + len(dropped)
 
     async def compact(self, now_us: int) -> None:
-        """Merge old rows of the sums."""
+        """Merge old rows of the sums and the spend."""
         self._compacted_us = moved(self._compacted_us, now_us)
         starts = grid(self._compacted_us, self._bucket_us)
         self._sums = {namespace: coarsen(rows, starts) for namespace, rows in self._sums.items()}
+        self._spend = {name: coarsen_spend(rows, self._compacted_us) for name, rows in self._spend.items()}
 
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
-        """Compare the sums with the log."""
+        """Compare the sums and the spend with the log."""
         found, starts = {}, grid(self._compacted_us, self._bucket_us)
         for namespace in sorted(self._sums):
-            log = (record for record in self._signals.values() if record.namespace == namespace)
+            log = [record for record in self._signals.values() if record.namespace == namespace]
             folded = add(self._base.get(namespace, {}), fold(log, self._bucket_us))
-            if differing := compare(self._sums[namespace], folded, starts):
+            billed = add_spend(self._spend_base.get(namespace, {}), fold_bills(log))
+            differing = compare(self._sums[namespace], folded, starts)
+            differing += compare_spend(self._spend.get(namespace, {}), billed, self._compacted_us)
+            if differing:
                 found[namespace] = differing
         return found
 

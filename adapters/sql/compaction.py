@@ -1,4 +1,4 @@
-"""Merging old rows of the sums along the grid of `bandit.grid`, so that a start reads few of them.
+"""Merging old rows of the sums along the grid of `bandit.grid`, and of the spend into hours, so that a start reads few.
 
 Boundaries of the grid only ever become fewer, so adding commutes with merging: what arrives late is a row of
 its own until the next time.
@@ -10,10 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table
 
+from adapters.bills import without_zeros
 from adapters.ledger import NOTHING, add, covering
 from adapters.sql import reading
 from adapters.sql.statements import delete_rows
-from adapters.sql.writing import add_to_sums
+from adapters.sql.writing import add_to_spend, add_to_sums
+from bandit.spend import MINUTE_US, SpendKey, Tally, bucket_of
+from bandit.spend import NOTHING as NO_SPEND
 from bandit.sums import Moments, RowKey
 
 
@@ -41,3 +44,19 @@ def _merge(
         merged[namespace][key] += Moments(n, y, yy)
     delete_rows(connection, table, [tuple(row)[:6] for row in rows])
     add_to_sums(connection, table, {namespace: add(total, {}) for namespace, total in merged.items()})
+
+
+def merge_spend_page(
+    connection: Connection, table: Table, last: tuple[object, ...] | None, *, now_us: int
+) -> tuple[object, ...] | None:
+    """Merge the rows of `spend` or `spend_base` that follow the key `last`; return the last key, None at the end."""
+    rows = reading.page(connection, table, tuple(table.primary_key), last)
+    now = now_us // MINUTE_US
+    needless = [row for row in rows if bucket_of(row.minute, now) != row.minute or not (row.n or row.nano_usd)]
+    merged: defaultdict[str, defaultdict[SpendKey, Tally]] = defaultdict(lambda: defaultdict(lambda: NO_SPEND))
+    for row in needless:
+        namespace, category, profile, priced, minute, n, nano_usd = tuple(row)
+        merged[namespace][SpendKey(category, profile, priced, bucket_of(minute, now))] += Tally(n, nano_usd)
+    delete_rows(connection, table, [tuple(row)[: len(table.primary_key)] for row in needless])
+    add_to_spend(connection, table, {namespace: without_zeros(total) for namespace, total in merged.items()})
+    return tuple(rows[-1])[: len(table.primary_key)] if rows else None

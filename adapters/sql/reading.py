@@ -5,21 +5,24 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Row, Table, select, tuple_, union
 
+from adapters.bills import SpendRows
 from adapters.ledger import Rows, StoredSums
-from adapters.sql.schema import categories, revisions, sums
+from adapters.sql.schema import categories, revisions, spend, sums
+from bandit.spend import MINUTE_US, SpendKey, Tally
 from bandit.sums import Moments, RowKey
 
 PAGE: Final = 1000
 """Rows that one transaction reads of a log."""
 
 
-def load(connection: Connection, namespace: str) -> StoredSums:
-    """Return the sums, revision and categories of a namespace."""
+def load(connection: Connection, namespace: str, *, billed_since_us: int) -> StoredSums:
+    """Return the sums, revision and categories of a namespace, and its spend from `billed_since_us` on."""
     revision = connection.scalar(select(revisions.c.revision).where(revisions.c.namespace == namespace))
     names = connection.scalars(
         select(categories.c.name).where(categories.c.namespace == namespace).order_by(categories.c.name)
     )
-    return StoredSums(revision or 0, sums_of(connection, sums, namespace), tuple(names))
+    billed = spend_of(connection, spend, namespace, billed_since_us // MINUTE_US)
+    return StoredSums(revision or 0, sums_of(connection, sums, namespace), tuple(names), billed)
 
 
 def namespaces(connection: Connection) -> Sequence[str]:
@@ -43,6 +46,17 @@ def sums_of(connection: Connection, table: Table, namespace: str) -> Rows:
     return {
         RowKey(category, model, signal, source, bucket): Moments(n, y, yy)
         for _, category, model, signal, source, bucket, n, y, yy in rows
+    }
+
+
+def spend_of(connection: Connection, table: Table, namespace: str, first_minute: int = 0) -> SpendRows:
+    """Return the rows of `spend` or `spend_base` that are not zero, from a minute on, in sorted order."""
+    filled = (table.c.n != 0) | (table.c.nano_usd != 0)
+    wanted = select(table).where(table.c.namespace == namespace, table.c.minute >= first_minute, filled)
+    rows = connection.execute(wanted.order_by(*table.primary_key))
+    return {
+        SpendKey(category, profile, priced, minute): Tally(n, nano_usd)
+        for _, category, profile, priced, minute, n, nano_usd in rows
     }
 
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, delete, func, select
 
+from adapters.bills import fold_bills
 from adapters.ledger import fold, key_of
 from adapters.sql import decisions as decision_log
 from adapters.sql.rows import signal_record
-from adapters.sql.schema import decisions, signals, sums_base
-from adapters.sql.writing import add_to_sums
+from adapters.sql.schema import decisions, signals, spend_base, sums_base
+from adapters.sql.writing import add_to_spend, add_to_sums
 
 CHUNK: Final = 2000
 """Rows that one transaction drops, so that feedback never waits long."""
@@ -23,11 +24,13 @@ def newest_us(connection: Connection) -> int | None:
 
 
 def drop_signals(connection: Connection, before_us: int, *, bucket_us: int) -> int:
-    """Move what a chunk of old signals taught into `sums_base`; return how many there were."""
+    """Move what a chunk of old signals taught, and cost, into the bases; return how many there were."""
     old = signals.c.decided_us < _end_of_chunk(connection, signals, before_us)
     records = sorted(map(signal_record, connection.execute(select(signals).where(old))), key=key_of)
     taught = {namespace: fold(group, bucket_us) for namespace, group in groupby(records, attrgetter("namespace"))}
+    billed = {namespace: fold_bills(group) for namespace, group in groupby(records, attrgetter("namespace"))}
     add_to_sums(connection, sums_base, taught)
+    add_to_spend(connection, spend_base, billed)
     return connection.execute(delete(signals).where(old)).rowcount
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Row
 
 from bandit.records import SignalRecord
 from bandit.signals import OUTCOME, SCORE_PREFIX, THUMB, DecisionFacts, Fact, Kind, Outcome, Score, Status, Thumb
+from bandit.spend import Bill
 
 _NO_OUTCOME: Final = (None,) * len(Outcome._fields)
 
@@ -32,6 +33,7 @@ def signal_row(record: SignalRecord) -> tuple[object, ...]:
         record.rater,
         int(record.fact is None),
         *_fact_columns(record.fact),
+        *_bill_columns(record.bill),
     )
 
 
@@ -40,11 +42,19 @@ def signal_record(row: Row[*tuple[Any, ...]]) -> SignalRecord:
     namespace, nonce, signal, observed_us, received_us = row[:5]
     category, model, kind, decided_us, input_tokens = row[5:10]
     propensity, parent, client, rater, retracted = row[10:15]
-    fact = None if retracted else _fact(signal, row[15:])
+    fact, (profile, priced, nano_usd) = None if retracted else _fact(signal, row[15:-3]), row[-3:]
+    bill = None if profile is None else Bill(profile, bool(priced), nano_usd)
     decision = DecisionFacts(category, model, Kind(kind), decided_us, input_tokens)
     return SignalRecord(
-        namespace, nonce, signal, fact, observed_us, received_us, decision, propensity, parent, client, rater
+        namespace, nonce, signal, fact, observed_us, received_us, decision, propensity, parent, client, rater, bill
     )
+
+
+def _bill_columns(bill: Bill | None) -> tuple[str | int | None, ...]:
+    if bill is None:
+        return None, None, None
+    profile, priced, nano_usd = bill
+    return profile, int(priced), nano_usd
 
 
 def _fact_columns(fact: Fact | None) -> FactColumns:

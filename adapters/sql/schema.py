@@ -54,6 +54,9 @@ signals: Final = Table(
     Column("cost_nano_usd", BigInteger),
     Column("up", Boolean),
     Column("value", BigInteger),
+    Column("bill_profile", String),
+    Column("bill_priced", Boolean),
+    Column("bill_nano_usd", BigInteger),
     Index("ix_signals_decided_us", "decided_us"),
     sqlite_with_rowid=False,
 )
@@ -81,6 +84,27 @@ sums: Final = _sums_table("sums", CheckConstraint(f"n <= {MAX_COUNT}", "count_ra
 sums_base: Final = _sums_table("sums_base")
 """What signals that were dropped have taught; part of `sums` too."""
 
+
+def _spend_table(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("namespace", String, primary_key=True),
+        Column("category", String, primary_key=True),
+        Column("profile", String, primary_key=True),
+        Column("priced", Boolean, primary_key=True),
+        Column("minute", BigInteger, primary_key=True),
+        Column("n", BigInteger, nullable=False),
+        Column("nano_usd", BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+spend: Final = _spend_table("spend")
+"""What was billed, while there are budgets; by minute, and by hour once it is old."""
+spend_base: Final = _spend_table("spend_base")
+"""What was billed for signals that were dropped; part of `spend` too."""
+
 revisions: Final = Table(
     "revisions",
     metadata,
@@ -105,6 +129,7 @@ distributions: Final = Table(
     Column("max_cost_usd", Double),
     Column("max_latency_s", Double),
     Column("min_quality", Double),
+    Column("budget_price", Double, nullable=False, server_default="0"),
     Column("intended", JSON),
     Index("ix_distributions_used_us", "used_us"),
     # Its rows are long: in the tree of a key, each would spill into a page of its own.

@@ -55,9 +55,9 @@ class SqlStore:
         """Store signals and what they change, durably."""
         return await self._database.run(writing.write, records, bucket_us=self._bucket_us)
 
-    async def load(self, namespace: str) -> StoredSums:
-        """Return what a namespace has learned."""
-        return await self._database.run(reading.load, namespace)
+    async def load(self, namespace: str, *, billed_since_us: int = 0) -> StoredSums:
+        """Return what a namespace has learned, and what it was billed."""
+        return await self._database.run(reading.load, namespace, billed_since_us=billed_since_us)
 
     async def namespaces(self) -> Sequence[str]:
         """Return every namespace that has sums or categories."""
@@ -101,16 +101,21 @@ class SqlStore:
         return dropped
 
     async def compact(self, now_us: int) -> None:
-        """Merge old rows of the sums in transactions of a bounded size."""
+        """Merge old rows of the sums and the spend in transactions of a bounded size."""
         # The mark moves first: `verify` must know the grid while pages are merged along it.
-        starts = grid(await self._database.run(marks.advance, marks.COMPACTED, now_us), self._bucket_us)
+        compacted_us = await self._database.run(marks.advance, marks.COMPACTED, now_us)
+        starts = grid(compacted_us, self._bucket_us)
         for table in (schema.sums, schema.sums_base):
             last = None
             while last := await self._database.run(compaction.merge_page, table, last, starts=starts):
                 pass
+        for table in (schema.spend, schema.spend_base):
+            last = None
+            while last := await self._database.run(compaction.merge_spend_page, table, last, now_us=compacted_us):
+                pass
 
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
-        """Compare the sums with the log; other calls wait meanwhile."""
+        """Compare the sums and the spend with the log; other calls wait meanwhile."""
         return await self._database.run(verification.verify, bucket_us=self._bucket_us)
 
     def note_address(self, address: str) -> None:

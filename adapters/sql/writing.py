@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
+from adapters.bills import SpendRows
 from adapters.ledger import Change, Rows, SignalKey, Written, key_of, settle
 from adapters.sql import reading
 from adapters.sql.marks import RETAINED, mark
 from adapters.sql.rows import signal_record, signal_row
-from adapters.sql.schema import revisions, signals, sums
+from adapters.sql.schema import revisions, signals, spend, sums
 from adapters.sql.statements import execute, insert_or_add, insert_or_replace, insert_rows
 from bandit.records import SignalRecord
 
@@ -27,16 +28,27 @@ def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us:
     settled = settle(records, dict(_stored(connection, records)), bucket_us, retained_us)
     insert_rows(connection, signals, insert_or_replace, map(signal_row, settled.kept.values()))
     add_to_sums(connection, sums, settled.rows)
+    add_to_spend(connection, spend, settled.spend)
     changes = {}
     for namespace, rows in settled.rows.items():
         ((revision,),) = execute(connection, _COUNT, (namespace, settled.counted[namespace]))
-        changes[namespace] = Change(revision, rows)
+        changes[namespace] = Change(revision, rows, settled.spend[namespace])
     return Written(settled.statuses, changes)
 
 
 def add_to_sums(connection: Connection, table: Table, added: Mapping[str, Rows]) -> None:
     """Add rows of each namespace to `sums` or `sums_base`."""
     rows = [(namespace, *key, *moments) for namespace, part in added.items() for key, moments in part.items()]
+    insert_rows(connection, table, insert_or_add, rows)
+
+
+def add_to_spend(connection: Connection, table: Table, added: Mapping[str, SpendRows]) -> None:
+    """Add rows of each namespace to `spend` or `spend_base`."""
+    rows = [
+        (namespace, category, profile, int(priced), minute, *tally)
+        for namespace, part in added.items()
+        for (category, profile, priced, minute), tally in part.items()
+    ]
     insert_rows(connection, table, insert_or_add, rows)
 
 

@@ -2,11 +2,11 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from routeward.cli.output import WRONG_USE, CommandError
 from routeward.errors import DeadlineExceededError, UnavailableError
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from routeward import Client
     from routeward.channel import Endpoint
-    from routeward.v1.admin_service_pb2 import GetPosteriorRequest, GetPosteriorResponse
+    from routeward.v1.admin_service_pb2 import BudgetStanding, GetPosteriorRequest, GetPosteriorResponse
+    from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
 
 CONNECT_TIMEOUT_S: Final = 1.0
 SCHEMES: Final = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:")
@@ -53,6 +54,26 @@ class Server:
 
     def posterior(self, request: "GetPosteriorRequest") -> "GetPosteriorResponse":
         """Ask what is believed. Raises the errors of `routeward.errors` that the server answers with."""
+        with self._admin() as (stub, how):
+            return stub.GetPosterior(request, **how)
+
+    def budgets(self) -> "Sequence[BudgetStanding]":
+        """Ask where budgets stand; a server of an older version has none. Raises as `posterior` does."""
+        import grpc
+
+        from routeward.v1.admin_service_pb2 import ListBudgetsRequest
+
+        with self._admin() as (stub, how):
+            try:
+                return stub.ListBudgets(ListBudgetsRequest(), **how).budgets
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                    return ()
+                raise
+
+    @contextmanager
+    def _admin(self) -> "Iterator[tuple[AdminServiceStub, dict[str, Any]]]":
+        """Give a stub of the server, and how to call it."""
         import grpc
 
         from routeward.error_details import error_of_status
@@ -62,9 +83,7 @@ class Server:
             endpoint = self._endpoint()
             with _channel(endpoint) as channel:
                 try:
-                    return AdminServiceStub(channel).GetPosterior(
-                        request, timeout=self.timeout_s, metadata=endpoint.metadata
-                    )
+                    yield AdminServiceStub(channel), {"timeout": self.timeout_s, "metadata": endpoint.metadata}
                 except grpc.RpcError as error:
                     trailers = [(datum.key, datum.value) for datum in error.trailing_metadata() or ()]
                     raise error_of_status(error.code(), error.details() or "", trailers) from error

@@ -23,6 +23,7 @@ SCENARIOS: Final = {
     "category-added": "three categories join after a third",
     "delayed": "quality is known 1,000 requests late",
     "sparse": "quality is known of a tenth of the requests",
+    "budget": "on a budget, the dearest at 1% for a third",
 }
 _SCENARIOS: Final = "\n\n".join(["What happens:", *(f"{name}: {what}." for name, what in SCENARIOS.items())])
 
@@ -51,6 +52,10 @@ def simulate(
     peers: Annotated[
         bool, typer.Option("--peers", metavar="", help="Run other people's bandits too; takes minutes.")
     ] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="USD", show_default="the scenario's", help="What a request may cost on average."),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
@@ -73,6 +78,7 @@ def simulate(
         peers=peers,
         quality_delay=quality_delay,
         quality_share=quality_share,
+        budget_usd=budget,
     )
     _simulate(options, json)
 

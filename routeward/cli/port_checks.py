@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from routeward.cli.checks import Check, Verdict, ok
 
 if TYPE_CHECKING:
-    from server.config.schema import Address
+    from server.config.kinds import Address
     from server.settings import ServerSettings
 
 CONNECT_TIMEOUT_S: Final = 2.0
@@ -40,7 +40,7 @@ class Found:
 
 def found_at(server: "ServerSettings") -> Found:
     """Look who listens on the address of a configuration."""
-    from server.config.schema import parse_address
+    from server.config.kinds import parse_address
 
     address = parse_address(server.listen)
     if address.port == 0 or not _answers(address):
@@ -53,7 +53,7 @@ def network(server: "ServerSettings", found: Found, *, database_in_use: bool | N
 
     `database_in_use` says whether a server has the database of the configuration, None where nobody can tell.
     """
-    from server.config.schema import parse_address
+    from server.config.kinds import parse_address
 
     address = parse_address(server.listen)
     if not address.is_loopback and server.tls is None:

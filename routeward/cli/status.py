@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routeward.cli.belief_tables import Fitting, faded, seen
+from routeward.cli.budget_tables import budget_document, budget_table
 from routeward.cli.connection import Server
 from routeward.cli.fields import told_by_option, typed_in
 from routeward.cli.options import (
@@ -22,9 +23,11 @@ from routeward.cli.output import show
 from routeward.cli.unknown import told_with_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
-    from routeward.v1.admin_service_pb2 import GetPosteriorResponse, ModelPosterior
+    from routeward.v1.admin_service_pb2 import BudgetStanding, GetPosteriorResponse, ModelPosterior
 
 
 def status(
@@ -41,13 +44,14 @@ def status(
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     as_json: Json = False,
 ) -> None:
-    """Show what was learned: quality, cost, latency, errors and share of every model in every category."""
+    """Show what was learned of every model in every category, its share, and where budgets stand."""
     from routeward.v1.admin_service_pb2 import GetPosteriorRequest
 
     server = Server(target, api_key, insecure, root_certificates, timeout)
     with told_with_names(server), told_by_option(partial(typed_in, context)):
-        posterior = server.posterior(GetPosteriorRequest(category=category, profile=profile))
-    show(document_of(posterior), lambda: _human(posterior), as_json=as_json)
+        posterior, budgets = server.posterior(GetPosteriorRequest(category=category, profile=profile)), server.budgets()
+    document = {**document_of(posterior), "budgets": [budget_document(one) for one in budgets]}
+    show(document, lambda: _human(posterior, budgets), as_json=as_json)
 
 
 def document_of(posterior: "GetPosteriorResponse") -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _model_document(model: "ModelPosterior") -> dict[str, Any]:
     }
 
 
-def _human(posterior: "GetPosteriorResponse") -> "RenderableType":
+def _human(posterior: "GetPosteriorResponse", budgets: "Sequence[BudgetStanding]" = ()) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
@@ -91,4 +95,5 @@ def _human(posterior: "GetPosteriorResponse") -> "RenderableType":
         notes.append("older calls and votes count less: the configuration has a half-life")
     if not all(seen(model.outcome_count) and seen(model.quality_count) for model in models):
         notes.append("in brackets: expected of a model that nothing was observed of in this category")
-    return Group(Fitting(posterior.categories), Text("\n".join(notes), "dim"))
+    paid = (budget_table(budgets), "") if budgets else ()
+    return Group(Fitting(posterior.categories), *paid, Text("\n".join(notes), "dim"))

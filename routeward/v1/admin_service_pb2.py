@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n routeward/v1/admin_service.proto\x12\x0crouteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"8\n\x13GetPosteriorRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\"\x90\x01\n\x14GetPosteriorResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x31\n\rcomputed_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\ncategories\x18\x03 \x03(\x0b\x32\x1f.routeward.v1.CategoryPosterior\"S\n\x11\x43\x61tegoryPosterior\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12,\n\x06models\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.ModelPosterior\"\x9b\x02\n\x0eModelPosterior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x0f\n\x07quality\x18\x03 \x01(\x01\x12\x12\n\nquality_sd\x18\x04 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\x01\x12*\n\x07latency\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0blatency_p95\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nerror_rate\x18\x08 \x01(\x01\x12\x15\n\routcome_count\x18\t \x01(\x01\x12\x15\n\rquality_count\x18\n \x01(\x01\x12\x10\n\x08\x65xcluded\x18\x0b \x01(\t2e\n\x0c\x41\x64minService\x12U\n\x0cGetPosterior\x12!.routeward.v1.GetPosteriorRequest\x1a\".routeward.v1.GetPosteriorResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n routeward/v1/admin_service.proto\x12\x0crouteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"8\n\x13GetPosteriorRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\"\x90\x01\n\x14GetPosteriorResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x31\n\rcomputed_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\ncategories\x18\x03 \x03(\x0b\x32\x1f.routeward.v1.CategoryPosterior\"S\n\x11\x43\x61tegoryPosterior\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12,\n\x06models\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.ModelPosterior\"\x9b\x02\n\x0eModelPosterior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x0f\n\x07quality\x18\x03 \x01(\x01\x12\x12\n\nquality_sd\x18\x04 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\x01\x12*\n\x07latency\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0blatency_p95\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nerror_rate\x18\x08 \x01(\x01\x12\x15\n\routcome_count\x18\t \x01(\x01\x12\x15\n\rquality_count\x18\n \x01(\x01\x12\x10\n\x08\x65xcluded\x18\x0b \x01(\t\"\x14\n\x12ListBudgetsRequest\"w\n\x13ListBudgetsResponse\x12\x31\n\rcomputed_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07\x62udgets\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.BudgetStanding\"\x94\x02\n\x0e\x42udgetStanding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x19\n\x0fusd_per_request\x18\x04 \x01(\x01H\x00\x12\x18\n\x0eusd_per_period\x18\x05 \x01(\x01H\x00\x12\x33\n\x0fperiod_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tspent_usd\x18\x07 \x01(\x01\x12\x14\n\x0c\x62illed_count\x18\x08 \x01(\x03\x12\x12\n\ntarget_usd\x18\t \x01(\x01\x12\r\n\x05price\x18\n \x01(\x01\x12\x11\n\texhausted\x18\x0b \x01(\x08\x42\x08\n\x06\x61mount2\xb9\x01\n\x0c\x41\x64minService\x12U\n\x0cGetPosterior\x12!.routeward.v1.GetPosteriorRequest\x1a\".routeward.v1.GetPosteriorResponse\x12R\n\x0bListBudgets\x12 .routeward.v1.ListBudgetsRequest\x1a!.routeward.v1.ListBudgetsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATEGORYPOSTERIOR']._serialized_end=403
   _globals['_MODELPOSTERIOR']._serialized_start=406
   _globals['_MODELPOSTERIOR']._serialized_end=689
-  _globals['_ADMINSERVICE']._serialized_start=691
-  _globals['_ADMINSERVICE']._serialized_end=792
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=691
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=711
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=713
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=832
+  _globals['_BUDGETSTANDING']._serialized_start=835
+  _globals['_BUDGETSTANDING']._serialized_end=1111
+  _globals['_ADMINSERVICE']._serialized_start=1114
+  _globals['_ADMINSERVICE']._serialized_end=1299
 # @@protoc_insertion_point(module_scope)

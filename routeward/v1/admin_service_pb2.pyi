@@ -175,3 +175,118 @@ class ModelPosterior(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelPosterior: _TypeAlias = ModelPosterior  # noqa: Y015
+
+@_typing.final
+class ListBudgetsRequest(_message.Message):
+    """Asks where budgets stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBudgetsRequest: _TypeAlias = ListBudgetsRequest  # noqa: Y015
+
+@_typing.final
+class ListBudgetsResponse(_message.Message):
+    """Answers where budgets stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPUTED_TIME_FIELD_NUMBER: _builtins.int
+    BUDGETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def computed_time(self) -> _timestamp_pb2.Timestamp:
+        """Time for which they were computed."""
+
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetStanding]:
+        """One entry per budget, sorted by name."""
+
+    def __init__(
+        self,
+        *,
+        computed_time: _timestamp_pb2.Timestamp | None = ...,
+        budgets: _abc.Iterable[Global___BudgetStanding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["computed_time", b"computed_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "computed_time", b"computed_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBudgetsResponse: _TypeAlias = ListBudgetsResponse  # noqa: Y015
+
+@_typing.final
+class BudgetStanding(_message.Message):
+    """Where a budget stands: what was billed, and what it makes of the next requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    USD_PER_REQUEST_FIELD_NUMBER: _builtins.int
+    USD_PER_PERIOD_FIELD_NUMBER: _builtins.int
+    PERIOD_END_TIME_FIELD_NUMBER: _builtins.int
+    SPENT_USD_FIELD_NUMBER: _builtins.int
+    BILLED_COUNT_FIELD_NUMBER: _builtins.int
+    TARGET_USD_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    EXHAUSTED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the budget."""
+    category: _builtins.str
+    """The only category that it pays for. Empty: every category."""
+    profile: _builtins.str
+    """The only profile that it pays for. Empty: every profile."""
+    usd_per_request: _builtins.float
+    """What a request may cost on average."""
+    usd_per_period: _builtins.float
+    """What all requests of a period may cost together."""
+    spent_usd: _builtins.float
+    """US dollars billed in the present period, or in the last day where the amount is per request."""
+    billed_count: _builtins.int
+    """Calls with a known cost in the same time."""
+    target_usd: _builtins.float
+    """What a request may cost now on average, in US dollars: the allowance, less what is owed."""
+    price: _builtins.float
+    """What a dollar costs beyond itself: each dollar of a model's cost counts 1 + price dollars. 0 while the budget is
+    enough without one.
+    """
+    exhausted: _builtins.bool
+    """Whether the money of the period is spent."""
+    @_builtins.property
+    def period_end_time(self) -> _timestamp_pb2.Timestamp:
+        """End of the present period. Unset where the amount is per request."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        category: _builtins.str = ...,
+        profile: _builtins.str = ...,
+        usd_per_request: _builtins.float = ...,
+        usd_per_period: _builtins.float = ...,
+        period_end_time: _timestamp_pb2.Timestamp | None = ...,
+        spent_usd: _builtins.float = ...,
+        billed_count: _builtins.int = ...,
+        target_usd: _builtins.float = ...,
+        price: _builtins.float = ...,
+        exhausted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "period_end_time", b"period_end_time", "usd_per_period", b"usd_per_period", "usd_per_request", b"usd_per_request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "billed_count", b"billed_count", "category", b"category", "exhausted", b"exhausted", "name", b"name", "period_end_time", b"period_end_time", "price", b"price", "profile", b"profile", "spent_usd", b"spent_usd", "target_usd", b"target_usd", "usd_per_period", b"usd_per_period", "usd_per_request", b"usd_per_request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_amount: _TypeAlias = _typing.Literal["usd_per_request", "usd_per_period"]  # noqa: Y015
+    _WhichOneofArgType_amount: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_amount) -> _WhichOneofReturnType_amount | None: ...
+
+Global___BudgetStanding: _TypeAlias = BudgetStanding  # noqa: Y015

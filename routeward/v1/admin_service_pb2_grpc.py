@@ -40,6 +40,11 @@ class AdminServiceStub(object):
                 request_serializer=routeward_dot_v1_dot_admin__service__pb2.GetPosteriorRequest.SerializeToString,
                 response_deserializer=routeward_dot_v1_dot_admin__service__pb2.GetPosteriorResponse.FromString,
                 _registered_method=True)
+        self.ListBudgets = channel.unary_unary(
+                '/routeward.v1.AdminService/ListBudgets',
+                request_serializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -53,6 +58,13 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListBudgets(self, request, context):
+        """Returns where each budget of the namespace stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetPosterior,
                     request_deserializer=routeward_dot_v1_dot_admin__service__pb2.GetPosteriorRequest.FromString,
                     response_serializer=routeward_dot_v1_dot_admin__service__pb2.GetPosteriorResponse.SerializeToString,
+            ),
+            'ListBudgets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBudgets,
+                    request_deserializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class AdminService(object):
             '/routeward.v1.AdminService/GetPosterior',
             routeward_dot_v1_dot_admin__service__pb2.GetPosteriorRequest.SerializeToString,
             routeward_dot_v1_dot_admin__service__pb2.GetPosteriorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBudgets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/ListBudgets',
+            routeward_dot_v1_dot_admin__service__pb2.ListBudgetsRequest.SerializeToString,
+            routeward_dot_v1_dot_admin__service__pb2.ListBudgetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class AdminServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     GetPosterior: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetPosteriorRequest, _admin_service_pb2.GetPosteriorResponse]
     """Returns what is believed about each model of each category, and what the policy would do with it now."""
+    ListBudgets: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListBudgetsRequest, _admin_service_pb2.ListBudgetsResponse]
+    """Returns where each budget of the namespace stands."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -43,6 +45,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPosterior: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetPosteriorRequest, _admin_service_pb2.GetPosteriorResponse]  # type: ignore[assignment]
     """Returns what is believed about each model of each category, and what the policy would do with it now."""
+    ListBudgets: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListBudgetsRequest, _admin_service_pb2.ListBudgetsResponse]  # type: ignore[assignment]
+    """Returns where each budget of the namespace stands."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows what the server has learned. The namespace of every call comes from the caller's API key."""
@@ -54,5 +58,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.GetPosteriorResponse, _abc.Awaitable[_admin_service_pb2.GetPosteriorResponse]]:
         """Returns what is believed about each model of each category, and what the policy would do with it now."""
+
+    @_abc_1.abstractmethod
+    def ListBudgets(
+        self,
+        request: _admin_service_pb2.ListBudgetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListBudgetsResponse, _abc.Awaitable[_admin_service_pb2.ListBudgetsResponse]]:
+        """Returns where each budget of the namespace stands."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -108,6 +108,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "MESSAGE_TOO_LARGE", "domain": "routeward.dev", "metadata": {"max_bytes": "262144"}}
     """
+    ERROR_REASON_BUDGET_EXHAUSTED: _ErrorReason.ValueType  # 17
+    """RESOURCE_EXHAUSTED: the money of a budget's period is spent, and the budget refuses until the next one begins,
+    after the delay in RetryInfo.
+
+        {"reason": "BUDGET_EXHAUSTED", "domain": "routeward.dev", "metadata": {"budget": "drafts"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as ErrorInfo{reason: <name without the ERROR_REASON_ prefix>, domain:
@@ -199,5 +205,11 @@ ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 16
 itself answers RESOURCE_EXHAUSTED, without a reason.)
 
     {"reason": "MESSAGE_TOO_LARGE", "domain": "routeward.dev", "metadata": {"max_bytes": "262144"}}
+"""
+ERROR_REASON_BUDGET_EXHAUSTED: ErrorReason.ValueType  # 17
+"""RESOURCE_EXHAUSTED: the money of a budget's period is spent, and the budget refuses until the next one begins,
+after the delay in RetryInfo.
+
+    {"reason": "BUDGET_EXHAUSTED", "domain": "routeward.dev", "metadata": {"budget": "drafts"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

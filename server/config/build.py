@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bandit.budget import Budget
 from bandit.catalogue import Model, Prices
 from bandit.evidence import Signal
 from bandit.modes import CheapestWithin, Mode
@@ -16,7 +17,7 @@ from bandit.signals import THUMB
 from bandit.snapshot import PolicySettings
 from server.config.checks import key_file_of
 from server.config.knowledge import past_of, priors_of, sources_of
-from server.config.schema import CategoryTable, Document, LearningTable, ModelTable, ServerTable
+from server.config.schema import BudgetTable, CategoryTable, Document, LearningTable, ModelTable, ServerTable
 from server.settings import (
     DEFAULT_PROFILE,
     ApiKey,
@@ -31,6 +32,7 @@ from server.settings import (
 )
 
 _DAY_S: Final = 86_400.0
+_HOUR_S: Final = 3600
 _MIB: Final = 1024 * 1024
 
 
@@ -144,6 +146,20 @@ def _catalogue(document: Document) -> Catalogue:
         max_categories=routing.max_categories,
         strict_categories=routing.strict_categories,
         max_fallbacks=routing.max_fallbacks,
+        budgets=tuple(sorted((_budget(table) for table in document.budgets), key=lambda budget: budget.name)),
+    )
+
+
+def _budget(table: BudgetTable) -> Budget:
+    return Budget(
+        name=table.name,
+        namespace=table.namespace,
+        category=table.category,
+        profile=table.profile,
+        usd_per_request=table.usd_per_request,
+        usd_per_period=table.usd_per_period,
+        period_s=table.period_hours * _HOUR_S,
+        on_exhausted="refuse" if table.on_exhausted == "refuse" else "cheapest",
     )
 
 

@@ -10,12 +10,13 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from bandit.priors import FUSED_PREFIX
+from server.config.budgets import check_budgets
 from server.config.explain import did_you_mean
+from server.config.kinds import parse_address
 from server.config.knowledge import check_knowledge
 from server.config.lines import Path
 from server.config.problems import Finding
 from server.config.reference import keys
-from server.config.schema import parse_address
 
 MAX_SCORE_NAMES: Final = 7
 _MAXIMIZE: Final = "maximize"
@@ -39,6 +40,7 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
     yield from check_knowledge(document, folder)
     yield from _modes(document)
     yield from _ages(document)
+    yield from check_budgets(document)
 
 
 def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:

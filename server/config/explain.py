@@ -7,10 +7,10 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from server.config.kinds import NAME_RULE
 from server.config.lines import Path
 from server.config.problems import Finding
 from server.config.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, Key, Pattern, header, keys, pattern_of
-from server.config.schema import NAME_RULE
 
 _SECRET: Final = {"sha256"}
 _SHOWN: Final = 40

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from server.config.explain import toml_of
+from server.config.kinds import NAME_RULE
 from server.config.reference import ANY, Key, header, keys
-from server.config.schema import NAME_RULE
 
 _HEAD: Final = "| key | type | default | range | meaning |\n|---|---|---|---|---|"
 

@@ -10,8 +10,9 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from server.config.kinds import Rule
 from server.config.lines import Path
-from server.config.schema import Document, Rule
+from server.config.schema import Document
 
 Pattern = tuple[str, ...]
 """Path of a key, with ANY for an index or for a name that the user chooses."""

@@ -4,86 +4,28 @@ Reference pages and the hints of errors are made from these classes. Keys that s
 name their unit.
 """
 
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from bandit.modes import MAXIMIZE, CheapestWithin
 from bandit.priors import KNOWLEDGE_CAP, InferenceSettings
 from bandit.snapshot import PolicySettings
-from server.fields import NAME
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a text must look like, in words."""
-
-    words: str
-
-
-NAME_RULE: Final = Rule("1 to 64 characters of A-Z a-z 0-9 . _ : / - that begin with a letter or digit")
-
-Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$"), NAME_RULE]
-OptionalName = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern})?$"), Rule(f"empty, or {NAME_RULE.words}")]
-QualitySource = Annotated[
-    str,
-    StringConstraints(pattern=r"^(thumb|any|(thumb\+)?score:[A-Za-z0-9._:/-]{1,57})$"),
-    Rule('"thumb", "any", "score:NAME", or "thumb+score:NAME"'),
-]
-ModeName = Annotated[
-    str, StringConstraints(pattern=r"^(maximize|cheapest_within)$"), Rule('"maximize" or "cheapest_within"')
-]
-Sha256 = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
-    Rule("64 lower case hexadecimal digits, as `routeward keys create` prints them"),
-]
-FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$"), Rule("a path")]
-Days = Annotated[float, Field(ge=0.01, le=3650)]
-Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
-UsdPerMtok = Annotated[float, Field(ge=0, le=100_000)]
-Usd = Annotated[float, Field(ge=0, le=1_000_000)]
-
-
-class Address(NamedTuple):
-    """A host and a port to listen on."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return self.host == "localhost" or ip_address(self.host).is_loopback
-
-
-def parse_address(text: str) -> Address:
-    """Read "HOST:PORT"; the host is "localhost" or an address. Raises ValueError."""
-    host, _, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not (port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise ValueError(f"{text!r} has no port from 0 to 65535")
-    if host != "localhost":
-        ip_address(host)
-    return Address(host, int(port))
-
-
-def _checked_address(text: str) -> str:
-    try:
-        parse_address(text)
-    except ValueError as error:
-        raise PydanticCustomError("address", "no address to listen on") from error
-    return text
-
-
-Listen = Annotated[
-    str,
-    AfterValidator(_checked_address),
-    Rule('"HOST:PORT", where the host is localhost, an IPv4 address, or an IPv6 address in brackets'),
-]
+from server.config.kinds import (
+    BudgetUsd,
+    Days,
+    FileName,
+    Listen,
+    ModeName,
+    Name,
+    OnExhausted,
+    OptionalName,
+    QualitySource,
+    Sha256,
+    Tokens,
+    Usd,
+    UsdPerMtok,
+)
 
 
 class Table(BaseModel):
@@ -377,6 +319,31 @@ class ModelTable(Table):
     enabled: bool = Field(default=True, description="whether it may be chosen; what was learned is kept either way")
 
 
+class BudgetTable(Table):
+    """Money for requests, paced by a price on every dollar. Where it names no scope, it pays for all of a tenant's."""
+
+    name: Name = Field(description="name of the budget, in figures and errors", examples=["drafts"])
+    namespace: OptionalName = Field(
+        default="", description="tenant that has this budget; empty: each has one of its own", examples=["shop"]
+    )
+    category: OptionalName = Field(
+        default="", description="category that it pays for; empty: all", examples=["summarization"]
+    )
+    profile: OptionalName = Field(default="", description="profile that it pays for; empty: all", examples=["thrifty"])
+    usd_per_request: BudgetUsd | None = Field(
+        default=None, description="what a request may cost on average; give this or usd_per_period", examples=[0.002]
+    )
+    usd_per_period: BudgetUsd | None = Field(
+        default=None, description="what all requests of a period may cost together", examples=[50.0]
+    )
+    period_hours: int = Field(
+        default=24, ge=1, le=744, description="length of a period; periods begin at multiples of it since 1970 in UTC"
+    )
+    on_exhausted: OnExhausted = Field(
+        default="cheapest", description="once the money of a period is spent: only the cheapest model, or no answer"
+    )
+
+
 class Document(Table):
     """The whole file."""
 
@@ -386,4 +353,5 @@ class Document(Table):
     routing: RoutingTable = RoutingTable()
     profiles: dict[Name, ProfileTable] = Field(default_factory=dict, max_length=1000)
     categories: dict[Name, CategoryTable] = Field(default_factory=dict)
+    budgets: list[BudgetTable] = Field(default_factory=list, max_length=64)
     models: list[ModelTable] = Field(min_length=1, max_length=64, description="the models to choose from")

@@ -14,6 +14,7 @@ from adapters.memory import MemoryStore
 from adapters.sql import SqlStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Fact, Kind
+from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey
 from server.ports import Store
 
@@ -23,10 +24,11 @@ DECIDED_US = 480_000 * HOUR_US
 
 @dataclass(frozen=True)
 class Backend:
-    """A kind of store: how to get an empty one, and how to corrupt a row of its sums behind its back."""
+    """A kind of store: how to get an empty one, and how to corrupt a row of its sums or spend behind its back."""
 
     opened: Callable[[], AbstractAsyncContextManager[Store]]
     plant: Callable[[Store, str, RowKey, Moments], None]
+    plant_spend: Callable[[Store, str, SpendKey, Tally], None]
 
 
 def memory_backend() -> Backend:
@@ -38,7 +40,11 @@ def memory_backend() -> Backend:
         assert isinstance(store, MemoryStore)
         store._sums.setdefault(namespace, {})[key] = moments
 
-    return Backend(opened, plant)
+    def plant_spend(store: Store, namespace: str, key: SpendKey, tally: Tally) -> None:
+        assert isinstance(store, MemoryStore)
+        store._spend[namespace] = {**store._spend[namespace], key: tally}
+
+    return Backend(opened, plant, plant_spend)
 
 
 def sql_backend(folder: Path) -> Backend:
@@ -59,7 +65,11 @@ def sql_backend(folder: Path) -> Backend:
         with closing(sqlite3.connect(files[id(store)], isolation_level=None)) as connection:
             connection.execute("INSERT OR REPLACE INTO sums VALUES (?,?,?,?,?,?,?,?,?)", (namespace, *key, *moments))
 
-    return Backend(opened, plant)
+    def plant_spend(store: Store, namespace: str, key: SpendKey, tally: Tally) -> None:
+        with closing(sqlite3.connect(files[id(store)], isolation_level=None)) as connection:
+            connection.execute("INSERT OR REPLACE INTO spend VALUES (?,?,?,?,?,?,?)", (namespace, *key, *tally))
+
+    return Backend(opened, plant, plant_spend)
 
 
 @pytest.fixture(params=["memory", "sql"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from adapters.ledger import key_of
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast, SignalRecord
 from bandit.signals import SCALE, DecisionFacts, Kind, Outcome, Score, Status, Thumb
+from bandit.spend import Bill
 from server.ports import Store
 
 INT64 = st.integers(0, 2**63 - 1)
@@ -26,6 +27,7 @@ facts = st.one_of(
     st.builds(Thumb, st.booleans()),
     st.builds(Score, NAMES, st.integers(0, SCALE)),
 )
+bills = st.none() | st.builds(Bill, TEXTS, st.booleans(), st.integers(0, 10**15))
 decision_facts = st.builds(DecisionFacts, NAMES, NAMES, st.sampled_from(Kind), INT64, unknown_or_amount)
 signals = st.builds(
     lambda record: record._replace(signal=record.fact.signal) if record.fact else record,
@@ -42,6 +44,7 @@ signals = st.builds(
         parent=st.just(b"") | NONCES,
         client=TEXTS,
         rater=TEXTS,
+        bill=bills,
     ),
 )
 forecasts = st.builds(ModelForecast, PROBABILITIES, PROBABILITIES, NUMBERS, NUMBERS, PROBABILITIES)
@@ -59,6 +62,7 @@ distributions = st.builds(
     max_latency_s=st.none() | NUMBERS,
     min_quality=st.none() | NUMBERS,
     intended=st.none() | st.dictionaries(NAMES, PROBABILITIES, max_size=3),
+    budget_price=NUMBERS,
 )
 decisions = st.builds(
     DecisionRecord,

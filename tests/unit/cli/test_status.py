@@ -1,6 +1,6 @@
 """`status` against a server that believes what it is told, over real gRPC."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
@@ -13,9 +13,12 @@ from rich.console import Console
 
 from routeward.cli.status import _human
 from routeward.v1.admin_service_pb2 import (
+    BudgetStanding,
     CategoryPosterior,
     GetPosteriorRequest,
     GetPosteriorResponse,
+    ListBudgetsRequest,
+    ListBudgetsResponse,
     ModelPosterior,
 )
 from routeward.v1.admin_service_pb2_grpc import AdminServiceServicer, add_AdminServiceServicer_to_server
@@ -74,6 +77,7 @@ class Believer(AdminServiceServicer):
     """Answers what the category asks for; keeps the last request."""
 
     target: str
+    budgets: Sequence[BudgetStanding] | None = None
     asked: GetPosteriorRequest
     metadata: dict[str, str | bytes]
 
@@ -85,6 +89,13 @@ class Believer(AdminServiceServicer):
         if request.category == "forbidden":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such key")
         return ANSWERS.get(request.category, GetPosteriorResponse())
+
+    def ListBudgets(  # noqa: N802 - the contract's name
+        self, _: ListBudgetsRequest, context: grpc.ServicerContext
+    ) -> ListBudgetsResponse:
+        if self.budgets is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "an older version")
+        return ListBudgetsResponse(budgets=self.budgets)
 
 
 @pytest.fixture
@@ -202,3 +213,41 @@ def test_where_nothing_is_known_it_says_what_to_try(cli: Cli, believer: Believer
 def test_a_refusal_is_told(cli: Cli, believer: Believer) -> None:
     ended = cli("status", "--target", believer.target, "--category", "forbidden", "--json")
     assert (ended.code, ended.document["error"]["reason"]) == (1, "API_KEY_INVALID")
+
+
+BUDGETS = (
+    BudgetStanding(
+        name="drafts", category="summarization", usd_per_request=0.002, spent_usd=1.5, billed_count=1000, price=3.25
+    ),
+    BudgetStanding(name="everything", usd_per_period=40, period_end_time=Timestamp(seconds=86_400 * 20_000)),
+)
+
+
+def test_budgets_are_a_table_behind_the_models(cli: Cli, believer: Believer) -> None:
+    believer.budgets = BUDGETS
+    lines = [line.split() for line in cli("status", "--target", believer.target).out.splitlines() if line.strip()]
+    first = next(place for place, line in enumerate(lines) if line[0] == "budget")
+    assert lines[first] == ["budget", "amount", "spent", "used", "a", "request", "price"]
+    assert lines[first + 2] == ["drafts", "$0.00200", "a", "request", "$1.50", "75%", "$0.00150", "3.25"]
+    assert lines[first + 3] == ["everything", "$40.00", "to", "10-04", "00:00", "$0", "0%", "-", "0"]
+
+
+def test_budgets_are_json(cli: Cli, believer: Believer) -> None:
+    believer.budgets = BUDGETS
+    assert cli("status", "--target", believer.target, "--json").document["budgets"][0] == {
+        "name": "drafts",
+        "category": "summarization",
+        "profile": None,
+        "usd_per_request": 0.002,
+        "usd_per_period": None,
+        "period_end_time": None,
+        "spent_usd": 1.5,
+        "billed_count": 1000,
+        "target_usd": 0.0,
+        "price": 3.25,
+        "exhausted": False,
+    }
+
+
+def test_a_server_that_knows_no_budgets_has_none(cli: Cli, believer: Believer) -> None:
+    assert cli("status", "--target", believer.target, "--json").document["budgets"] == []

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bandit.budget import Budget
 from bandit.catalogue import Model, Prices
 from bandit.request import Objective
 from server.config import ConfigError, Problem, load
@@ -55,6 +56,19 @@ max_fallbacks = 0
 
 [profiles.fast]
 second_value_usd = 0.01
+
+[[budgets]]
+name = "reviews"
+namespace = "shop"
+category = "code-review"
+profile = "balanced"
+usd_per_period = 50
+period_hours = 168
+on_exhausted = "refuse"
+
+[[budgets]]
+name = "all"
+usd_per_request = 0.002
 
 [categories.code-review]
 input_tokens = 4000
@@ -263,3 +277,12 @@ def test_whatever_stands_in_a_file_it_becomes_settings_or_problems_with_hints(
     except ConfigError as error:
         problems = error.problems
     assert all(problem.message and problem.hint and problem.line for problem in problems)
+
+
+def test_budgets_are_sorted_by_name_and_periods_are_in_seconds(full: Settings) -> None:
+    assert full.catalogue.budgets == (
+        Budget("all", usd_per_request=0.002),
+        Budget("reviews", "shop", "code-review", "balanced", None, 50.0, 7 * 86_400, "refuse"),
+    )
+    assert full.catalogue.budgets_of("shop") == full.catalogue.budgets
+    assert full.catalogue.budgets_of("other") == full.catalogue.budgets[:1]

@@ -13,6 +13,7 @@ id = "gpt-4o"
 input_usd_per_mtok = 2.5
 output_usd_per_mtok = 10
 """
+BUDGET = GOOD + '[[budgets]]\nname = "b"\n'
 KEY = f'[[server.keys]]\nid = "app"\nsha256 = "{"a" * 64}"\n'
 
 
@@ -27,6 +28,64 @@ class Bad(NamedTuple):
 
 
 CORPUS = [
+    Bad("budget without an amount", BUDGET, 5, "the budget has no amount", "usd_per_request = 0.002"),
+    Bad(
+        "budget with two amounts",
+        BUDGET + "usd_per_request = 1\nusd_per_period = 1\n",
+        8,
+        "are both given",
+        "keep one of them",
+    ),
+    Bad("budget of zero", BUDGET + "usd_per_request = 0\n", 7, "usd_per_request is 0", "above 0"),
+    Bad("negative budget", BUDGET + "usd_per_period = -5\n", 7, "usd_per_period is -5", "above 0"),
+    Bad("budget that is no number", BUDGET + "usd_per_request = nan\n", 7, "no finite number", "above 0"),
+    Bad("endless budget", BUDGET + "usd_per_request = inf\n", 7, "no finite number", "above 0"),
+    Bad("budget as text", BUDGET + 'usd_per_request = "1"\n', 7, 'usd_per_request is "1"', "without quotes"),
+    Bad("budget without a name", GOOD + "[[budgets]]\nusd_per_request = 1\n", 5, "name is missing", "name = "),
+    Bad(
+        "two budgets of one name",
+        BUDGET + 'usd_per_request = 1\n[[budgets]]\nname = "b"\nusd_per_period = 1\n',
+        9,
+        '"b" is the name of two budgets',
+        "a name of its own",
+    ),
+    Bad(
+        "period of an amount per request",
+        BUDGET + "usd_per_request = 1\nperiod_hours = 24\n",
+        8,
+        "period_hours is given without usd_per_period",
+        "remove it",
+    ),
+    Bad(
+        "exhaustion of an amount per request",
+        BUDGET + 'usd_per_request = 1\non_exhausted = "refuse"\n',
+        8,
+        "on_exhausted is given without usd_per_period",
+        "remove it",
+    ),
+    Bad("period of no hours", BUDGET + "usd_per_period = 1\nperiod_hours = 0\n", 8, "period_hours is 0", "1 to 744"),
+    Bad("unknown way to end", BUDGET + 'usd_per_period = 1\non_exhausted = "stop"\n', 8, "on_exhausted is", '"refuse"'),
+    Bad(
+        "budget of an unknown profile",
+        BUDGET + 'usd_per_request = 1\nprofile = "balancd"\n',
+        8,
+        'there is no profile "balancd"',
+        'did you mean "balanced"?',
+    ),
+    Bad(
+        "budget of an unknown category",
+        BUDGET + 'usd_per_request = 1\ncategory = "chat"\n',
+        8,
+        'there is no category "chat"',
+        "known: none",
+    ),
+    Bad(
+        "budget of an unknown namespace",
+        BUDGET + 'usd_per_request = 1\nnamespace = "shop"\n',
+        8,
+        'there is no namespace "shop"',
+        "known: default",
+    ),
     Bad(
         "unknown key", "[server]\nlissen = 1\n" + GOOD, 2, 'unknown key "lissen" in [server]', 'did you mean "listen"?'
     ),
@@ -306,28 +365,6 @@ def test_an_error_reads_as_two_lines_for_a_terminal(tmp_path: Path) -> None:
 def test_a_secret_that_was_pasted_for_its_hash_is_not_shown(tmp_path: Path) -> None:
     problems = problems_of(tmp_path, KEY.replace("a" * 64, "TOP-SECRET") + GOOD)
     assert "TOP-SECRET" not in str(problems)
-
-
-def test_a_missing_file_is_refused_with_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no such file\n +make it with  routeward init"):
-        load(tmp_path / "none.toml", {})
-
-
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load(tmp_path, {})
-
-
-def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
-    (tmp_path / "here.toml").write_bytes(b"#" * 1_000_001)
-    with pytest.raises(ConfigError, match="larger than 1 MB"):
-        load(tmp_path / "here.toml", {})
-
-
-def test_bytes_that_are_not_utf8_are_refused_with_their_line(tmp_path: Path) -> None:
-    (tmp_path / "here.toml").write_bytes(b"[server]\n# caf\xe9\n")
-    with pytest.raises(ConfigError, match=r"here.toml:2: not UTF-8 text"):
-        load(tmp_path / "here.toml", {})
 
 
 @pytest.mark.parametrize("keys", ["nonsense", "a:" + "g" * 64, f"a:{'0' * 64},a:{'1' * 64}", ",", "a:" + "0" * 62])

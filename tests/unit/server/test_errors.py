@@ -27,6 +27,7 @@ EXAMPLES = [
     errors.ProfileUnknownError("cheap"),
     errors.NoEligibleModelError({"gpt-4o": "max_cost_usd"}),
     errors.OverloadedError(1.0),
+    errors.BudgetExhaustedError("drafts", 3600.0),
     errors.ScoreNameLimitError("judge-9", 7),
     errors.FeedbackUnavailableError(1.5),
     errors.ShuttingDownError(),

@@ -93,7 +93,7 @@ async def test_what_is_written_while_the_store_is_read_counts_once(parts):
 async def test_a_store_that_cannot_be_read_leaves_the_last_snapshot_in_place(parts, monkeypatch):
     before = parts.namespace.published
 
-    async def fail(_namespace):
+    async def fail(_namespace, **_options):
         raise StoreUnavailableError("gone")
 
     with monkeypatch.context() as patched:
@@ -120,10 +120,10 @@ async def test_the_loop_publishes_what_changed_and_outlives_a_store_that_does_no
     parts.namespace.stale = True
     load, failures = parts.store.load, iter([True])
 
-    async def fail_once(namespace):
+    async def fail_once(namespace, **options):
         if next(failures, False):
             raise StoreUnavailableError("gone")
-        return await load(namespace)
+        return await load(namespace, **options)
 
     monkeypatch.setattr(parts.store, "load", fail_once)
     monkeypatch.setattr(parts.publisher, "_learning", replace(parts.settings.learning, refresh_s=0.001))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bandit.signals import Kind
 from server.settings import TokenKey
-from server.tokens import DecisionToken, TokenError, TokenExpiredError, TokenInvalidError, TokenKeys
+from server.tokens import DecisionToken, TokenError, TokenExpiredError, TokenInvalidError, TokenKeys, profile_tag
 
 NOW_US = 1_800_000_000_000_000
 WEEK_S = 7 * 86400.0
@@ -25,6 +25,8 @@ TOKEN = DecisionToken(
     nonce=b"twelve bytes",
     input_tokens=1000,
     parent=b"other twelve",
+    profile=profile_tag("thrifty"),
+    priced=True,
 )
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -41,6 +43,8 @@ tokens = st.builds(
     nonce=nonces,
     input_tokens=st.none() | st.integers(0, 100_000_000),
     parent=st.just(b"") | nonces,
+    profile=st.just(b"") | st.binary(min_size=6, max_size=6),
+    priced=st.booleans(),
 )
 
 
@@ -162,7 +166,7 @@ def test_the_id_of_another_version_is_refused_even_if_it_is_signed() -> None:
         TokenKeys([KEY]).verify(base64.urlsafe_b64encode(raw).rstrip(b"=").decode(), NOW_US, WEEK_S)
 
 
-@pytest.mark.parametrize(("place", "value"), [(4, 4), (4, 255), (5, 0), (5, 6)])
+@pytest.mark.parametrize(("place", "value"), [(4, 16), (4, 255), (5, 0), (5, 6)])
 def test_flags_and_kinds_of_a_newer_version_are_refused_even_if_signed(place: int, value: int, keys: TokenKeys) -> None:
     body = bytearray(base64.urlsafe_b64decode(_padded(keys.sign(TOKEN)))[:-16])
     assert bytes(body[2:4]) == b"k1"

@@ -24,6 +24,7 @@ TOLD: dict[str, tuple[list[tuple[str, int, int]], list[list[object]]]] = {
     "quality-drop": (INCIDENT, [["quality-drop", 30, 60]]),
     "latency-spike": (INCIDENT, [["latency-change", 30, 60]]),
     "price-change": (INCIDENT, [["price-change", 30, 60]]),
+    "budget": (INCIDENT, [["price-change", 30, 60]]),
     "model-added": (ARRIVAL, [["model-added", 30, 90]]),
     "bad-model-added": (ARRIVAL, [["model-added", 30, 90]]),
     "category-added": (CATEGORIES, []),
@@ -36,6 +37,8 @@ FIGURES: dict[object, set[str]] = {
     "price-change": SHARES | {"moved_after"},
     "model-added": {"half_of_final_share_after", "share_after"},
 }
+
+PAID = ("quality", "cost_usd", "cost_usd_se", "budget_share")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,8 @@ def test_the_json_has_every_policy_and_every_figure(simulation: Simulation, tmp_
         assert sum(figures["shares"].values()) == pytest.approx(1.0)
         (phase,) = figures["phases"]
         whole = {"score": figures["score"], "score_se": figures["score_se"]}
-        assert phase == {"name": "all", "from": 0, "to": 120, **whole}
+        paid = {name: phase[name] for name in PAID}
+        assert phase == {"name": "all", "from": 0, "to": 120, **whole, **paid}
         assert figures["events"] == []
 
 
@@ -72,7 +76,7 @@ def test_every_scenario_tells_of_its_phases_and_events(options: SimulateOptions,
     phases, events = TOLD.get(scenario, ([("all", 0, 90)], []))
     for name, figures in policies.items():
         assert [(phase["name"], phase["from"], phase["to"]) for phase in figures["phases"]] == phases, name
-        assert all(phase.keys() == {"name", "from", "to", "score", "score_se"} for phase in figures["phases"])
+        assert all(phase.keys() == {"name", "from", "to", "score", "score_se", *PAID} for phase in figures["phases"])
         assert [[event.pop(key) for key in ("event", "from", "to")] for event in figures["events"]] == events
         assert all(event.pop("model") in MODELS for event in figures["events"])
         assert [event.keys() for event in figures["events"]] == [FIGURES[event[0]] for event in events]

@@ -1,0 +1,69 @@
+"""What is wrong between a budget and the rest of a document."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from server.config.explain import did_you_mean
+from server.config.problems import Finding
+from server.settings import DEFAULT_NAMESPACE, DEFAULT_PROFILE
+
+Tables = Mapping[str, Any]
+
+
+def check_budgets(document: Tables) -> Iterator[Finding]:
+    """Find budgets without an amount or with two, of the same name, and for what does not exist."""
+    seen: set[str] = set()
+    known = _known(document)
+    for index, budget in enumerate(_list(document, "budgets")):
+        yield from _amounts(index, budget)
+        yield from _scope(index, budget, known)
+        name = budget.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                message = f'"{name}" is the name of two budgets'
+                yield Finding(("budgets", index, "name"), message, "give each a name of its own, or remove one of them")
+            seen.add(name)
+
+
+def _amounts(index: int, budget: Tables) -> Iterator[Finding]:
+    given = [name for name in ("usd_per_request", "usd_per_period") if name in budget]
+    if len(given) == 2:
+        message = "usd_per_request and usd_per_period are both given"
+        yield Finding(("budgets", index, given[1]), message, "keep one of them; two budgets may have the same scope")
+    elif not given:
+        message = "the budget has no amount"
+        yield Finding(("budgets", index), message, "add  usd_per_request = 0.002  or  usd_per_period = 50.0")
+    elif given == ["usd_per_request"]:
+        for name in sorted({"period_hours", "on_exhausted"} & budget.keys()):
+            message = f"{name} is given without usd_per_period"
+            yield Finding(
+                ("budgets", index, name), message, "an amount per request has no period to exhaust: remove it"
+            )
+
+
+def _scope(index: int, budget: Tables, known: Mapping[str, list[str]]) -> Iterator[Finding]:
+    for name, names in known.items():
+        value = budget.get(name)
+        if isinstance(value, str) and value and value not in names:
+            yield Finding(("budgets", index, name), f'there is no {name} "{value}"', did_you_mean(value, names))
+
+
+def _known(document: Tables) -> Mapping[str, list[str]]:
+    server = document.get("server")
+    keys = _list(server, "keys") if isinstance(server, Mapping) else []
+    namespaces = [key.get("namespace", DEFAULT_NAMESPACE) for key in keys] or [DEFAULT_NAMESPACE]
+    return {
+        "namespace": [namespace for namespace in namespaces if isinstance(namespace, str)],
+        "category": _names(document, "categories"),
+        "profile": [DEFAULT_PROFILE, *_names(document, "profiles")],
+    }
+
+
+def _list(table: Tables, name: str) -> list[Tables]:
+    entries = table.get(name)
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+
+
+def _names(document: Tables, name: str) -> list[str]:
+    tables = document.get(name)
+    return [one for one in tables if isinstance(one, str)] if isinstance(tables, Mapping) else []
