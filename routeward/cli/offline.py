@@ -24,6 +24,10 @@ SCENARIOS: Final = {
 }
 _SCENARIOS: Final = "\n\n".join(["What happens:", *(f"{name}: {what}." for name, what in SCENARIOS.items())])
 
+BudgetUsd = Annotated[
+    float | None, typer.Option(metavar="USD", show_default="the scenario's", help="What a request may cost on average.")
+]
+
 
 def simulate(
     *,
@@ -46,10 +50,7 @@ def simulate(
         float | None,
         typer.Option(metavar="X", show_default="the scenario's", help="Share of requests with reported quality."),
     ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(metavar="USD", show_default="the scenario's", help="What a request may cost on average."),
-    ] = None,
+    budget: BudgetUsd = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")

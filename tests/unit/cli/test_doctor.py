@@ -137,7 +137,7 @@ def test_a_store_tells_its_schema_and_is_left_as_it_is(tmp_path: Path) -> None:
     store_in(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     check = file_check("database", settings_in(tmp_path))
-    assert (check.verdict, check.detail.endswith(" MB, schema 0001")) == (Verdict.OK, True)
+    assert (check.verdict, check.detail.endswith(" MB, schema 0002")) == (Verdict.OK, True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
