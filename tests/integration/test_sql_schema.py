@@ -120,23 +120,23 @@ async def test_a_store_of_the_first_version_keeps_its_signals_and_decisions_and_
     thumb = SignalRecord(
         "acme", b"n" * 12, "thumb", Thumb(True), 7, 8, DecisionFacts("chat", "m", Kind.SAMPLED, 6), 0.5
     )
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("INSERT INTO meta VALUES ('bucket_us', 1)")
+    with closing(sqlite3.connect(file)) as plain, plain:
+        plain.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        plain.execute("INSERT INTO meta VALUES ('bucket_us', 1)")
         columns = "namespace, nonce, signal, observed_us, received_us, category, model, kind, decided_us, propensity"
-        connection.execute(
+        plain.execute(
             f"INSERT INTO signals ({columns}, parent, client, rater, retracted, up)"  # noqa: S608 - no input
             " VALUES ('acme', ?, 'thumb', 7, 8, 'chat', 'm', 1, 6, 0.5, x'', '', '', 0, 1)",
             (b"n" * 12,),
         )
         nothing = json.dumps({name: [] for name in ("model", *ModelForecast._fields)})
         drawn = "namespace, id, used_us, revision, snapshot_us, config_hash, answer_value_usd, second_value_usd"
-        connection.execute(
+        plain.execute(
             f"INSERT INTO distributions ({drawn}, forecasts, exclusions, cached_model)"  # noqa: S608 - no input
             " VALUES ('acme', x'00', 6, 0, 0, '', 0, 0, ?, '{}', '')",
             (nothing,),
         )
-        connection.execute(
+        plain.execute(
             "INSERT INTO decisions VALUES (6, 'acme', ?, 'chat', 'm', 1, 0.5, 0.5, '', '', x'00', 1, 1, 1, '', '', '')",
             (b"n" * 12,),
         )
