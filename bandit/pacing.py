@@ -193,9 +193,11 @@ def _best_probabilities(means: Floats, deviations: Floats) -> Floats:
     means, sd = means.T, sd.T
     nodes = means[..., None] + sd[..., None] * _NODES
     below = np.ones_like(nodes)
-    for m, (mean, deviation) in enumerate(zip(means, sd, strict=True)):
-        others = np.arange(len(means)) != m
-        below[others] *= ndtr((nodes[others] - mean[:, None]) / deviation[:, None])
-    mass = below @ _WEIGHTS + _TINY
+    for mean, deviation in zip(means, sd, strict=True):
+        z = nodes - mean[:, None]
+        z /= deviation[:, None]
+        below *= ndtr(z, out=z)
+    # Its own distribution function, which is a factor too, is that of the nodes.
+    mass = below @ (_WEIGHTS / ndtr(_NODES)) + _TINY
     shares: Floats = (mass / mass.sum(axis=0)).T
     return shares

@@ -27,6 +27,10 @@ SCENARIOS: Final = {
 }
 _SCENARIOS: Final = "\n\n".join(["What happens:", *(f"{name}: {what}." for name, what in SCENARIOS.items())])
 
+BudgetUsd = Annotated[
+    float | None, typer.Option(metavar="USD", show_default="the scenario's", help="What a request may cost on average.")
+]
+
 
 def simulate(
     *,
@@ -52,10 +56,7 @@ def simulate(
     peers: Annotated[
         bool, typer.Option("--peers", metavar="", help="Run other people's bandits too; takes minutes.")
     ] = False,
-    budget: Annotated[
-        float | None,
-        typer.Option(metavar="USD", show_default="the scenario's", help="What a request may cost on average."),
-    ] = None,
+    budget: BudgetUsd = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one per core.")] = 0,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")

@@ -1,5 +1,6 @@
 """The tables are those of the migrations, and a start migrates only when it must."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -15,8 +17,12 @@ from sqlalchemy import create_engine
 
 from adapters.ledger import StoreSchemaError
 from adapters.sql import SqlStore
+from adapters.sql.database import APPLICATION_ID
 from adapters.sql.schema import metadata
 from adapters.sql.versions import HEAD, MIGRATIONS, upgrade
+from bandit.records import ModelForecast, SignalRecord
+from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
+from bandit.spend import Bill, SpendKey, Tally
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,13 +73,13 @@ def test_the_newest_migration_is_the_one_the_code_names():
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-async def test_a_store_of_the_first_version_keeps_its_decisions_and_logs_what_was_intended(file, a_decision):
+async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_was_intended(file, a_decision):
     store = await SqlStore.open(file, bucket_us=1)
     await store.log_decisions([a_decision])
     await store.close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("ALTER TABLE distributions DROP COLUMN intended")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = await SqlStore.open(file, bucket_us=1)
     drawn_from = a_decision.distribution._replace(intended={"large": 0.25, "small": 0.75})
     newer = a_decision._replace(nonce=b"m" * 12, decided_us=6, distribution=drawn_from)
@@ -93,6 +99,7 @@ def test_a_start_that_has_nothing_to_migrate_does_not_load_alembic(file):
     code = f"""
 import asyncio, sys
 from adapters.sql import SqlStore
+from adapters.sql.database import APPLICATION_ID
 
 async def main():
     for _ in range(2):
@@ -115,3 +122,44 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_was(file):
     with pytest.raises(StoreSchemaError, match=f"schema 9999, this version knows {HEAD}; upgrade routeward"):
         await SqlStore.open(file, bucket_us=1)
     assert file.read_bytes() == before
+
+
+async def test_a_store_of_the_first_version_keeps_its_signals_and_decisions_and_can_be_written_to(file):
+    engine = create_engine(f"sqlite:///{file}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    thumb = SignalRecord(
+        "acme", b"n" * 12, "thumb", Thumb(True), 7, 8, DecisionFacts("chat", "m", Kind.SAMPLED, 6), 0.5
+    )
+    with closing(sqlite3.connect(file)) as plain, plain:
+        plain.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        plain.execute("INSERT INTO meta VALUES ('bucket_us', 1)")
+        columns = "namespace, nonce, signal, observed_us, received_us, category, model, kind, decided_us, propensity"
+        plain.execute(
+            f"INSERT INTO signals ({columns}, parent, client, rater, retracted, up)"  # noqa: S608 - no input
+            " VALUES ('acme', ?, 'thumb', 7, 8, 'chat', 'm', 1, 6, 0.5, x'', '', '', 0, 1)",
+            (b"n" * 12,),
+        )
+        nothing = json.dumps({name: [] for name in ("model", *ModelForecast._fields)})
+        drawn = "namespace, id, used_us, revision, snapshot_us, config_hash, answer_value_usd, second_value_usd"
+        plain.execute(
+            f"INSERT INTO distributions ({drawn}, forecasts, exclusions, cached_model)"  # noqa: S608 - no input
+            " VALUES ('acme', x'00', 6, 0, 0, '', 0, 0, ?, '{}', '')",
+            (nothing,),
+        )
+        plain.execute(
+            "INSERT INTO decisions VALUES (6, 'acme', ?, 'chat', 'm', 1, 0.5, 0.5, '', '', x'00', 1, 1, 1, '', '', '')",
+            (b"n" * 12,),
+        )
+    store = await SqlStore.open(file, bucket_us=1)
+    assert [record async for record in store.signals()] == [thumb]
+    assert [record.distribution.budget_price async for record in store.decisions()] == [0.0]
+    bill = Bill("fast", True, 5)
+    paid = SignalRecord("acme", b"p" * 12, "outcome", Outcome(Status.OK), 7, 8, thumb.decision, 0.5, bill=bill)
+    await store.write([paid])
+    assert (await store.load("acme")).spend == {SpendKey("chat", "fast", True, 0): Tally(1, 5)}
+    await store.close()

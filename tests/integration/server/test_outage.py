@@ -42,10 +42,10 @@ class FragileStore:
             raise StoreUnavailableError("no space left")
         await self.store.compact(now_us)
 
-    async def load(self, namespace):
+    async def load(self, namespace, **options):
         if self.down:
             raise StoreUnavailableError("no space left")
-        return await self.store.load(namespace)
+        return await self.store.load(namespace, **options)
 
 
 async def fragile(tmp_path):

@@ -64,7 +64,8 @@ def test_a_caller_counts_the_median_of_the_models_tokens(world: World) -> None:
 def test_a_model_of_unknown_tokens_is_billed_by_the_call(rows: Rows) -> None:
     bare = [(*row[:6], None, None) if row[2] == "dear" else row for row in rows]
     world = world_of(outcomes_of(bare), ("dear", "cheap"))
-    assert world.models[0].prices == Prices(0.0, 1.0)
+    assert world.models[0].prices == Prices(0.0, 150.0)
+    assert world.output_tokens[:, 0].mean() == pytest.approx(200.0)
     np.testing.assert_allclose(world.cost_usd[:, 0], [0.03, 0.02, 0.04, 0.03], rtol=1e-12)
 
 
