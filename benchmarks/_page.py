@@ -14,7 +14,7 @@ DECIDED: Final = 2.0
 """Standard errors that a difference must have to be called one."""
 PEERS: Final = "peers"
 MONEY: Final = "budget"
-REACTED: Final = ("quality-drop", "latency-spike", "model-added", "category-added")
+REACTED: Final = ("quality-drop", "outage", "latency-spike", "model-added", "category-added")
 PAID: Final = ("price-change", "budget")
 REACTIONS: Final = ("requests until halved", "requests until moved", "requests until adopted")
 

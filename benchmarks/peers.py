@@ -31,6 +31,7 @@ SCENARIOS: Final = (
     "stationary",
     "profiles",
     "quality-drop",
+    "outage",
     "latency-spike",
     "price-change",
     "model-added",

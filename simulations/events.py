@@ -30,6 +30,17 @@ class QualityDrop:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A call fails with probability `share`: no answer, and no quality to judge."""
+
+    kind: ClassVar[str] = "outage"
+    model: str | Role
+    start: int
+    end: int
+    share: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
 class LatencyChange:
     """Waiting takes `factor` times as long."""
 
@@ -68,5 +79,5 @@ class CategoriesAdded:
     start: int
 
 
-ModelEvent = QualityDrop | LatencyChange | PriceChange | ModelAdded
+ModelEvent = QualityDrop | Outage | LatencyChange | PriceChange | ModelAdded
 Event = ModelEvent | CategoriesAdded

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulations.changes import repriced, slowed, spoiled, withdrawn
 from simulations.errors import OptionsError
-from simulations.events import LatencyChange, ModelAdded, ModelEvent, PriceChange, QualityDrop
+from simulations.events import LatencyChange, ModelAdded, ModelEvent, Outage, PriceChange, QualityDrop
 from simulations.roles import named
 from simulations.scenario import Scenario
 from simulations.world import World
@@ -24,13 +24,15 @@ class Regime:
     """Requests `start` (inclusive) to `end` (exclusive), and what holds there.
 
     `world` has the prices, latencies and enabled models of then, and quality as it is where no good answer turns bad.
-    For each model, good answers turn bad with probability `spoilage`, of shape (M,).
+    For each model, good answers turn bad with probability `spoilage`, of shape (M,); part of it is `failing`, the
+    probability that the call itself fails.
     """
 
     start: int
     end: int
     world: World
     spoilage: Floats
+    failing: Floats
 
     @property
     def spoiled_world(self) -> World:
@@ -70,7 +72,7 @@ def _span(event: ModelEvent) -> tuple[int, int]:
 
 
 def _regime(world: World, events: Sequence[ModelEvent], start: int, end: int) -> Regime:
-    intact = np.ones(len(world.models))
+    intact, answering = np.ones(len(world.models)), np.ones(len(world.models))
     places = {model.id: m for m, model in enumerate(world.models)}
     for event in events:
         first, last = _span(event)
@@ -80,10 +82,12 @@ def _regime(world: World, events: Sequence[ModelEvent], start: int, end: int) ->
         match event:
             case QualityDrop(share=share):
                 intact[m] *= 1.0 - share
+            case Outage(share=share):
+                answering[m] *= 1.0 - share
             case LatencyChange(factor=factor):
                 world = slowed(world, m, factor)
             case PriceChange(factor=factor):
                 world = repriced(world, m, factor)
             case ModelAdded():
                 world = withdrawn(world, m)
-    return Regime(start, end, world, 1.0 - intact)
+    return Regime(start, end, world, 1.0 - intact * answering, 1.0 - answering)

@@ -15,7 +15,7 @@ from bandit import Distribution, Event, Posterior, Snapshot, Sums, draw, events_
 from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
 from bandit.request import Request, quarter_octave
-from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind, Score, to_fixed_point
+from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind, Outcome, Score, Status, to_fixed_point
 from bandit.snapshot import PolicySettings
 from bandit.sums import with_axes
 from simulations.judge import Judge
@@ -73,7 +73,8 @@ class _Callers:
         """Yield the model that serves each request of a regime."""
         self._service.offer(regime.world.models)
         eligible = sum(1 << m for m, available in enumerate(regime.available.tolist()) if available)
-        spoilage, spoiled_world, cost_usd = regime.spoilage.tolist(), regime.spoiled_world, regime.world.cost_usd
+        spoilage, failing = regime.spoilage.tolist(), regime.failing.tolist()
+        spoiled_world, cost_usd = regime.spoiled_world, regime.world.cost_usd
         stream, steps = self._stream, range(regime.start, regime.end)
         fields = (stream.prompts, stream.objectives, stream.luck, stream.judged)
         asked = (field[regime.start : regime.end].tolist() for field in fields)
@@ -88,9 +89,11 @@ class _Callers:
             self._service.purse.pay(category, now_us, float(cost_usd[prompt, model]), priced=has_price)
             decision = DecisionFacts(category, regime.world.models[model].id, Kind.SAMPLED, now_us, tokens)
             answers = spoiled_world if luck < spoilage[model] else regime.world
-            outcome, *quality = reports(answers, prompt, model)
-            judgements = [*(quality if judged else ()), *self._scores(prompt, model)]
-            self._report(decision, outcome, judgements)
+            if luck < failing[model]:
+                self._report(decision, Outcome(Status.ERROR), ())
+            else:
+                outcome, *quality = reports(answers, prompt, model)
+                self._report(decision, outcome, [*(quality if judged else ()), *self._scores(prompt, model)])
             yield model
 
     def _scores(self, prompt: int, model: int) -> Iterator[Fact]:

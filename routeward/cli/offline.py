@@ -16,6 +16,7 @@ SCENARIOS: Final = {
     "stationary": "nothing changes",
     "profiles": "three objectives in one stream",
     "quality-drop": "the best model turns bad for a third",
+    "outage": "calls to the best model fail for a third",
     "latency-spike": "the best model is slow for a third",
     "price-change": "a model costs a tenth for a third",
     "model-added": "the best model joins after a third",

@@ -22,6 +22,7 @@ ARRIVAL = [("before", 0, 30), ("joining", 30, 60), ("settled", 60, 90)]
 CATEGORIES = [("before", 0, 30), ("after", 30, 90), ("first 800 in new categories", 30, 90)]
 TOLD: dict[str, tuple[list[tuple[str, int, int]], list[list[object]]]] = {
     "quality-drop": (INCIDENT, [["quality-drop", 30, 60]]),
+    "outage": (INCIDENT, [["outage", 30, 60]]),
     "latency-spike": (INCIDENT, [["latency-change", 30, 60]]),
     "price-change": (INCIDENT, [["price-change", 30, 60]]),
     "budget": (INCIDENT, [["price-change", 30, 60]]),

@@ -6,7 +6,7 @@ from simulations.errors import OptionsError
 from simulations.events import CategoriesAdded
 from simulations.scenario import SCENARIOS, Phase, scenario_of
 
-INCIDENTS = ("quality-drop", "latency-spike", "price-change")
+INCIDENTS = ("quality-drop", "outage", "latency-spike", "price-change")
 
 
 def test_profiles_mixes_the_three_objectives_that_the_reference_measured() -> None:

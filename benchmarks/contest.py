@@ -1,0 +1,180 @@
+"""Which mechanisms of inference earn their place: each against independent cells, on the same requests.
+
+With `--data FOLDER` on `bfcl_dev.parquet`: one named pool of ten models and seven drawn by seed; without it on invented
+tables, which say less. Scores: 0 is random, 100 the best model of each category. A mechanism stays if its mean over
+the pools gains at least two standard errors in some scenario and loses no more than one point in any. Differences are
+paired by pool and seed; standard errors are those of the seeds, each a mean over the pools.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from bandit.priors import CELLS_ALONE, InferenceSettings
+from bandit.request import Objective
+from benchmarks.learning import NAMED, TABLE, drawn_pool
+from simulations.events import LatencyChange, QualityDrop, Role
+from simulations.generator import generate
+from simulations.outcomes import read_outcomes
+from simulations.parallel import run_all
+from simulations.progress import shown_progress
+from simulations.results import PolicyResult, Referee
+from simulations.roles import named
+from simulations.scenario import Phase, Scenario, scenario_of
+from simulations.service import ServiceSettings, service_choices
+from simulations.stream import stream_of
+from simulations.world import World, world_of
+
+COMMAND: Final = "python -m benchmarks.contest"
+POOL_SEEDS: Final = (1, 2, 3, 4, 5, 6, 7)
+
+ALONE: Final = "cells alone"
+_ALL: Final = InferenceSettings()
+FORMS: Final[Mapping[str, InferenceSettings]] = {
+    ALONE: CELLS_ALONE,
+    "default": _ALL,
+    "quality shifts": replace(CELLS_ALONE, shifts={"quality": _ALL.shifts["quality"]}),
+    "latency shifts": replace(CELLS_ALONE, shifts={"latency": _ALL.shifts["latency"]}),
+    "error shifts": replace(CELLS_ALONE, shifts={"error": _ALL.shifts["error"]}),
+    "borrowing": replace(CELLS_ALONE, borrows_quality=True),
+    "quality forgotten by half in 1,500 requests": replace(_ALL, half_lives_s={"quality": 1500.0}),
+}
+DEFAULT_FORMS: Final = (ALONE, "default")
+
+Floats = NDArray[np.float64]
+Figure = dict[str, object]
+Case = tuple[Scenario, ServiceSettings]
+
+
+def cases(steps: int) -> Mapping[str, Case]:
+    """Return what forms are tried on: scenarios of the simulator, and some that only matter here."""
+
+    def of(name: str, share: float | None = None, rate: float = 1.0, refresh_s: float = 5.0) -> Case:
+        pace = ServiceSettings(requests_per_second=rate, refresh_s=refresh_s)
+        return scenario_of(name, Objective(), steps).reporting(None, share), pace
+
+    third, two_thirds = steps // 3, 2 * steps // 3
+    drop, spike = of("quality-drop"), of("latency-spike")
+    at_once = LatencyChange(Role.BARGAIN, third, two_thirds)
+    lasting = QualityDrop(Role.BEST, third, steps)
+    steps_down = [QualityDrop(Role.BEST, start, steps, 0.2) for start in range(third, two_thirds, max(1, third // 5))]
+    before_after = (Phase("before", 0, third), Phase("after", third, steps))
+    return {
+        "stationary": of("stationary"),
+        "profiles": of("profiles"),
+        "quality-drop": drop,
+        "latency-spike": spike,
+        "outage": of("outage"),
+        "price-change": of("price-change"),
+        "model-added": of("model-added"),
+        "bad-model-added": of("bad-model-added"),
+        "category-added": of("category-added"),
+        "delayed": of("delayed"),
+        "sparse": of("sparse"),
+        "feedback on 2 %": of("sparse", 0.02),
+        "two incidents at once": (replace(drop[0], events=(*drop[0].events, at_once)), drop[1]),
+        "lasting drop": (replace(drop[0], events=(lasting,), phases=before_after), drop[1]),
+        "gradual drop": (replace(drop[0], events=tuple(steps_down), phases=before_after), drop[1]),
+        "quality-drop, a request a minute": of("quality-drop", rate=1 / 60),
+        "quality-drop, 1,000 requests a second": of("quality-drop", rate=1000.0, refresh_s=0.5),
+        "latency-spike, a request a minute": of("latency-spike", rate=1 / 60),
+        "latency-spike, 1,000 requests a second": of("latency-spike", rate=1000.0, refresh_s=0.5),
+        "latency-spike, seen a minute late": of("latency-spike", refresh_s=60.0),
+    }
+
+
+def judged(world: World, case: Case, form: str, seed: int) -> PolicyResult:
+    """Play one run of the service and score it."""
+    scenario, service = case
+    asked = named(world, scenario)
+    stream = stream_of(world, asked, seed)
+    choices = service_choices(world, asked, stream, replace(service, inference=FORMS[form]))
+    return Referee.of(world, asked, [stream]).judge(choices[None])
+
+
+def figures(name: str, case: Case, worlds: Sequence[World], options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield the scores of a case by phase and form, and what each form gains on cells alone."""
+    tasks = [
+        partial(judged, world, case, form, seed)
+        for form in options.forms
+        for world in worlds
+        for seed in range(options.seeds)
+    ]
+    with shown_progress(Console(stderr=True), name) as progress:
+        results = run_all(tasks, options.workers, progress)
+    shape = len(options.forms), len(worlds), options.seeds
+    for phase in results[0].phases:
+        scores = np.array([next(iter(one.phases[phase].by_seed)) for one in results]).reshape(shape)
+        where = name if len(results[0].phases) == 1 else f"{name}, {phase.name}"
+        yield from score_figures(where, dict(zip(options.forms, scores, strict=True)))
+    if results[0].events:
+        yield from event_figures(name, options.forms, results)
+
+
+def score_figures(where: str, scores: Mapping[str, Floats]) -> Iterator[Figure]:
+    """Yield figures of scores of shape (pools, seeds) by form."""
+    for form, by_pool in scores.items():
+        yield from mean_figures(f"{form}: {where}", by_pool.mean(axis=0))
+        if form == ALONE or ALONE not in scores:
+            continue
+        gain = by_pool - scores[ALONE]
+        yield from mean_figures(f"{form}: gain, {where}", gain.mean(axis=0))
+        yield {"name": f"{form}: least gain of a pool, {where}", "value": round(float(gain.mean(axis=1).min()), 2)}
+        yield {"name": f"{form}: named pool, {where}", "value": round(float(by_pool[0].mean()), 2)}
+
+
+def event_figures(name: str, forms: Sequence[str], results: Sequence[PolicyResult]) -> Iterator[Figure]:
+    """Yield the median over pools and seeds of what became of the share of the first model that changed."""
+    by_form = np.array([one.events[0] for one in results], dtype=object).reshape(len(forms), -1)
+    for form, events in zip(forms, by_form, strict=True):
+        for figure in events[0].figures:
+            values = [np.inf if one.figures[figure] is None else one.figures[figure] for one in events]
+            middle = float(np.median(values))
+            yield {"name": f"{form}: {figure}, {name}", "value": round(middle, 4) if np.isfinite(middle) else None}
+
+
+def mean_figures(name: str, by_seed: Floats) -> Iterator[Figure]:
+    yield {"name": name, "value": round(float(by_seed.mean()), 2)}
+    if len(by_seed) > 1:
+        error = float(by_seed.std(ddof=1)) / len(by_seed) ** 0.5
+        yield {"name": f"{name}: standard error", "value": round(error, 2)}
+
+
+def pools(options: argparse.Namespace) -> list[World]:
+    if not options.data:
+        return [world_of(generate(seed)) for seed in range(options.pools)]
+    outcomes = read_outcomes(options.data / TABLE)
+    drawn = [drawn_pool(outcomes.models, seed) for seed in POOL_SEEDS]
+    return [world_of(outcomes, models) for models in (NAMED, *drawn)][: options.pools]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Let mechanisms of inference compete.")
+    parser.add_argument("--data", type=Path, help=f"folder with {TABLE}")
+    parser.add_argument("--steps", type=int, default=4500, help="default: %(default)s")
+    parser.add_argument("--seeds", type=int, default=4, help="per pool; default: %(default)s")
+    parser.add_argument("--pools", type=int, default=8, help="default: %(default)s")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+    parser.add_argument("--only", action="append", metavar="CASE", choices=[*cases(4500)], help="may be repeated")
+    parser.add_argument("--forms", action="append", metavar="FORM", choices=[*FORMS], help="may be repeated")
+    options = parser.parse_args()
+    options.forms = [ALONE, *(options.forms or DEFAULT_FORMS[1:])]
+    command = f"{COMMAND} --data DATA" if options.data else COMMAND
+    worlds, found = pools(options), []
+    for name, case in cases(options.steps).items():
+        if options.only is None or name in options.only:
+            unit = {"unit": "points", "command": command}
+            found += [{"name": figure.pop("name"), **figure, **unit} for figure in figures(name, case, worlds, options)]
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
