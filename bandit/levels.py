@@ -35,7 +35,7 @@ class Hazards:
 
 
 class LevelBeliefs(NamedTuple):
-    """Probability of the usual level in each bucket, of shape (B, M), and of every level now, of shape (M, G)."""
+    """Probability of the usual level in each bucket, of shape (B, M), and of all in the last one, of shape (M, G)."""
 
     usual: Floats
     now: Floats
@@ -44,27 +44,28 @@ class LevelBeliefs(NamedTuple):
 def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) -> LevelBeliefs:
     """Return what to believe about the levels of M independent chains over B buckets.
 
-    `log_likelihood` has shape (B, M, G), the usual level first; `transitions`, of shape (B, G, G), lead from each
-    bucket to the next, and from the last to now; `initial`, of shape (G,), is believed before the first.
+    `log_likelihood` has shape (B, M, G), the usual level first; `transitions`, of shape (B - 1, G, G), lead from each
+    bucket to the next; `initial`, of shape (G,), is believed before the first.
     """
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=-1, keepdims=True))
-    # Sums over an axis that is not the last add up in its order: no chain's bits depend on how many there are.
+    # Unlike a matrix product, einsum gives every chain the same bits, whatever the number of chains.
     filtered = np.empty_like(likelihood)
     before = np.broadcast_to(initial, likelihood.shape[1:])
     for b, seen in enumerate(likelihood):
+        if b:
+            before = np.einsum("mg,gh->mh", filtered[b - 1], transitions[b - 1])
         joint = np.multiply(before, seen, out=filtered[b])
         joint /= np.add.reduce(joint, axis=-1, keepdims=True)
-        before = np.add.reduce(joint[:, :, None] * transitions[b], axis=1)
-    backwards = transitions.transpose(0, 2, 1)
+    backwards = np.ascontiguousarray(transitions.transpose(0, 2, 1))
     smoothed, later = np.empty_like(likelihood), np.ones(likelihood.shape[1:])
     for b in reversed(range(len(likelihood))):
         np.multiply(filtered[b], later, out=smoothed[b])
         if b:
             seen = later * likelihood[b]
             seen /= np.maximum.reduce(seen, axis=-1, keepdims=True)
-            later = np.add.reduce(seen[:, :, None] * backwards[b - 1], axis=1)
+            later = np.einsum("mg,gh->mh", seen, backwards[b - 1])
     usual: Floats = smoothed[..., 0] / smoothed.sum(axis=-1)
-    return LevelBeliefs(usual, before)
+    return LevelBeliefs(usual, filtered[-1])
 
 
 def transitions(slab: Floats, elapsed_s: Floats, hazards: Hazards) -> Floats:

@@ -6,7 +6,7 @@ while judgements are rare (`bandit.borrowing`), and what an operator knows settl
 (`bandit.knowledge`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -42,6 +42,16 @@ class Posterior:
     output_tokens: Belief
     input_ratio: Belief
 
+    @property
+    def shifts(self) -> Mapping[tuple[str, Signal], float]:
+        """Probability that a model is at another level than usual, by model and signal, in an unseen category."""
+        signals: Mapping[Signal, Belief] = {"quality": self.quality, "error": self.error, "latency": self.latency}
+        return {
+            (model, signal): float(belief.shift[-1, column])
+            for signal, belief in signals.items()
+            for column, model in enumerate(self.models)
+        }
+
 
 def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     """Compute what to believe at `now_us` from nothing but the sums and the settings.
@@ -53,7 +63,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
     errors = Observed.of(outcomes, decay("error"))
-    chronology = Chronology.of(seen, now_us, int(outcomes[0].sum()), settings.change)
+    chronology = Chronology.of(seen, int(outcomes[0].sum()), settings.change)
 
     def believed_normal(signal: Signal, default: NormalPrior) -> Belief:
         priors = NormalPriors.of(default, known.shape)

@@ -36,13 +36,16 @@ _PASSES: Final = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chronology:
-    """Seconds from the middle of each bucket to that of the next, of the last to now; shape (B,). How levels change."""
+    """Seconds from the middle of each bucket to that of the next, shape (B - 1,); and how levels change.
+
+    Time counts in buckets: what is believed changes when something is observed, or when the youngest bucket closes.
+    """
 
     elapsed_s: Floats
     hazards: Hazards
 
     @classmethod
-    def of(cls, sums: Sums, now_us: int, answers: int, change: ChangeSettings) -> Self:
+    def of(cls, sums: Sums, answers: int, change: ChangeSettings) -> Self:
         """Return the chronology of these sums, in which `answers` were observed in all.
 
         Little traffic tells little of what happens meanwhile, so levels never change faster than some number of
@@ -55,7 +58,7 @@ class Chronology:
             onset=1.0 / max(change.onset_s, change.onset_requests * request_s),
             recovery=1.0 / max(change.recovery_s, change.recovery_requests * request_s),
         )
-        return cls(np.maximum(np.diff(middles, append=now_us / sums.bucket_us), 0.0) * bucket_s, hazards)
+        return cls(np.diff(middles) * bucket_s, hazards)
 
 
 def shifted(observed: Observed, fit: Fit, settings: ShiftSettings, chronology: Chronology) -> Belief:

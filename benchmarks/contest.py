@@ -3,7 +3,7 @@
 With `--data FOLDER` on `bfcl_dev.parquet`: one named pool of ten models and seven drawn by seed; without it on invented
 tables, which say less. Scores: 0 is random, 100 the best model of each category. A mechanism stays if its mean over
 the pools gains at least two standard errors in some scenario and loses no more than one point in any. Differences are
-paired by pool and seed; standard errors are those of the seeds, each a mean over the pools.
+paired by pool and seed; standard errors are those of the mean over seeds, within pools.
 """
 
 import argparse
@@ -122,11 +122,11 @@ def figures(name: str, case: Case, worlds: Sequence[World], options: argparse.Na
 def score_figures(where: str, scores: Mapping[str, Floats]) -> Iterator[Figure]:
     """Yield figures of scores of shape (pools, seeds) by form."""
     for form, by_pool in scores.items():
-        yield from mean_figures(f"{form}: {where}", by_pool.mean(axis=0))
+        yield from mean_figures(f"{form}: {where}", by_pool)
         if form == ALONE or ALONE not in scores:
             continue
         gain = by_pool - scores[ALONE]
-        yield from mean_figures(f"{form}: gain, {where}", gain.mean(axis=0))
+        yield from mean_figures(f"{form}: gain, {where}", gain)
         yield {"name": f"{form}: least gain of a pool, {where}", "value": round(float(gain.mean(axis=1).min()), 2)}
         yield {"name": f"{form}: named pool, {where}", "value": round(float(by_pool[0].mean()), 2)}
 
@@ -141,10 +141,12 @@ def event_figures(name: str, forms: Sequence[str], results: Sequence[PolicyResul
             yield {"name": f"{form}: {figure}, {name}", "value": round(middle, 4) if np.isfinite(middle) else None}
 
 
-def mean_figures(name: str, by_seed: Floats) -> Iterator[Figure]:
-    yield {"name": name, "value": round(float(by_seed.mean()), 2)}
-    if len(by_seed) > 1:
-        error = float(by_seed.std(ddof=1)) / len(by_seed) ** 0.5
+def mean_figures(name: str, by_pool: Floats) -> Iterator[Figure]:
+    """Yield the mean of numbers of shape (pools, seeds), and its standard error; pools are given, seeds drawn."""
+    yield {"name": name, "value": round(float(by_pool.mean()), 2)}
+    pools, seeds = by_pool.shape
+    if seeds > 1:
+        error = float((by_pool.var(axis=1, ddof=1) / seeds).sum()) ** 0.5 / pools
         yield {"name": f"{name}: standard error", "value": round(error, 2)}
 
 

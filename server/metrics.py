@@ -124,6 +124,11 @@ class _Snapshots(Collector):
             "Posterior mean of quality.",
             labels=["namespace", "category", "model"],
         )
+        shift = GaugeMetricFamily(
+            "routeward_shift_probability",
+            "Probability that a model is at another level than usual.",
+            labels=["namespace", "model", "signal"],
+        )
         spent, price, target = (
             GaugeMetricFamily(f"routeward_budget_{what}", text, labels=["namespace", "budget"])
             for what, text in _BUDGET_FIGURES.items()
@@ -136,8 +141,10 @@ class _Snapshots(Collector):
                 target.add_metric([name, budget.name], standing.target_usd)
             age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
             revision.add_metric([name], snapshot.revision)
+            for (shifted, signal), probability in snapshot.posterior.shifts.items():
+                shift.add_metric([name, shifted, signal], probability)
             for category in self._categories:
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)
-        yield from (age, revision, quality, spent, price, target)
+        yield from (age, revision, quality, shift, spent, price, target)

@@ -15,7 +15,7 @@ from adapters.traffic.past_calls import PastCall, past_call
 from adapters.traffic.rows import Row
 from bandit.evidence import Event, Signal, events_of
 from bandit.posterior import infer
-from bandit.priors import BetaPrior, InferenceSettings, NormalPrior, PastCell
+from bandit.priors import CELLS_ALONE, BetaPrior, NormalPrior, PastCell
 from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, to_fixed_point
 from bandit.sums import Sums, record
 
@@ -80,7 +80,7 @@ def _events(call: PastCall) -> Iterator[Event]:
 
 def _cells(sums: Sums) -> Iterator[PastCell]:
     """Yield what is believed of every cell that has observations, with priors that say nothing."""
-    default = InferenceSettings()
+    default = CELLS_ALONE
     silent = replace(
         default,
         quality_sources=dict.fromkeys(sums.categories, f"score:{_SCORE}"),

@@ -13,7 +13,8 @@ from simulations.world import World
 
 DATABASE: Final = "routeward.db"
 REFRESH_S: Final = 0.1
-BUCKET_S: Final = 10.0
+BUCKET_S: Final = 3600.0
+"""Beliefs change when a bucket closes; none should between the end of the traffic and the restart."""
 _MAX_CATEGORIES: Final = 100
 _MAX_USD_PER_MTOK: Final = 100_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")

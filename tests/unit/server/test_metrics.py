@@ -40,5 +40,7 @@ async def test_the_snapshot_shows_its_age_its_revision_and_what_it_believes(metr
     assert value(metrics, "snapshot_age_seconds", namespace="acme") == pytest.approx(3.0)
     assert value(metrics, "snapshot_revision", namespace="acme") == 0.0
     quality = value(metrics, "posterior_quality", namespace="acme", category="chat", model="small")
-    assert quality == pytest.approx(InferenceSettings().thumbs.mean)
+    assert quality == pytest.approx(InferenceSettings().thumbs.mean, abs=0.01)
+    shift = value(metrics, "shift_probability", namespace="acme", model="small", signal="latency")
+    assert shift == pytest.approx(0.02, abs=0.01)
     assert value(metrics, "posterior_quality", namespace="acme", category="poetry", model="small") is None
