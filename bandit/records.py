@@ -33,13 +33,24 @@ class SignalRecord(NamedTuple):
 
 
 class ModelForecast(NamedTuple):
-    """What was expected of one model when a decision was made, and the probability it was given."""
+    """What was expected of one model when a decision was made, and the probability it was given.
+
+    `utility_sd_usd` is the standard deviation of its utility by the unscaled posterior. The counts say how many
+    outcomes and judgements of the category that rests on, after forgetting, and the shifts are the probabilities that
+    the model is at another level than usual. These are None in rows that were logged before they were kept.
+    """
 
     probability: float
     quality: float
     cost_usd: float
     latency_s: float
     error_rate: float
+    utility_sd_usd: float | None = None
+    outcome_count: float | None = None
+    quality_count: float | None = None
+    quality_shift: float | None = None
+    error_shift: float | None = None
+    latency_shift: float | None = None
 
 
 class DistributionRecord(NamedTuple):

@@ -49,8 +49,9 @@ def stated_best(snapshot: Snapshot, request: Request, rng: np.random.Generator, 
         min(snapshot.models[m].max_output_tokens or np.inf, request.max_output_tokens or np.inf) for m in eligible
     ]
     worth = value * rates(posterior.quality) * (1.0 - rates(posterior.error)) - second * logs(posterior.latency)
-    worth -= output_price * np.minimum(logs(posterior.output_tokens), longest)
-    worth -= input_price * request.input_tokens * logs(posterior.input_ratio)
+    times = 1.0 + snapshot.budget_price(request.category, request.profile)
+    worth -= times * output_price * np.minimum(logs(posterior.output_tokens), longest)
+    worth -= times * input_price * request.input_tokens * logs(posterior.input_ratio)
     shares = np.bincount(worth.argmax(axis=1), minlength=len(eligible)) / draws
     stated = [0.0] * len(snapshot.models)
     for m, share in zip(eligible, shares.tolist(), strict=True):

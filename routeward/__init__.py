@@ -17,6 +17,7 @@ from routeward.decisions import (
     RouteReason,
 )
 from routeward.errors import RoutewardError
+from routeward.explanations import Explanation
 from routeward.retry import NO_RETRY, RetryPolicy
 from routeward.signals import (
     Feedback,
@@ -41,6 +42,7 @@ __all__ = [
     "Constraints",
     "Decision",
     "DecisionKind",
+    "Explanation",
     "Feedback",
     "FeedbackResult",
     "Forecast",

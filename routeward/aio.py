@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 import grpc
 
-from routeward import messages
+from routeward import explanation_messages, messages
 from routeward.base import BaseClient, batch_results, made_alone
 from routeward.calls import Call, ExceptionTypes
 from routeward.decisions import Decision, RouteOptions
 from routeward.error_details import error_of_status
 from routeward.errors import DeadlineExceededError, RoutewardError, UnavailableError
+from routeward.explanations import Explanation
 from routeward.signals import Feedback, FeedbackResult, Outcome, Signal
+from routeward.v1.admin_service_pb2 import ExplainDecisionRequest
+from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
 from routeward.v1.routing_service_pb2_grpc import RoutingServiceStub
 
 if TYPE_CHECKING:
+    from routeward.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from routeward.v1.routing_service_pb2_grpc import RoutingServiceAsyncStub
 
 _Request = TypeVar("_Request")
@@ -96,6 +100,17 @@ class AsyncClient(BaseClient):
             if call.settled:
                 return
 
+    async def explain(self, decision: Decision | str, *, timeout: float | None = None) -> Explanation:
+        """Ask why a decision came out as it did: see `Client.explain`."""
+        return await self._explain(explanation_messages.question_about(decision), timeout)
+
+    async def explain_call(
+        self, category: str, *, timeout: float | None = None, **options: Unpack[RouteOptions]
+    ) -> Explanation:
+        """Ask how a call would be decided now: see `Client.explain_call`."""
+        call = messages.route_request(category, **options)
+        return await self._explain(ExplainDecisionRequest(call=call), timeout)
+
     async def close(self) -> None:
         """Wait for reports in the background, then close the connection. Safe to repeat."""
         await asyncio.gather(*self._reports)
@@ -127,6 +142,15 @@ class AsyncClient(BaseClient):
     @cached_property
     def _stub(self) -> "RoutingServiceAsyncStub":
         return RoutingServiceStub(self._channel)
+
+    @cached_property
+    def _admin_stub(self) -> "AdminServiceAsyncStub":
+        return AdminServiceStub(self._channel)
+
+    async def _explain(self, request: ExplainDecisionRequest, timeout: float | None) -> Explanation:
+        timeout = self._feedback_timeout if timeout is None else timeout
+        response = await self._invoke(self._admin_stub.ExplainDecision, request, timeout)
+        return explanation_messages.explanation_of(response)
 
     async def _invoke(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float

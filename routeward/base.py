@@ -38,7 +38,7 @@ class BaseClient:
     root_certificates
         PEM file of the authorities to trust. Default: the system's.
     route_timeout, feedback_timeout
-        Seconds that `route`, and `feedback` and `feedback_batch`, take at most, retries included.
+        Seconds that `route`, and `feedback`, `feedback_batch` and explanations, take at most, retries included.
     retry
         How often calls are repeated; `NO_RETRY` for never.
     fallback

@@ -8,13 +8,16 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from routeward import messages
+from routeward import explanation_messages, messages
 from routeward.base import BaseClient, batch_results, made_alone
 from routeward.calls import Call, ExceptionTypes
 from routeward.decisions import Decision, RouteOptions
 from routeward.error_details import error_of_status
 from routeward.errors import DeadlineExceededError, RoutewardError, UnavailableError
+from routeward.explanations import Explanation
 from routeward.signals import Feedback, FeedbackResult, Outcome, Signal
+from routeward.v1.admin_service_pb2 import ExplainDecisionRequest
+from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
 from routeward.v1.routing_service_pb2_grpc import RoutingServiceStub
 
 _Request = TypeVar("_Request")
@@ -108,6 +111,24 @@ class Client(BaseClient):
             if call.settled:
                 return
 
+    def explain(self, decision: Decision | str, *, timeout: float | None = None) -> Explanation:
+        """Ask why a decision came out as it did, given itself or by its id; a fallback is explained by its decision.
+
+        It is explained by the numbers it was made with, as long as the server's log holds them; DecisionNotLoggedError
+        says that it does not. `timeout` is by default that of feedback. Raises the errors of `routeward.errors`.
+        """
+        return self._explain(explanation_messages.question_about(decision), timeout)
+
+    def explain_call(
+        self, category: str, *, timeout: float | None = None, **options: Unpack[RouteOptions]
+    ) -> Explanation:
+        """Ask how a call would be decided now, given what `route` takes. Nothing is decided, and nothing is written.
+
+        It is refused where `route` would be. Raises the errors of `routeward.errors`.
+        """
+        call = messages.route_request(category, **options)
+        return self._explain(ExplainDecisionRequest(call=call), timeout)
+
     def close(self) -> None:
         """Close the connection. Calls under way end with UnavailableError; safe to repeat."""
         if not self._closed and "_channel" in vars(self):
@@ -133,6 +154,14 @@ class Client(BaseClient):
     @cached_property
     def _stub(self) -> RoutingServiceStub:
         return RoutingServiceStub(self._channel)
+
+    @cached_property
+    def _admin_stub(self) -> AdminServiceStub:
+        return AdminServiceStub(self._channel)
+
+    def _explain(self, request: ExplainDecisionRequest, timeout: float | None) -> Explanation:
+        timeout = self._feedback_timeout if timeout is None else timeout
+        return explanation_messages.explanation_of(self._invoke(self._admin_stub.ExplainDecision, request, timeout))
 
     def _invoke(
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float

@@ -34,6 +34,7 @@ BY_REASON: Final[Mapping[str, type[RoutewardError]]] = {
     "INTERNAL": errors.ServerError,
     "MESSAGE_TOO_LARGE": errors.MessageTooLargeError,
     "BUDGET_EXHAUSTED": errors.BudgetExhaustedError,
+    "DECISION_NOT_LOGGED": errors.DecisionNotLoggedError,
 }
 """Error of each ErrorReason of the contract, by its name without the prefix."""
 

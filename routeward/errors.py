@@ -9,10 +9,11 @@ RoutewardError
 ├── CredentialError                the API key does not permit this
 │   ├── ApiKeyInvalidError         no key, or an unknown one
 │   └── ForeignDecisionError       the decision belongs to another namespace
-├── NotFoundError                  something named in the request is not configured
+├── NotFoundError                  something named in the request is not configured, or not there
 │   ├── CategoryUnknownError
 │   ├── ModelUnknownError
-│   └── ProfileUnknownError
+│   ├── ProfileUnknownError
+│   └── DecisionNotLoggedError     the server's log does not hold the decision (any more)
 ├── RefusedError                   valid, but not possible in the present state
 │   ├── DecisionExpiredError       feedback came too late; nothing was recorded
 │   └── NoEligibleModelError       `metadata` names, for each model, what excluded it
@@ -104,7 +105,7 @@ class ForeignDecisionError(CredentialError):
 
 
 class NotFoundError(RoutewardError):
-    """Something that the request names is not configured."""
+    """Something that the request names is not configured, or not there."""
 
     advice = "Add it to the server's configuration, or name something that is there."
 
@@ -119,6 +120,10 @@ class ModelUnknownError(NotFoundError):
 
 class ProfileUnknownError(NotFoundError):
     """The profile is not configured."""
+
+
+class DecisionNotLoggedError(NotFoundError):
+    """The decision is genuine, but the server's log does not hold it."""
 
 
 class RefusedError(RoutewardError):

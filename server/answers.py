@@ -9,7 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from bandit.budget import Budget, PricedBudget
 from bandit.modes import Reason
+from bandit.records import ModelForecast
 from bandit.signals import Kind
+from bandit.terms import ModelTerms, Terms, explained
 from bandit.votes import SignalStatus
 from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
@@ -17,6 +19,7 @@ from routeward.v1.error_reason_pb2 import ErrorReason
 from server.beliefs import CategoryBelief, ModelBelief
 from server.choices import Option
 from server.errors import ServiceError
+from server.explanations import Explanation
 from server.learning import Recorded
 from server.routing import CATEGORY_LIMIT, Decision
 from server.statuses import MAX_VIOLATIONS, fitting, text
@@ -148,6 +151,65 @@ def _model_posterior(model: ModelBelief) -> admin_pb.ModelPosterior:
     )
     _set(message.latency, model.latency_s)
     _set(message.latency_p95, model.latency_p95_s)
+    return message
+
+
+def explanation_response(explanation: Explanation) -> admin_pb.ExplainDecisionResponse:
+    """Say why a decision came out as it did, or would."""
+    drawn_from, made = explanation.drawn_from, explanation.decision
+    response = admin_pb.ExplainDecisionResponse(
+        category=explanation.category,
+        kind=_KINDS[explanation.kind],
+        reason=_REASONS[explanation.reason],
+        objective=pb.Objective(
+            answer_value_usd=drawn_from.answer_value_usd, second_value_usd=drawn_from.second_value_usd
+        ),
+        limits=pb.Constraints(max_cost_usd=drawn_from.max_cost_usd, min_quality=drawn_from.min_quality),
+        input_tokens=explanation.input_tokens,
+        revision=drawn_from.revision,
+        computed_time=_timestamp(drawn_from.snapshot_us),
+        models=[_model_explanation(one, explanation.best.get(one.model)) for one in explained(drawn_from)],
+    )
+    if drawn_from.max_latency_s is not None:
+        _set(response.limits.max_latency, drawn_from.max_latency_s)
+    if made is not None:
+        response.decision.model = made.model
+        response.decision.propensity = made.propensity
+        response.decision.decided_time.CopyFrom(_timestamp(made.decided_us))
+        response.decision.fallback_model = explanation.fallback_model
+    return response
+
+
+def _model_explanation(one: ModelTerms, best: float | None) -> admin_pb.ModelExplanation:
+    message = admin_pb.ModelExplanation(
+        model=one.model,
+        probability=one.probability,
+        intended_probability=one.intended,
+        best_probability=best,
+        excluded=one.excluded,
+    )
+    if one.forecast is not None and one.terms is not None:
+        message.terms.CopyFrom(_terms(one.forecast, one.terms))
+    return message
+
+
+def _terms(expected: ModelForecast, terms: Terms) -> admin_pb.ModelTerms:
+    message = admin_pb.ModelTerms(
+        quality=expected.quality,
+        error_rate=expected.error_rate,
+        answer_usd=terms.answer_usd,
+        cost_usd=terms.cost_usd,
+        budget_usd=terms.budget_usd,
+        waiting_usd=terms.waiting_usd,
+        utility_usd=terms.utility_usd,
+        utility_sd_usd=expected.utility_sd_usd,
+        outcome_count=expected.outcome_count,
+        quality_count=expected.quality_count,
+        quality_shift_probability=expected.quality_shift,
+        error_shift_probability=expected.error_shift,
+        latency_shift_probability=expected.latency_shift,
+    )
+    _set(message.latency, expected.latency_s)
     return message
 
 

@@ -62,7 +62,7 @@ class Beliefs:
         return self._namespaces[caller.namespace].published.snapshot
 
     def _category(self, name: str, profile: str, caller: Principal) -> CategoryBelief:
-        question = self._questions.ask(Call(name, profile=profile), caller, now_us=0)
+        question = self._questions.imagine(Call(name, profile=profile), caller, now_us=0)
         snapshot, exclusions = question.published.snapshot, question.exclusions
         expected, posterior, row = forecast(snapshot, question.request), snapshot.posterior, snapshot.row(name)
         probabilities = [0.0] * len(snapshot.models)

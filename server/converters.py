@@ -27,9 +27,9 @@ _ON_INFEASIBLE: Final = frozenset(pb.OnInfeasible.values())
 _THUMBS: Final = {pb.THUMB_UP: Thumb(up=True), pb.THUMB_DOWN: Thumb(up=False)}
 
 
-def call_of(message: pb.RouteRequest) -> Call:
+def call_of(message: pb.RouteRequest, path: str = "") -> Call:
     """Return the call that a model is wanted for. Raises InvalidFieldError."""
-    fields = Fields(message)
+    fields = Fields(message, path)
     answer_value_usd, second_value_usd = None, None
     if message.HasField("objective"):
         objective = fields.nested("objective")
@@ -93,6 +93,16 @@ def posterior_question_of(message: admin_pb.GetPosteriorRequest) -> tuple[str, s
     asked = fields.name("category"), fields.name("profile")
     fields.check()
     return asked
+
+
+def subject_of(message: admin_pb.ExplainDecisionRequest) -> str | Call:
+    """Return what is to be explained: a decision, by its id, or a call. Raises InvalidFieldError."""
+    subject = message.WhichOneof("subject")
+    if subject == "call":
+        return call_of(message.call, "call.")
+    if subject is None or not message.decision_id:
+        raise InvalidFieldError([Violation("decision_id", "is required, unless a call is given")])
+    return message.decision_id
 
 
 def _constraints(call_fields: Fields, message: pb.Constraints) -> Constraints:

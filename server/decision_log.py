@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from adapters.ledger import StoreError
 from bandit.policy import Distribution
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast
+from bandit.terms import model_forecasts
 from server.metrics import Metrics
 from server.namespace import Namespace
 from server.ports import Store
@@ -40,6 +41,7 @@ class DecisionLog:
         self._log = log
         self._waiting: deque[Decision] = deque()
         self._closing = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self.paused = False
 
     def append(self, decision: Decision) -> None:
@@ -63,15 +65,19 @@ class DecisionLog:
         await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits now; keep it for later where the store does not answer."""
-        # What arrives meanwhile is left for the next time: it would be written in transactions of a few rows each.
-        waiting = len(self._waiting)
-        try:
-            await self._save_categories()
-            for start in range(0, waiting, MAX_BATCH):
-                await self._write_batch(min(MAX_BATCH, waiting - start))
-        except StoreError as error:
-            self._log.warning("decision_log_failed", waiting=len(self._waiting), error=str(error))
+        """Write what waits now; keep it for later where the store does not answer.
+
+        When this returns, what another flush had begun to write is written too.
+        """
+        async with self._flushing:
+            # What arrives meanwhile is left for the next time: it would be written in transactions of a few rows each.
+            waiting = len(self._waiting)
+            try:
+                await self._save_categories()
+                for start in range(0, waiting, MAX_BATCH):
+                    await self._write_batch(min(MAX_BATCH, waiting - start))
+            except StoreError as error:
+                self._log.warning("decision_log_failed", waiting=len(self._waiting), error=str(error))
 
     async def _save_categories(self) -> None:
         for namespace in self._namespaces.values():
@@ -96,7 +102,7 @@ def records_of(decisions: Iterable[Decision]) -> list[DecisionRecord]:
         question = decision.question
         key = id(decision.distribution), id(question.exclusions)
         if key not in drawn_from:
-            drawn_from[key] = _distribution_record(question, decision.distribution)
+            drawn_from[key] = distribution_record(question, decision.distribution)
         records.append(_record(decision, drawn_from[key]))
     return records
 
@@ -124,7 +130,8 @@ def _record(decision: Decision, drawn_from: DistributionRecord) -> DecisionRecor
     )
 
 
-def _distribution_record(question: Question, distribution: Distribution) -> DistributionRecord:
+def distribution_record(question: Question, distribution: Distribution) -> DistributionRecord:
+    """Build what is kept of a distribution."""
     request, snapshot = question.request, question.published.snapshot
     exclusions = {**question.exclusions, **distribution.exclusions}
     for position in distribution.ranking:
@@ -159,10 +166,9 @@ def _intended(question: Question, distribution: Distribution) -> Mapping[str, fl
 
 def _forecasts(question: Question, distribution: Distribution) -> Mapping[str, ModelForecast]:
     """Forecasts of what was eligible: probabilities exactly, the rest to six digits, which halves a row."""
-    expected, models = distribution.forecasts, question.published.snapshot.models
-    numbers = zip(expected.quality, expected.cost_usd, expected.latency_s, expected.error, strict=True)
+    expected = model_forecasts(question.published.snapshot, question.request.category, distribution)
     return {
-        model.id: ModelForecast(probability, *(float(f"{number:.6g}") for number in row))
-        for model, probability, row in zip(models, distribution.probabilities, numbers, strict=True)
-        if model.id not in question.exclusions
+        model: ModelForecast(probability, *(float(f"{number:.6g}") for number in numbers))
+        for model, (probability, *numbers) in expected.items()
+        if model not in question.exclusions
     }

@@ -5,8 +5,9 @@ ServiceError
 ├── MalformedMessageError       ├── ModelUnknownError        ├── ScoreNameLimitError
 ├── MessageTooLargeError        ├── ProfileUnknownError      ├── FeedbackUnavailableError
 ├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
-├── ForeignDecisionError        ├── DecisionExpiredError     └── DefectError
-└── DecisionIdInvalidError      └── BudgetExhaustedError
+├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
+├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
+└── DecisionNotLoggedError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -166,6 +167,19 @@ class ProfileUnknownError(ServiceError):
         super().__init__(f"profile {profile!r} is not configured; {advice}", {"profile": profile})
 
 
+class DecisionNotLoggedError(ServiceError):
+    """The decision is genuine, but the decision log does not hold it."""
+
+    code, reason = Code.NOT_FOUND, "DECISION_NOT_LOGGED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the decision log does not hold this decision: it is older than store.retention_days, found no room when "
+            "it was made (counted in routeward_decision_log_dropped), was lost with a store in memory, or another "
+            "server is about to write it; explain the call itself, by what is believed now"
+        )
+
+
 class NoEligibleModelError(ServiceError):
     """No model is left; the metadata names, for each, what excluded it."""
 
@@ -227,6 +241,15 @@ class FeedbackUnavailableError(ServiceError):
             "the store does not answer; no OK was given, so retry: what was stored is not counted twice",
             retry_after_s=retry_after_s,
         )
+
+
+class LogUnavailableError(ServiceError):
+    """The store does not answer a question about its log."""
+
+    code, reason = Code.UNAVAILABLE, "STORE_UNAVAILABLE"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("the store does not answer, so its log cannot be read; retry", retry_after_s=retry_after_s)
 
 
 class ShuttingDownError(ServiceError):

@@ -56,6 +56,9 @@ class Store(Protocol):
     def decisions(self) -> AsyncIterator[DecisionRecord]:
         """Read the decision log, oldest decision first, page by page as `signals` does."""
 
+    async def decision(self, namespace: str, nonce: bytes, decided_us: int) -> DecisionRecord | None:
+        """Return a decision of the log; None where it does not hold it."""
+
     async def newest_us(self) -> int | None:
         """Return the time of the newest decision that it holds anything about; None where there is none."""
 

@@ -84,7 +84,16 @@ class Questions:
         }
 
     def ask(self, call: Call, caller: Principal, now_us: int) -> Question:
-        """Return what the policy is asked for `call`.
+        """Return what the policy is asked for `call`, whose category is known from then on. Raises as `imagine`."""
+        namespace, question = self._namespaces[caller.namespace], self.imagine(call, caller, now_us)
+        category = question.request.category
+        if category == call.category and category not in namespace.categories:
+            namespace.categories.add(category)
+            namespace.unsaved_categories.add(category)
+        return question
+
+    def imagine(self, call: Call, caller: Principal, now_us: int) -> Question:
+        """Return what the policy would be asked for `call`.
 
         Raises CategoryUnknownError, ModelUnknownError, ProfileUnknownError, NoEligibleModelError for a forced
         model that is disabled, and InvalidFieldError where the previous decision is none of the caller's.
@@ -108,9 +117,6 @@ class Questions:
             cached_input_tokens=count(call.cached_input_tokens or 0) if cached_model else 0,
             profile=self._billing.payer(call.profile),
         )
-        if category == call.category and category not in namespace.categories:
-            namespace.categories.add(category)
-            namespace.unsaved_categories.add(category)
         return Question(
             namespace.published,
             request,

@@ -105,11 +105,12 @@ class Router:
             question=question,
             distribution=distribution,
             option=option,
-            reason=_reason(call, category, distribution),
+            reason=reason_of(call, category, distribution),
         )
 
 
-def _reason(call: Call, category: str, distribution: Distribution) -> str:
+def reason_of(call: Call, category: str, distribution: Distribution) -> str:
+    """Return why a decision for `call` is not the ordinary draw of its category; empty where it is."""
     if distribution.reason is not None and not call.model:
         return distribution.reason.value
     return "" if category == call.category else CATEGORY_LIMIT

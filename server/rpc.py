@@ -7,15 +7,32 @@ from typing import Final
 
 from routeward.v1 import admin_service_pb2 as admin_pb
 from routeward.v1 import routing_service_pb2 as pb
-from server.answers import batch_result, budgets_response, feedback_response, posterior_response, route_response
+from server.answers import (
+    batch_result,
+    budgets_response,
+    explanation_response,
+    feedback_response,
+    posterior_response,
+    route_response,
+)
 from server.beliefs import Beliefs
-from server.converters import MAX_SIGNALS, call_of, decision_id_of, posterior_question_of, report_of, reports_of
+from server.converters import (
+    MAX_SIGNALS,
+    call_of,
+    decision_id_of,
+    posterior_question_of,
+    report_of,
+    reports_of,
+    subject_of,
+)
 from server.credentials import Principal
 from server.decision_log import DecisionLog
 from server.edge import Method
-from server.errors import ServiceError
+from server.errors import InvalidFieldError, ServiceError, Violation
+from server.explanations import Explanation, Explanations
 from server.learning import Learner
 from server.metrics import Metrics
+from server.requests import Call
 from server.routing import Router
 
 ROUTING_SERVICE: Final = pb.DESCRIPTOR.services_by_name["RoutingService"].full_name
@@ -88,16 +105,19 @@ class RoutingService:
 
 
 class AdminService:
-    """GetPosterior and ListBudgets."""
+    """GetPosterior, ListBudgets and ExplainDecision. The clock, in microseconds, is an argument."""
 
-    def __init__(self, beliefs: Beliefs) -> None:
+    def __init__(self, beliefs: Beliefs, explanations: Explanations, clock: Callable[[], int]) -> None:
         self._beliefs = beliefs
+        self._explanations = explanations
+        self._clock = clock
 
     def methods(self) -> tuple[Method, ...]:
         """Return what an edge serves."""
         return (
             Method("GetPosterior", admin_pb.GetPosteriorRequest, self.get_posterior),
             Method("ListBudgets", admin_pb.ListBudgetsRequest, self.list_budgets),
+            Method("ExplainDecision", admin_pb.ExplainDecisionRequest, self.explain_decision),
         )
 
     async def get_posterior(
@@ -112,3 +132,21 @@ class AdminService:
         """Show where budgets stand."""
         snapshot = self._beliefs.snapshot(caller)
         return budgets_response(snapshot.posterior.now_us, snapshot.budgets)
+
+    async def explain_decision(
+        self, message: admin_pb.ExplainDecisionRequest, caller: Principal
+    ) -> admin_pb.ExplainDecisionResponse:
+        """Show why a decision came out as it did, or would."""
+        now_us, subject = self._clock(), subject_of(message)
+        if isinstance(subject, Call):
+            explanation = await self._imagined(subject, now_us, caller)
+        else:
+            explanation = await self._explanations.of_decision(subject, now_us, caller)
+        return explanation_response(explanation)
+
+    async def _imagined(self, call: Call, now_us: int, caller: Principal) -> Explanation:
+        try:
+            return await asyncio.to_thread(self._explanations.of_call, call, now_us, caller)
+        except InvalidFieldError as error:
+            violations = [Violation(f"call.{field}", rule) for field, rule in error.violations]
+            raise InvalidFieldError(violations) from error

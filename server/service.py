@@ -16,6 +16,7 @@ from server.billing import Billing
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
 from server.edge import Edge
+from server.explanations import Explanations
 from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
@@ -96,7 +97,8 @@ class Service:
         billing = Billing(settings.catalogue)
         learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, billing=billing)
         routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
-        admin = AdminService(Beliefs(namespaces, questions))
+        explanations = Explanations(self._store, self._decisions, questions, keys)
+        admin = AdminService(Beliefs(namespaces, questions), explanations, clock)
         credentials = Credentials(settings.server.keys) if settings.server.keys else None
         edge = Edge(credentials, self._metrics, self._log, sources.incident)
         return (

@@ -104,6 +104,10 @@ class MemoryStore:
         for record in sorted(self._decisions.values(), key=_age):
             yield record
 
+    async def decision(self, namespace: str, nonce: bytes, decided_us: int) -> DecisionRecord | None:
+        """Return a decision of the log."""
+        return self._decisions.get((decided_us, namespace, nonce))
+
     async def newest_us(self) -> int | None:
         """Return the time of the newest decision."""
         signals = (record.decision.decided_us for record in self._signals.values())

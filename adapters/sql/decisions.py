@@ -44,6 +44,13 @@ def after(connection: Connection, last: DecisionRecord | None) -> Sequence[Decis
     return [_record(row) for row in connection.execute(page)]
 
 
+def find(connection: Connection, namespace: str, nonce: bytes, decided_us: int) -> DecisionRecord | None:
+    """Return a decision by its key; None for one that is not logged."""
+    key = {decisions.c.decided_us: decided_us, decisions.c.namespace: namespace, decisions.c.nonce: nonce}
+    row = connection.execute(_BOTH.where(*(column == value for column, value in key.items()))).one_or_none()
+    return None if row is None else _record(row)
+
+
 def drop(connection: Connection, before_us: int) -> int:
     """Drop decisions before this time and what only they were drawn from; return how many decisions."""
     connection.execute(delete(distributions).where(distributions.c.used_us < before_us))
@@ -86,8 +93,11 @@ def _record(row: Row[*tuple[Any, ...]]) -> DecisionRecord:
     return DecisionRecord._make((namespace, nonce, decided_us, *facts, DistributionRecord._make(values), *own))
 
 
-def _forecasts(columns: Mapping[str, Sequence[float]]) -> Sequence[ModelForecast]:
-    return [ModelForecast(*row) for row in zip(*(columns[name] for name in ModelForecast._fields), strict=True)]
+def _forecasts(columns: Mapping[str, Sequence[Any]]) -> Sequence[ModelForecast]:
+    unknown = [None] * len(columns["model"])
+    # Rows of earlier versions lack the later fields.
+    known = (columns.get(name, unknown) for name in ModelForecast._fields)
+    return [ModelForecast(*row) for row in zip(*known, strict=True)]
 
 
 def _columnar(forecasts: Mapping[str, ModelForecast]) -> Mapping[str, Sequence[object]]:

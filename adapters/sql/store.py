@@ -87,6 +87,10 @@ class SqlStore:
         """Read the decision log."""
         return self._pages(decisions.after)
 
+    async def decision(self, namespace: str, nonce: bytes, decided_us: int) -> DecisionRecord | None:
+        """Return a decision of the log."""
+        return await self._database.run(decisions.find, namespace, nonce, decided_us)
+
     async def newest_us(self) -> int | None:
         """Return the time of the newest decision."""
         return await self._database.run(retention.newest_us)

@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from routeward.cli import config, demo, doctor, feedback, keys, offline, route, service, status, version, warm_start
+from routeward.cli import (
+    config,
+    demo,
+    doctor,
+    explain,
+    feedback,
+    keys,
+    offline,
+    route,
+    service,
+    status,
+    version,
+    warm_start,
+)
 from routeward.cli.commands import Command, Group
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show_error
 from routeward.cli.wrong_use import sentence_of
@@ -55,6 +68,7 @@ app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(version.version)
 _command(rich_help_panel=USE)(route.route)
 _command(rich_help_panel=USE)(feedback.feedback)
+_command(rich_help_panel=USE)(explain.explain)
 _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(offline.simulate)

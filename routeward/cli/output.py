@@ -90,8 +90,9 @@ def usd(value: float) -> str:
     """Write an amount of dollars with three digits that count, and never with an exponent."""
     if value == 0:
         return "$0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    return f"${value:,.{max(digits, 0 if abs(value) >= 100 else 2)}f}"
+    size, sign = abs(value), "-" if value < 0 else ""
+    digits = 2 - math.floor(math.log10(size))
+    return f"{sign}${size:,.{max(digits, 0 if size >= 100 else 2)}f}"
 
 
 def seconds(value: float) -> str:

@@ -6,6 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from routeward.cli.call_options import (
+    AnswerValueUsd,
+    CachedInputTokens,
+    Capability,
+    ForcedModel,
+    InputTokens,
+    LeastViolation,
+    MaxCostUsd,
+    MaxLatency,
+    MaxOutputTokens,
+    MinQuality,
+    Only,
+    Previous,
+    Profile,
+    Region,
+    SecondValueUsd,
+    constraints_of,
+    require_cache,
+)
 from routeward.cli.connection import Server
 from routeward.cli.fields import told_by_option, typed_in
 from routeward.cli.options import (
@@ -20,13 +39,12 @@ from routeward.cli.options import (
 )
 from routeward.cli.output import percent, seconds, show, usd
 from routeward.cli.unknown import told_with_names
-from routeward.decisions import Constraints, Decision, Objective, OnInfeasible
+from routeward.decisions import Decision, Objective
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _asked = partial(typer.Option, rich_help_panel="Request")
-_limit = partial(typer.Option, rich_help_panel="Constraints")
 
 
 def route(
@@ -35,25 +53,23 @@ def route(
         str, typer.Argument(metavar="CATEGORY", help="Kind of task, for example summarization.", show_default=False)
     ],
     *,
-    input_tokens: Annotated[int | None, _asked(help="Tokens of the prompt.")] = None,
-    max_output_tokens: Annotated[int | None, _asked(help="Largest answer, in tokens.")] = None,
-    profile: Annotated[str, _asked(help="Objective from the configuration.", show_default="balanced")] = "",
-    answer_value_usd: Annotated[float | None, _asked(help="Dollars that a fully good answer is worth.")] = None,
-    second_value_usd: Annotated[float | None, _asked(help="Dollars that a second less of waiting is worth.")] = None,
-    model: Annotated[str, _asked(help="Force this model.")] = "",
-    previous: Annotated[str, _asked(metavar="DECISION_ID", help="Decision whose prompt cache is warm.")] = "",
-    cached_input_tokens: Annotated[int | None, _asked(help="Prompt tokens that this cache holds.")] = None,
+    input_tokens: InputTokens = None,
+    max_output_tokens: MaxOutputTokens = None,
+    profile: Profile = "",
+    answer_value_usd: AnswerValueUsd = None,
+    second_value_usd: SecondValueUsd = None,
+    model: ForcedModel = "",
+    previous: Previous = "",
+    cached_input_tokens: CachedInputTokens = None,
     session_id: Annotated[str, _asked(help="Session, for the log.")] = "",
     request_id: Annotated[str, _asked(help="Correlation id, for the log.")] = "",
-    only: Annotated[list[str] | None, _limit(metavar="MODEL", help="Choose among these; repeatable.")] = None,
-    capability: Annotated[list[str] | None, _limit(metavar="NAME", help="What it must be able to; repeatable.")] = None,
-    region: Annotated[str, _limit(help="Where it must be served from.")] = "",
-    max_cost_usd: Annotated[float | None, _limit(help="Largest expected cost.")] = None,
-    max_latency: Annotated[float | None, _limit(metavar="SECONDS", help="Largest latency.")] = None,
-    min_quality: Annotated[float | None, _limit(help="Smallest expected quality, 0 to 1.")] = None,
-    least_violation: Annotated[
-        bool, _limit("--least-violation", metavar="", help="Where none fits, take the nearest.")
-    ] = False,
+    only: Only = None,
+    capability: Capability = None,
+    region: Region = "",
+    max_cost_usd: MaxCostUsd = None,
+    max_latency: MaxLatency = None,
+    min_quality: MinQuality = None,
+    least_violation: LeastViolation = False,
     target: Target = DEFAULT_TARGET,
     api_key: ApiKey = "",
     insecure: Insecure = False,
@@ -62,17 +78,16 @@ def route(
     as_json: Json = False,
 ) -> None:
     """Ask which model should serve a call."""
-    if cached_input_tokens is not None and not previous:
-        raise typer.BadParameter("--cached-input-tokens needs --previous, whose model holds the cache")
+    require_cache(previous, cached_input_tokens)
     server = Server(target, api_key, insecure, root_certificates, timeout)
-    constraints = Constraints(
-        models=only or (),
-        capabilities=capability or (),
-        region=region,
+    constraints = constraints_of(
+        only,
+        capability,
+        region,
         max_cost_usd=max_cost_usd,
-        max_latency_s=max_latency,
+        max_latency=max_latency,
         min_quality=min_quality,
-        on_infeasible=OnInfeasible.LEAST_VIOLATION if least_violation else OnInfeasible.REFUSE,
+        least_violation=least_violation,
     )
     with told_with_names(server), told_by_option(partial(typed_in, context)), server.client() as client:
         decision = client.route(

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from routeward.cli.belief_tables import Fitting, faded, seen
+from routeward.cli.belief_tables import LEAST_FIRST, faded, grid_of
 from routeward.cli.budget_tables import budget_document, budget_table
 from routeward.cli.connection import Server
 from routeward.cli.fields import told_by_option, typed_in
+from routeward.cli.grids import Fitting, seen
 from routeward.cli.options import (
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_S,
@@ -96,4 +97,5 @@ def _human(posterior: "GetPosteriorResponse", budgets: "Sequence[BudgetStanding]
     if not all(seen(model.outcome_count) and seen(model.quality_count) for model in models):
         notes.append("in brackets: expected of a model that nothing was observed of in this category")
     paid = (budget_table(budgets), "") if budgets else ()
-    return Group(Fitting(posterior.categories), *paid, Text("\n".join(notes), "dim"))
+    grids = {one.category: grid_of(one.models) for one in posterior.categories}
+    return Group(Fitting(grids, LEAST_FIRST), *paid, Text("\n".join(notes), "dim"))

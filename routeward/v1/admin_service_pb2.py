@@ -24,29 +24,40 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from routeward.v1 import routing_service_pb2 as routeward_dot_v1_dot_routing__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n routeward/v1/admin_service.proto\x12\x0crouteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"8\n\x13GetPosteriorRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\"\x90\x01\n\x14GetPosteriorResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x31\n\rcomputed_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\ncategories\x18\x03 \x03(\x0b\x32\x1f.routeward.v1.CategoryPosterior\"S\n\x11\x43\x61tegoryPosterior\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12,\n\x06models\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.ModelPosterior\"\x9b\x02\n\x0eModelPosterior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x0f\n\x07quality\x18\x03 \x01(\x01\x12\x12\n\nquality_sd\x18\x04 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\x01\x12*\n\x07latency\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0blatency_p95\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nerror_rate\x18\x08 \x01(\x01\x12\x15\n\routcome_count\x18\t \x01(\x01\x12\x15\n\rquality_count\x18\n \x01(\x01\x12\x10\n\x08\x65xcluded\x18\x0b \x01(\t\"\x14\n\x12ListBudgetsRequest\"w\n\x13ListBudgetsResponse\x12\x31\n\rcomputed_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07\x62udgets\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.BudgetStanding\"\x94\x02\n\x0e\x42udgetStanding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x19\n\x0fusd_per_request\x18\x04 \x01(\x01H\x00\x12\x18\n\x0eusd_per_period\x18\x05 \x01(\x01H\x00\x12\x33\n\x0fperiod_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tspent_usd\x18\x07 \x01(\x01\x12\x14\n\x0c\x62illed_count\x18\x08 \x01(\x03\x12\x12\n\ntarget_usd\x18\t \x01(\x01\x12\r\n\x05price\x18\n \x01(\x01\x12\x11\n\texhausted\x18\x0b \x01(\x08\x42\x08\n\x06\x61mount2\xb9\x01\n\x0c\x41\x64minService\x12U\n\x0cGetPosterior\x12!.routeward.v1.GetPosteriorRequest\x1a\".routeward.v1.GetPosteriorResponse\x12R\n\x0bListBudgets\x12 .routeward.v1.ListBudgetsRequest\x1a!.routeward.v1.ListBudgetsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n routeward/v1/admin_service.proto\x12\x0crouteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"routeward/v1/routing_service.proto\"8\n\x13GetPosteriorRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\"\x90\x01\n\x14GetPosteriorResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x31\n\rcomputed_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\ncategories\x18\x03 \x03(\x0b\x32\x1f.routeward.v1.CategoryPosterior\"S\n\x11\x43\x61tegoryPosterior\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12,\n\x06models\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.ModelPosterior\"\x9b\x02\n\x0eModelPosterior\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x0f\n\x07quality\x18\x03 \x01(\x01\x12\x12\n\nquality_sd\x18\x04 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\x01\x12*\n\x07latency\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0blatency_p95\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nerror_rate\x18\x08 \x01(\x01\x12\x15\n\routcome_count\x18\t \x01(\x01\x12\x15\n\rquality_count\x18\n \x01(\x01\x12\x10\n\x08\x65xcluded\x18\x0b \x01(\t\"\x14\n\x12ListBudgetsRequest\"w\n\x13ListBudgetsResponse\x12\x31\n\rcomputed_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07\x62udgets\x18\x02 \x03(\x0b\x32\x1c.routeward.v1.BudgetStanding\"\x94\x02\n\x0e\x42udgetStanding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x19\n\x0fusd_per_request\x18\x04 \x01(\x01H\x00\x12\x18\n\x0eusd_per_period\x18\x05 \x01(\x01H\x00\x12\x33\n\x0fperiod_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tspent_usd\x18\x07 \x01(\x01\x12\x14\n\x0c\x62illed_count\x18\x08 \x01(\x03\x12\x12\n\ntarget_usd\x18\t \x01(\x01\x12\r\n\x05price\x18\n \x01(\x01\x12\x11\n\texhausted\x18\x0b \x01(\x08\x42\x08\n\x06\x61mount\"f\n\x16\x45xplainDecisionRequest\x12\x15\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tH\x00\x12*\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x1a.routeward.v1.RouteRequestH\x00\x42\t\n\x07subject\"\xab\x03\n\x17\x45xplainDecisionResponse\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12(\n\x04kind\x18\x02 \x01(\x0e\x32\x1a.routeward.v1.DecisionKind\x12)\n\x06reason\x18\x03 \x01(\x0e\x32\x19.routeward.v1.RouteReason\x12*\n\tobjective\x18\x04 \x01(\x0b\x32\x17.routeward.v1.Objective\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.routeward.v1.Constraints\x12\x19\n\x0cinput_tokens\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12\x31\n\rcomputed_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08\x64\x65\x63ision\x18\t \x01(\x0b\x32\x1f.routeward.v1.ExplainedDecision\x12.\n\x06models\x18\n \x03(\x0b\x32\x1e.routeward.v1.ModelExplanationB\x0f\n\r_input_tokens\"\x80\x01\n\x11\x45xplainedDecision\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\npropensity\x18\x02 \x01(\x01\x12\x30\n\x0c\x64\x65\x63ided_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x66\x61llback_model\x18\x04 \x01(\t\"\xe1\x01\n\x10ModelExplanation\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12!\n\x14intended_probability\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10\x62\x65st_probability\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\'\n\x05terms\x18\x05 \x01(\x0b\x32\x18.routeward.v1.ModelTerms\x12\x10\n\x08\x65xcluded\x18\x06 \x01(\tB\x17\n\x15_intended_probabilityB\x13\n\x11_best_probability\"\x9b\x04\n\nModelTerms\x12\x0f\n\x07quality\x18\x01 \x01(\x01\x12\x12\n\nerror_rate\x18\x02 \x01(\x01\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nanswer_usd\x18\x04 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\x01\x12\x12\n\nbudget_usd\x18\x06 \x01(\x01\x12\x13\n\x0bwaiting_usd\x18\x07 \x01(\x01\x12\x13\n\x0butility_usd\x18\x08 \x01(\x01\x12\x1b\n\x0eutility_sd_usd\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\routcome_count\x18\n \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rquality_count\x18\x0b \x01(\x01H\x02\x88\x01\x01\x12&\n\x19quality_shift_probability\x18\x0c \x01(\x01H\x03\x88\x01\x01\x12$\n\x17\x65rror_shift_probability\x18\r \x01(\x01H\x04\x88\x01\x01\x12&\n\x19latency_shift_probability\x18\x0e \x01(\x01H\x05\x88\x01\x01\x42\x11\n\x0f_utility_sd_usdB\x10\n\x0e_outcome_countB\x10\n\x0e_quality_countB\x1c\n\x1a_quality_shift_probabilityB\x1a\n\x18_error_shift_probabilityB\x1c\n\x1a_latency_shift_probability2\x99\x02\n\x0c\x41\x64minService\x12U\n\x0cGetPosterior\x12!.routeward.v1.GetPosteriorRequest\x1a\".routeward.v1.GetPosteriorResponse\x12R\n\x0bListBudgets\x12 .routeward.v1.ListBudgetsRequest\x1a!.routeward.v1.ListBudgetsResponse\x12^\n\x0f\x45xplainDecision\x12$.routeward.v1.ExplainDecisionRequest\x1a%.routeward.v1.ExplainDecisionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'routeward.v1.admin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETPOSTERIORREQUEST']._serialized_start=115
-  _globals['_GETPOSTERIORREQUEST']._serialized_end=171
-  _globals['_GETPOSTERIORRESPONSE']._serialized_start=174
-  _globals['_GETPOSTERIORRESPONSE']._serialized_end=318
-  _globals['_CATEGORYPOSTERIOR']._serialized_start=320
-  _globals['_CATEGORYPOSTERIOR']._serialized_end=403
-  _globals['_MODELPOSTERIOR']._serialized_start=406
-  _globals['_MODELPOSTERIOR']._serialized_end=689
-  _globals['_LISTBUDGETSREQUEST']._serialized_start=691
-  _globals['_LISTBUDGETSREQUEST']._serialized_end=711
-  _globals['_LISTBUDGETSRESPONSE']._serialized_start=713
-  _globals['_LISTBUDGETSRESPONSE']._serialized_end=832
-  _globals['_BUDGETSTANDING']._serialized_start=835
-  _globals['_BUDGETSTANDING']._serialized_end=1111
-  _globals['_ADMINSERVICE']._serialized_start=1114
-  _globals['_ADMINSERVICE']._serialized_end=1299
+  _globals['_GETPOSTERIORREQUEST']._serialized_start=151
+  _globals['_GETPOSTERIORREQUEST']._serialized_end=207
+  _globals['_GETPOSTERIORRESPONSE']._serialized_start=210
+  _globals['_GETPOSTERIORRESPONSE']._serialized_end=354
+  _globals['_CATEGORYPOSTERIOR']._serialized_start=356
+  _globals['_CATEGORYPOSTERIOR']._serialized_end=439
+  _globals['_MODELPOSTERIOR']._serialized_start=442
+  _globals['_MODELPOSTERIOR']._serialized_end=725
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=727
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=747
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=749
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=868
+  _globals['_BUDGETSTANDING']._serialized_start=871
+  _globals['_BUDGETSTANDING']._serialized_end=1147
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=1149
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=1251
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=1254
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=1681
+  _globals['_EXPLAINEDDECISION']._serialized_start=1684
+  _globals['_EXPLAINEDDECISION']._serialized_end=1812
+  _globals['_MODELEXPLANATION']._serialized_start=1815
+  _globals['_MODELEXPLANATION']._serialized_end=2040
+  _globals['_MODELTERMS']._serialized_start=2043
+  _globals['_MODELTERMS']._serialized_end=2582
+  _globals['_ADMINSERVICE']._serialized_start=2585
+  _globals['_ADMINSERVICE']._serialized_end=2866
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from routeward.v1 import routing_service_pb2 as _routing_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -290,3 +291,301 @@ class BudgetStanding(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_amount) -> _WhichOneofReturnType_amount | None: ...
 
 Global___BudgetStanding: _TypeAlias = BudgetStanding  # noqa: Y015
+
+@_typing.final
+class ExplainDecisionRequest(_message.Message):
+    """Asks why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    CALL_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """A decision, by its id or that of one of its fallbacks, however old. It is explained by the numbers it was made
+    with, as long as the decision log holds them.
+    """
+    @_builtins.property
+    def call(self) -> _routing_service_pb2.RouteRequest:
+        """A call that is only imagined. It is explained by what is believed now, and refused where Route would refuse it;
+        nothing is decided, logged or remembered.
+        """
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        call: _routing_service_pb2.RouteRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "decision_id", b"decision_id", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "decision_id", b"decision_id", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["decision_id", "call"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___ExplainDecisionRequest: _TypeAlias = ExplainDecisionRequest  # noqa: Y015
+
+@_typing.final
+class ExplainDecisionResponse(_message.Message):
+    """Answers why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    COMPUTED_TIME_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """Category that decides: "default" where a new one would exceed max_categories."""
+    kind: _routing_service_pb2.DecisionKind.ValueType
+    """How the decision came about, or would."""
+    reason: _routing_service_pb2.RouteReason.ValueType
+    """Why it is not the ordinary draw. Unspecified when it is."""
+    input_tokens: _builtins.int
+    """Tokens of the prompt, if the caller said."""
+    revision: _builtins.int
+    """Revision of the learned state that decided."""
+    @_builtins.property
+    def objective(self) -> _routing_service_pb2.Objective:
+        """What the caller values; both fields are set."""
+
+    @_builtins.property
+    def limits(self) -> _routing_service_pb2.Constraints:
+        """Limits on cost, latency and quality of the request. Other constraints are not kept: they show as what excludes
+        models.
+        """
+
+    @_builtins.property
+    def computed_time(self) -> _timestamp_pb2.Timestamp:
+        """Time for which that state was computed."""
+
+    @_builtins.property
+    def decision(self) -> Global___ExplainedDecision:
+        """The decision that was made. Unset for a call that is only imagined."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelExplanation]:
+        """One entry per model, the likeliest first."""
+
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        kind: _routing_service_pb2.DecisionKind.ValueType = ...,
+        reason: _routing_service_pb2.RouteReason.ValueType = ...,
+        objective: _routing_service_pb2.Objective | None = ...,
+        limits: _routing_service_pb2.Constraints | None = ...,
+        input_tokens: _builtins.int | None = ...,
+        revision: _builtins.int = ...,
+        computed_time: _timestamp_pb2.Timestamp | None = ...,
+        decision: Global___ExplainedDecision | None = ...,
+        models: _abc.Iterable[Global___ModelExplanation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_input_tokens", b"_input_tokens", "computed_time", b"computed_time", "decision", b"decision", "input_tokens", b"input_tokens", "limits", b"limits", "objective", b"objective"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_input_tokens", b"_input_tokens", "category", b"category", "computed_time", b"computed_time", "decision", b"decision", "input_tokens", b"input_tokens", "kind", b"kind", "limits", b"limits", "models", b"models", "objective", b"objective", "reason", b"reason", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__input_tokens: _TypeAlias = _typing.Literal["input_tokens"]  # noqa: Y015
+    _WhichOneofArgType__input_tokens: _TypeAlias = _typing.Literal["_input_tokens", b"_input_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__input_tokens) -> _WhichOneofReturnType__input_tokens | None: ...
+
+Global___ExplainDecisionResponse: _TypeAlias = ExplainDecisionResponse  # noqa: Y015
+
+@_typing.final
+class ExplainedDecision(_message.Message):
+    """A decision that was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROPENSITY_FIELD_NUMBER: _builtins.int
+    DECIDED_TIME_FIELD_NUMBER: _builtins.int
+    FALLBACK_MODEL_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Model that was chosen."""
+    propensity: _builtins.float
+    """Probability with which it was drawn. 1 where there was no choice."""
+    fallback_model: _builtins.str
+    """Model of the decision_id in the request where that is a fallback of this decision: to be tried when `model`
+    failed, in the order of preference. Else empty.
+    """
+    @_builtins.property
+    def decided_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        propensity: _builtins.float = ...,
+        decided_time: _timestamp_pb2.Timestamp | None = ...,
+        fallback_model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_time", b"decided_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_time", b"decided_time", "fallback_model", b"fallback_model", "model", b"model", "propensity", b"propensity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedDecision: _TypeAlias = ExplainedDecision  # noqa: Y015
+
+@_typing.final
+class ModelExplanation(_message.Message):
+    """What a decision made of one model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    INTENDED_PROBABILITY_FIELD_NUMBER: _builtins.int
+    BEST_PROBABILITY_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Id of the model."""
+    probability: _builtins.float
+    """Probability with which it was drawn."""
+    intended_probability: _builtins.float
+    """Probability that the policy would have given it without the category's baseline. Unset where that is `probability`."""
+    best_probability: _builtins.float
+    """Probability that it is worth the most of the models that may be chosen, by the unscaled posterior. Stated for calls
+    that are only imagined, where no prompt cache is warm and the category maximizes what a request is worth.
+    """
+    excluded: _builtins.str
+    """What excluded it, empty when nothing did: the names of NO_ELIGIBLE_MODEL."""
+    @_builtins.property
+    def terms(self) -> Global___ModelTerms:
+        """What it was expected to bring. Unset where it could not serve the call at all."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        probability: _builtins.float = ...,
+        intended_probability: _builtins.float | None = ...,
+        best_probability: _builtins.float | None = ...,
+        terms: Global___ModelTerms | None = ...,
+        excluded: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_probability", b"_best_probability", "_intended_probability", b"_intended_probability", "best_probability", b"best_probability", "intended_probability", b"intended_probability", "terms", b"terms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_probability", b"_best_probability", "_intended_probability", b"_intended_probability", "best_probability", b"best_probability", "excluded", b"excluded", "intended_probability", b"intended_probability", "model", b"model", "probability", b"probability", "terms", b"terms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_probability: _TypeAlias = _typing.Literal["best_probability"]  # noqa: Y015
+    _WhichOneofArgType__best_probability: _TypeAlias = _typing.Literal["_best_probability", b"_best_probability"]  # noqa: Y015
+    _WhichOneofReturnType__intended_probability: _TypeAlias = _typing.Literal["intended_probability"]  # noqa: Y015
+    _WhichOneofArgType__intended_probability: _TypeAlias = _typing.Literal["_intended_probability", b"_intended_probability"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_probability) -> _WhichOneofReturnType__best_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__intended_probability) -> _WhichOneofReturnType__intended_probability | None: ...
+
+Global___ModelExplanation: _TypeAlias = ModelExplanation  # noqa: Y015
+
+@_typing.final
+class ModelTerms(_message.Message):
+    """What a model is expected to bring a request: means of the unscaled posterior, and what they are worth in US dollars.
+    Fields that are unset were not logged yet when the decision was made.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUALITY_FIELD_NUMBER: _builtins.int
+    ERROR_RATE_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
+    ANSWER_USD_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    BUDGET_USD_FIELD_NUMBER: _builtins.int
+    WAITING_USD_FIELD_NUMBER: _builtins.int
+    UTILITY_USD_FIELD_NUMBER: _builtins.int
+    UTILITY_SD_USD_FIELD_NUMBER: _builtins.int
+    OUTCOME_COUNT_FIELD_NUMBER: _builtins.int
+    QUALITY_COUNT_FIELD_NUMBER: _builtins.int
+    QUALITY_SHIFT_PROBABILITY_FIELD_NUMBER: _builtins.int
+    ERROR_SHIFT_PROBABILITY_FIELD_NUMBER: _builtins.int
+    LATENCY_SHIFT_PROBABILITY_FIELD_NUMBER: _builtins.int
+    quality: _builtins.float
+    """Expected quality given an answer, 0 to 1."""
+    error_rate: _builtins.float
+    """Expected probability that the call fails, 0 to 1."""
+    answer_usd: _builtins.float
+    """What its answer is worth: answer_value_usd x quality x (1 - error_rate)."""
+    cost_usd: _builtins.float
+    """Expected cost at the prices of that time."""
+    budget_usd: _builtins.float
+    """What a budget adds to the cost because money is scarce. It counts, but nobody pays it."""
+    waiting_usd: _builtins.float
+    """What waiting for it costs: second_value_usd x latency."""
+    utility_usd: _builtins.float
+    """The balance: answer_usd - cost_usd - budget_usd - waiting_usd."""
+    utility_sd_usd: _builtins.float
+    """Standard deviation of the balance: how unsure it is."""
+    outcome_count: _builtins.float
+    """Outcomes in this category that it rests on, after forgetting. 0: nothing but what is expected of any model."""
+    quality_count: _builtins.float
+    """Judgements of quality in this category that it rests on, after forgetting."""
+    quality_shift_probability: _builtins.float
+    """Probability that the model's quality is at another level than usual just then."""
+    error_shift_probability: _builtins.float
+    """Probability that the model fails more often than usual just then."""
+    latency_shift_probability: _builtins.float
+    """Probability that the model's latency is at another level than usual just then."""
+    @_builtins.property
+    def latency(self) -> _duration_pb2.Duration:
+        """Expected latency."""
+
+    def __init__(
+        self,
+        *,
+        quality: _builtins.float = ...,
+        error_rate: _builtins.float = ...,
+        latency: _duration_pb2.Duration | None = ...,
+        answer_usd: _builtins.float = ...,
+        cost_usd: _builtins.float = ...,
+        budget_usd: _builtins.float = ...,
+        waiting_usd: _builtins.float = ...,
+        utility_usd: _builtins.float = ...,
+        utility_sd_usd: _builtins.float | None = ...,
+        outcome_count: _builtins.float | None = ...,
+        quality_count: _builtins.float | None = ...,
+        quality_shift_probability: _builtins.float | None = ...,
+        error_shift_probability: _builtins.float | None = ...,
+        latency_shift_probability: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_shift_probability", b"_error_shift_probability", "_latency_shift_probability", b"_latency_shift_probability", "_outcome_count", b"_outcome_count", "_quality_count", b"_quality_count", "_quality_shift_probability", b"_quality_shift_probability", "_utility_sd_usd", b"_utility_sd_usd", "error_shift_probability", b"error_shift_probability", "latency", b"latency", "latency_shift_probability", b"latency_shift_probability", "outcome_count", b"outcome_count", "quality_count", b"quality_count", "quality_shift_probability", b"quality_shift_probability", "utility_sd_usd", b"utility_sd_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_shift_probability", b"_error_shift_probability", "_latency_shift_probability", b"_latency_shift_probability", "_outcome_count", b"_outcome_count", "_quality_count", b"_quality_count", "_quality_shift_probability", b"_quality_shift_probability", "_utility_sd_usd", b"_utility_sd_usd", "answer_usd", b"answer_usd", "budget_usd", b"budget_usd", "cost_usd", b"cost_usd", "error_rate", b"error_rate", "error_shift_probability", b"error_shift_probability", "latency", b"latency", "latency_shift_probability", b"latency_shift_probability", "outcome_count", b"outcome_count", "quality", b"quality", "quality_count", b"quality_count", "quality_shift_probability", b"quality_shift_probability", "utility_sd_usd", b"utility_sd_usd", "utility_usd", b"utility_usd", "waiting_usd", b"waiting_usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error_shift_probability: _TypeAlias = _typing.Literal["error_shift_probability"]  # noqa: Y015
+    _WhichOneofArgType__error_shift_probability: _TypeAlias = _typing.Literal["_error_shift_probability", b"_error_shift_probability"]  # noqa: Y015
+    _WhichOneofReturnType__latency_shift_probability: _TypeAlias = _typing.Literal["latency_shift_probability"]  # noqa: Y015
+    _WhichOneofArgType__latency_shift_probability: _TypeAlias = _typing.Literal["_latency_shift_probability", b"_latency_shift_probability"]  # noqa: Y015
+    _WhichOneofReturnType__outcome_count: _TypeAlias = _typing.Literal["outcome_count"]  # noqa: Y015
+    _WhichOneofArgType__outcome_count: _TypeAlias = _typing.Literal["_outcome_count", b"_outcome_count"]  # noqa: Y015
+    _WhichOneofReturnType__quality_count: _TypeAlias = _typing.Literal["quality_count"]  # noqa: Y015
+    _WhichOneofArgType__quality_count: _TypeAlias = _typing.Literal["_quality_count", b"_quality_count"]  # noqa: Y015
+    _WhichOneofReturnType__quality_shift_probability: _TypeAlias = _typing.Literal["quality_shift_probability"]  # noqa: Y015
+    _WhichOneofArgType__quality_shift_probability: _TypeAlias = _typing.Literal["_quality_shift_probability", b"_quality_shift_probability"]  # noqa: Y015
+    _WhichOneofReturnType__utility_sd_usd: _TypeAlias = _typing.Literal["utility_sd_usd"]  # noqa: Y015
+    _WhichOneofArgType__utility_sd_usd: _TypeAlias = _typing.Literal["_utility_sd_usd", b"_utility_sd_usd"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error_shift_probability) -> _WhichOneofReturnType__error_shift_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__latency_shift_probability) -> _WhichOneofReturnType__latency_shift_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__outcome_count) -> _WhichOneofReturnType__outcome_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality_count) -> _WhichOneofReturnType__quality_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality_shift_probability) -> _WhichOneofReturnType__quality_shift_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__utility_sd_usd) -> _WhichOneofReturnType__utility_sd_usd | None: ...
+
+Global___ModelTerms: _TypeAlias = ModelTerms  # noqa: Y015

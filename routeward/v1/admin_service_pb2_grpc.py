@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Shows what the server has learned. The namespace of every call comes from the caller's API key.
+    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,15 @@ class AdminServiceStub(object):
                 request_serializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsRequest.SerializeToString,
                 response_deserializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsResponse.FromString,
                 _registered_method=True)
+        self.ExplainDecision = channel.unary_unary(
+                '/routeward.v1.AdminService/ExplainDecision',
+                request_serializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
-    """Shows what the server has learned. The namespace of every call comes from the caller's API key.
+    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key.
     """
 
     def GetPosterior(self, request, context):
@@ -60,6 +65,14 @@ class AdminServiceServicer(object):
 
     def ListBudgets(self, request, context):
         """Returns where each budget of the namespace stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainDecision(self, request, context):
+        """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
+        dollars, its probability, and what excluded it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +91,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsRequest.FromString,
                     response_serializer=routeward_dot_v1_dot_admin__service__pb2.ListBudgetsResponse.SerializeToString,
             ),
+            'ExplainDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainDecision,
+                    request_deserializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'routeward.v1.AdminService', rpc_method_handlers)
@@ -87,7 +105,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Shows what the server has learned. The namespace of every call comes from the caller's API key.
+    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key.
     """
 
     @staticmethod
@@ -134,6 +152,33 @@ class AdminService(object):
             '/routeward.v1.AdminService/ListBudgets',
             routeward_dot_v1_dot_admin__service__pb2.ListBudgetsRequest.SerializeToString,
             routeward_dot_v1_dot_admin__service__pb2.ListBudgetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/ExplainDecision',
+            routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionRequest.SerializeToString,
+            routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Shows what the server has learned. The namespace of every call comes from the caller's API key."""
+    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +37,27 @@ class AdminServiceStub:
     """Returns what is believed about each model of each category, and what the policy would do with it now."""
     ListBudgets: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListBudgetsRequest, _admin_service_pb2.ListBudgetsResponse]
     """Returns where each budget of the namespace stands."""
+    ExplainDecision: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ExplainDecisionRequest, _admin_service_pb2.ExplainDecisionResponse]
+    """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
+    dollars, its probability, and what excluded it.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Shows what the server has learned. The namespace of every call comes from the caller's API key."""
+    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPosterior: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetPosteriorRequest, _admin_service_pb2.GetPosteriorResponse]  # type: ignore[assignment]
     """Returns what is believed about each model of each category, and what the policy would do with it now."""
     ListBudgets: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListBudgetsRequest, _admin_service_pb2.ListBudgetsResponse]  # type: ignore[assignment]
     """Returns where each budget of the namespace stands."""
+    ExplainDecision: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ExplainDecisionRequest, _admin_service_pb2.ExplainDecisionResponse]  # type: ignore[assignment]
+    """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
+    dollars, its probability, and what excluded it.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows what the server has learned. The namespace of every call comes from the caller's API key."""
+    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key."""
 
     @_abc_1.abstractmethod
     def GetPosterior(
@@ -66,5 +74,15 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListBudgetsResponse, _abc.Awaitable[_admin_service_pb2.ListBudgetsResponse]]:
         """Returns where each budget of the namespace stands."""
+
+    @_abc_1.abstractmethod
+    def ExplainDecision(
+        self,
+        request: _admin_service_pb2.ExplainDecisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ExplainDecisionResponse, _abc.Awaitable[_admin_service_pb2.ExplainDecisionResponse]]:
+        """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
+        dollars, its probability, and what excluded it.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -114,6 +114,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "BUDGET_EXHAUSTED", "domain": "routeward.dev", "metadata": {"budget": "drafts"}}
     """
+    ERROR_REASON_DECISION_NOT_LOGGED: _ErrorReason.ValueType  # 18
+    """NOT_FOUND: the decision log does not hold the decision: it is older than store.retention_days, found no room when it
+    was made, or was lost with a store in memory; or another replica is about to write it. Explain the call instead.
+
+        {"reason": "DECISION_NOT_LOGGED", "domain": "routeward.dev", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as ErrorInfo{reason: <name without the ERROR_REASON_ prefix>, domain:
@@ -211,5 +217,11 @@ ERROR_REASON_BUDGET_EXHAUSTED: ErrorReason.ValueType  # 17
 after the delay in RetryInfo.
 
     {"reason": "BUDGET_EXHAUSTED", "domain": "routeward.dev", "metadata": {"budget": "drafts"}}
+"""
+ERROR_REASON_DECISION_NOT_LOGGED: ErrorReason.ValueType  # 18
+"""NOT_FOUND: the decision log does not hold the decision: it is older than store.retention_days, found no room when it
+was made, or was lost with a store in memory; or another replica is about to write it. Explain the call instead.
+
+    {"reason": "DECISION_NOT_LOGGED", "domain": "routeward.dev", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -47,7 +47,9 @@ signals = st.builds(
         bill=bills,
     ),
 )
-forecasts = st.builds(ModelForecast, PROBABILITIES, PROBABILITIES, NUMBERS, NUMBERS, PROBABILITIES)
+forecasts = st.builds(
+    ModelForecast, PROBABILITIES, PROBABILITIES, NUMBERS, NUMBERS, PROBABILITIES, *[st.none() | NUMBERS] * 6
+)
 distributions = st.builds(
     DistributionRecord,
     revision=INT64,
@@ -116,6 +118,21 @@ async def test_a_decision_that_is_logged_again_stays_as_it_was(store, a_decision
     await store.log_decisions([a_decision._replace(model="small"), a_decision._replace(nonce=b"m" * 12)])
     await store.log_decisions([])
     assert [record async for record in store.decisions()] == [a_decision._replace(nonce=b"m" * 12), a_decision]
+
+
+async def test_a_decision_is_found_by_its_key_alone(store, a_decision):
+    others = (
+        a_decision._replace(namespace="globex", model="small"),
+        a_decision._replace(nonce=b"m" * 12, model="small"),
+        a_decision._replace(decided_us=6, model="small"),
+    )
+    await store.log_decisions([*others, a_decision])
+    assert await store.decision("acme", b"n" * 12, 5) == a_decision
+    assert await store.decision("acme", b"m" * 12, 6) is None
+    assert await store.decision("globex", b"m" * 12, 5) is None
+    await store.retain(6)
+    assert await store.decision("acme", b"n" * 12, 5) is None
+    assert await store.decision("acme", b"n" * 12, 6) == others[2]
 
 
 async def test_a_log_longer_than_a_page_is_read_whole(store, a_decision):

@@ -111,11 +111,22 @@ def test_from_init_to_what_was_learned(desk: Desk) -> None:
         taken_back = desk.run("feedback", decision["decision_id"], "--retract", "thumb", "--target", target)
         assert "retracted" in taken_back.out
         assert desk.run("feedback", "forged", "--thumb", "up", "--target", target).code == 2
+        made = desk.run("explain", decision["decision_id"], "--json", ROUTEWARD_TARGET=target)
+        assert made.document["decision"]["propensity"] == decision["propensity"]
     with desk.serving() as target:
         beliefs = desk.run("status", "--json", "--target", target).document
         [category] = [one for one in beliefs["categories"] if one["category"] == "summarization"]
         [model] = [one for one in category["models"] if one["model"] == decision["model"]]
         assert (model["outcome_count"], model["quality_count"]) == (pytest.approx(1, rel=1e-3), 0)
+        again = desk.run("explain", decision["decision_id"], "--json", "--target", target)
+        assert again.document == made.document
+        fallback = decision["fallbacks"][0]
+        assert fallback["model"] in desk.run("explain", fallback["decision_id"], "--target", target).out
+        imagined = desk.run("explain", "--category", "summarization", "--input-tokens", "3000", "--target", target)
+        assert (imagined.code, max(map(len, imagined.out.splitlines())) <= 100) == (0, True)
+        assert "would be sampled" in imagined.out
+        assert desk.run("explain", "forged", "--target", target).code == 2
+        assert desk.run("explain", "--category", "x", "--max-cost-usd", "0", "--target", target).code == 1
         shown = desk.run("status", "--target", target).out
         assert decision["model"] in shown
         assert max(map(len, shown.splitlines())) <= 100

@@ -88,6 +88,23 @@ async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_w
     await store.close()
 
 
+async def test_decisions_logged_before_a_number_was_kept_are_read_without_it(file, a_decision):
+    expected = ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01, 0.003, 40.0, 12.0, 0.1, 0.2, 0.3)
+    drawn_from = a_decision.distribution._replace(forecasts={"large": expected})
+    store = await SqlStore.open(file, bucket_us=1)
+    await store.log_decisions([a_decision._replace(distribution=drawn_from)])
+    await store.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        ((columns,),) = connection.execute("SELECT forecasts FROM distributions")
+        first_five = {name: json.loads(columns)[name] for name in ("model", *ModelForecast._fields[:5])}
+        connection.execute("UPDATE distributions SET forecasts = ?", [json.dumps(first_five)])
+    store = await SqlStore.open(file, bucket_us=1)
+    found = await store.decision("acme", a_decision.nonce, 5)
+    assert found is not None
+    assert found.distribution.forecasts == {"large": ModelForecast(*expected[:5])}
+    await store.close()
+
+
 async def test_opening_again_changes_nothing(file):
     await made(file)
     before = file.read_bytes()

@@ -12,6 +12,7 @@ from routeward import (
     Constraints,
     Decision,
     DecisionKind,
+    Explanation,
     Feedback,
     FeedbackResult,
     Forecast,
@@ -29,6 +30,7 @@ from routeward import (
     thumbs_up,
 )
 from routeward.errors import NoEligibleModelError, Violation
+from routeward.explanations import ModelTerms
 from routeward.testing import FakeRouter, ManualClock
 
 
@@ -48,6 +50,10 @@ def synchronous() -> str:
         assert_type(decision.kind, DecisionKind)
         assert_type(decision.forecast, Forecast | None)
         assert_type(decision.reason, RouteReason)
+        why = client.explain(decision)
+        assert_type(why, Explanation)
+        assert_type(why.models[0].terms, ModelTerms | None)
+        assert_type(client.explain_call("code", model="a", timeout=1.0), Explanation)
         result = client.feedback(decision, thumbs_down(), Score("judge", 0.5), Retract("thumb"), rater="r")
         assert_type(result, FeedbackResult)
         assert_type(result.results[0].status, SignalStatus)
@@ -67,6 +73,8 @@ def synchronous() -> str:
 async def asynchronous() -> str:
     async with AsyncClient(retry=RetryPolicy(max_attempts=2), route_timeout=0.2) as client:
         assert_type(await client.route("code", model="a"), Decision)
+        assert_type(await client.explain("d-1"), Explanation)
+        assert_type(await client.explain_call("code", input_tokens=5), Explanation)
         assert_type(await client.feedback("d-1", thumbs_up()), FeedbackResult)
         assert_type(await client.feedback_batch([]), tuple[FeedbackResult | RoutewardError, ...])
         async with client.call("code") as call:
@@ -90,6 +98,7 @@ def failures(client: Client) -> Sequence[Violation]:
 def mistakes(client: Client) -> None:
     client.route("code", input_token=1)  # type: ignore[call-arg]
     client.route("code", input_tokens="many")  # type: ignore[arg-type]
+    client.explain_call("code", input_token=1)  # type: ignore[call-arg]
     client.feedback("d-1", "up")  # type: ignore[arg-type]
     client.attempts("code", on=KeyboardInterrupt)  # type: ignore[arg-type]
     Outcome(Status.OK, 1.5)  # type: ignore[call-arg]

@@ -20,6 +20,7 @@ METHODS = {
     "RoutingService/Feedback": pb.FeedbackRequest,
     "RoutingService/FeedbackBatch": pb.FeedbackBatchRequest,
     "AdminService/GetPosterior": admin_pb.GetPosteriorRequest,
+    "AdminService/ExplainDecision": admin_pb.ExplainDecisionRequest,
 }
 DOCUMENTED = {
     grpc.StatusCode.INVALID_ARGUMENT,

@@ -28,7 +28,10 @@ async def posterior(client):
     return response.SerializeToString(deterministic=True)
 
 
-@pytest.mark.parametrize("method", ["RoutingService/Route", "RoutingService/Feedback", "AdminService/GetPosterior"])
+@pytest.mark.parametrize(
+    "method",
+    ["RoutingService/Route", "RoutingService/Feedback", "AdminService/GetPosterior", "AdminService/ExplainDecision"],
+)
 async def test_without_a_key_nothing_is_answered(serve, two_tenants, method):
     async with serve(two_tenants) as running:
         failure = await running.client().raw(method, b"")

@@ -17,7 +17,7 @@ from routeward.cli.output import percent, seconds, usd
         (12.345, "$12.35"),
         (1234.5, "$1,234"),
         (1e6, "$1,000,000"),
-        (-0.5, "$-0.500"),
+        (-0.5, "-$0.500"),
     ],
 )
 def test_money_has_three_digits_that_count_and_no_exponent(value: float, text: str) -> None:

@@ -15,6 +15,8 @@ from routeward.cli.status import _human
 from routeward.v1.admin_service_pb2 import (
     BudgetStanding,
     CategoryPosterior,
+    ExplainDecisionRequest,
+    ExplainDecisionResponse,
     GetPosteriorRequest,
     GetPosteriorResponse,
     ListBudgetsRequest,
@@ -96,6 +98,11 @@ class Believer(AdminServiceServicer):
         if self.budgets is None:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "an older version")
         return ListBudgetsResponse(budgets=self.budgets)
+
+    def ExplainDecision(  # noqa: N802 - the contract's name
+        self, request: ExplainDecisionRequest, context: grpc.ServicerContext
+    ) -> ExplainDecisionResponse:
+        raise NotImplementedError
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ EXAMPLES = [
     errors.ForeignDecisionError(),
     errors.DecisionIdInvalidError(),
     errors.DecisionExpiredError(604_800.0),
+    errors.DecisionNotLoggedError(),
     errors.CategoryUnknownError("poetry"),
     errors.ModelUnknownError("gpt-9"),
     errors.ProfileUnknownError("cheap"),
@@ -30,6 +31,7 @@ EXAMPLES = [
     errors.BudgetExhaustedError("drafts", 3600.0),
     errors.ScoreNameLimitError("judge-9", 7),
     errors.FeedbackUnavailableError(1.5),
+    errors.LogUnavailableError(1.0),
     errors.ShuttingDownError(),
     errors.DefectError("8f14e45f"),
 ]
