@@ -28,7 +28,8 @@ def normal(observed: Observed, prior: NormalPriors) -> Belief:
     """Return the belief about the mean of a normal quantity in every cell."""
     weight, total = observed.per_cell(observed.count), observed.per_cell(observed.total)
     mean = total / np.where(weight > 0, weight, 1.0)
-    between = (observed.total / np.maximum(observed.count, 1.0) - mean) ** 2
+    between = observed.mean - mean
+    between *= between
     between *= observed.count
     between += observed.squares
     squares = observed.per_cell(between)

@@ -43,12 +43,13 @@ def outcome_moments(sums: Sums, signal: Signal, prior_mean: Floats) -> Ints:
 class Observed:
     """Observations of one signal by bucket and cell; arrays of shape (B, C + 1, M).
 
-    `count` and `total` are their number and sum, `squares` the sum of their squared deviations from the mean of the
-    same bucket and cell. `kept`, which broadcasts to that shape, is what is left of them.
+    `count` and `total` are their number and sum, `mean` their mean (0 where there are none), `squares` the sum of their
+    squared deviations from it. `kept`, which broadcasts to that shape, is what is left of them.
     """
 
     count: Floats
     total: Floats
+    mean: Floats
     squares: Floats
     kept: Floats
 
@@ -56,7 +57,8 @@ class Observed:
     def of(cls, moments: Ints, decay: Floats) -> Self:
         """Lay out moments of shape (3, C + 1, M, B); `decay` has shape (B,)."""
         n, y, yy = np.ascontiguousarray(moments.transpose(0, 3, 1, 2))
-        return cls(n.astype(np.float64), y / SCALE, _squared_deviations(n, y, yy), decay[:, None, None])
+        total, squares = y / SCALE, _squared_deviations(n, y, yy)
+        return cls(n.astype(np.float64), total, total / np.maximum(n, 1), squares, decay[:, None, None])
 
     def weighted(self, weights: Floats) -> Self:
         """Keep less: `weights`, of shape (B, M), are in [0, 1]."""
