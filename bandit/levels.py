@@ -12,7 +12,6 @@ tried again.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +33,8 @@ class Hazards:
     usual: float = 0.98
 
 
-class LevelBeliefs(NamedTuple):
-    """Probability of the usual level in each bucket, of shape (B, M), and of all in the last one, of shape (M, G)."""
-
-    usual: Floats
-    now: Floats
-
-
-def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) -> LevelBeliefs:
-    """Return what to believe about the levels of M independent chains over B buckets.
+def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) -> Floats:
+    """Return the probability of each level in each of B buckets, for M independent chains; shape (B, M, G).
 
     `log_likelihood` has shape (B, M, G), the usual level first; `transitions`, of shape (B - 1, G, G), lead from each
     bucket to the next; `initial`, of shape (G,), is believed before the first.
@@ -64,8 +56,8 @@ def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) 
             seen = later * likelihood[b]
             seen /= np.maximum.reduce(seen, axis=-1, keepdims=True)
             later = np.einsum("mg,gh->mh", seen, backwards[b - 1])
-    usual: Floats = smoothed[..., 0] / smoothed.sum(axis=-1)
-    return LevelBeliefs(usual, filtered[-1])
+    beliefs: Floats = smoothed / np.add.reduce(smoothed, axis=-1, keepdims=True)
+    return beliefs
 
 
 def transitions(slab: Floats, elapsed_s: Floats, hazards: Hazards) -> Floats:

@@ -23,7 +23,8 @@ from bandit.prior_cells import NormalPriors, QualityPriors, RatePriors
 from bandit.priors import InferenceSettings, NormalPrior
 from bandit.quality import Qualities
 from bandit.shifts import Chronology, shifted, shifted_rate
-from bandit.sums import Sums, at, with_axes
+from bandit.signals import SCALE
+from bandit.sums import Sums, at, filled, with_axes
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
 
     Categories of which the settings know something beforehand have rows of their own. Raises PriorError.
     """
-    seen = with_axes(at(sums, now_us), named_categories(settings), ())
+    seen = filled(with_axes(at(sums, now_us), named_categories(settings), ()))
     known = Knowledge.of(settings, seen.categories, seen.models)
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
@@ -75,7 +76,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         fit, levels = partial(rate, prior=priors), settings.shifts.get("error")
         return fit(errors) if levels is None else shifted_rate(errors, fit, levels, chronology)
 
-    answers = np.einsum("cmb,b->c", outcomes[0], decay("quality"))[:, None]
+    answers = np.einsum("cmb,b->c", outcomes[0] - outcomes[1] // SCALE, decay("quality"))[:, None]
     qualities = Qualities.of(seen, decay("quality"), answers, settings, chronology)
     return Posterior(
         now_us=now_us,

@@ -129,8 +129,8 @@ class InferenceSettings:
     """Settings of `infer`.
 
     `thumbs` and `scores` are priors of quality from 0/1 thumbs and from graded scores. `quality_sources`
-    names, per category, which source of quality counts: "thumb" (the default), "score:<name>", "any", or
-    "thumb+score:<name>", where a judge is believed up to a bias per category (deviation `judge_bias`) and an
+    names, per category ("default" stands for those it does not name), which source of quality counts: "thumb",
+    "score:<name>", "any", or "thumb+score:<name>", where a judge is believed up to a bias per category (deviation `judge_bias`) and an
     error of its own per model and category (deviation `judge_delta`). Half-lives are in seconds, infinite where
     a signal is not named.
 
@@ -144,7 +144,7 @@ class InferenceSettings:
     """
 
     thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)
-    scores: NormalPrior = NormalPrior(mean=0.7, variance=0.1, spread=0.15)
+    scores: NormalPrior = NormalPrior(mean=0.85, variance=0.1, spread=0.15)
     error: BetaPrior = BetaPrior(mean=0.02, weight=2.0)
     latency: NormalPrior = NormalPrior(mean=math.log(2.0), variance=1.5, spread=0.25, spread_floor=1e-3)
     first_token: NormalPrior = NormalPrior(mean=math.log(0.5), variance=1.5, spread=0.25, spread_floor=1e-3)

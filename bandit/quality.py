@@ -45,7 +45,8 @@ class Qualities:
         cls, sums: Sums, decay: Floats, answers: Floats, settings: InferenceSettings, chronology: Chronology
     ) -> Self:
         """Take the judgements out of the sums; `decay` has shape (B,)."""
-        sources = [settings.quality_sources.get(category, THUMB) for category in sums.categories] + [THUMB]
+        usual = settings.quality_sources.get("default", THUMB)
+        sources = [settings.quality_sources.get(category, usual) for category in sums.categories] + [usual]
         kinds = sorted(set(sources))
         return cls(
             settings=settings,

@@ -15,14 +15,14 @@ counts.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandit.belief import Belief
 from bandit.grid import midpoints
-from bandit.levels import Hazards, LevelBeliefs, level_beliefs, transitions
+from bandit.levels import Hazards, level_beliefs, transitions
 from bandit.observed import Observed
 from bandit.priors import ChangeSettings, ShiftSettings
 from bandit.sums import Sums
@@ -30,8 +30,6 @@ from bandit.sums import Sums
 Floats = NDArray[np.float64]
 Fit = Callable[[Observed], Belief]
 """From what is kept of the observations to a belief in every cell."""
-
-_PASSES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +72,14 @@ def shifted(observed: Observed, fit: Fit, settings: ShiftSettings, chronology: C
 
     usual, levels = _agreed(observed, fit, evidence, settings, chronology)
     probability, offset, variance = _other_level(levels, offsets[1:])
-    # Probability of another level from each bucket on until now, as if buckets told it independently.
-    since = np.multiply.accumulate((1.0 - levels.usual)[::-1], axis=0)[::-1][:, None, :]
+    since = _since(levels)[:, None, :]
     count, total = (np.add.reduce(since * one, axis=0) for one in (observed.count, observed.total))
     # A level is a coarse guess of where a cell went: a fifth of its square is left to the cell's own observations.
     guess_variance = 0.2 * offset**2 + variance + usual.variance
     precision = 1.0 / guess_variance + count / usual.spread
     mean = ((usual.mean + offset) / guess_variance + total / usual.spread) / precision
+    # Beyond the levels there is nothing to be told from a few observations, however far they lie.
+    mean = np.clip(mean, usual.mean + offsets.min(), usual.mean + offsets.max())
     return _mixture(usual, probability, mean, 1.0 / precision)
 
 
@@ -113,15 +112,21 @@ def _over_categories(values: Floats) -> Floats:
 
 def _agreed(
     observed: Observed, fit: Fit, evidence: Callable[[Belief], Floats], settings: ShiftSettings, chronology: Chronology
-) -> tuple[Belief, LevelBeliefs]:
-    """Return what is usual and what the levels were, each in the light of the other."""
-    usual = whole = fit(observed)
+) -> tuple[Belief, Floats]:
+    """Return what is usual and what the levels were, of shape (B, M, G), each in the light of the other.
+
+    A mean over an incident and what was before lies between both, and makes neither look usual. So at first that level
+    is taken for the usual one which most observations were made at, whatever its offset from the mean.
+    """
+    whole = fit(observed)
     slab, hazards = _slab(settings), chronology.hazards
     moves = transitions(slab, chronology.elapsed_s, hazards)
     initial = np.concatenate(([hazards.usual], (1.0 - hazards.usual) * slab))
-    for _ in range(_PASSES):
-        levels = level_beliefs(evidence(usual), moves, initial)
-        usual = fit(observed.weighted(levels.usual))
+    levels = level_beliefs(evidence(whole), moves, initial)
+    most = np.add.reduce(_over_categories(observed.count)[..., None] * levels, axis=0).argmax(axis=-1)
+    usual = fit(observed.weighted(np.take_along_axis(levels, most[None, :, None], axis=-1)[..., 0]))
+    levels = level_beliefs(evidence(usual), moves, initial)
+    usual = fit(observed.weighted(levels[..., 0]))
     return replace(usual, weight=whole.weight), levels
 
 
@@ -132,13 +137,22 @@ def _slab(settings: ShiftSettings) -> Floats:
     return slab
 
 
-def _other_level(levels: LevelBeliefs, values: Floats) -> tuple[Floats, Floats, Floats]:
+def _other_level(levels: Floats, values: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the probability of not being at the usual level now, and mean and variance of the other; shape (M,)."""
-    probability = 1.0 - levels.now[:, 0]
-    weights = levels.now[:, 1:] / np.maximum(levels.now[:, 1:].sum(axis=-1, keepdims=True), 1e-300)
+    probability, others = 1.0 - levels[-1, :, 0], levels[-1, :, 1:]
+    weights = others / np.maximum(others.sum(axis=-1, keepdims=True), 1e-300)
     mean = (weights * values).sum(axis=-1)
     variance = np.maximum((weights * values**2).sum(axis=-1) - mean**2, 0.0)
     return probability, mean, variance
+
+
+def _since(levels: Floats) -> Floats:
+    """Return how surely each bucket, and all after it, were at the level of now, if that is not the usual; (B, M)."""
+    others = levels[..., 1:]
+    now = others[-1] / np.maximum(others[-1].sum(axis=-1, keepdims=True), 1e-300)
+    alike = np.minimum(others, now).sum(axis=-1)
+    since: Floats = np.minimum.accumulate(alike[::-1], axis=0)[::-1]
+    return since
 
 
 def _mixture(usual: Belief, probability: Floats, mean: Floats, variance: Floats) -> Belief:

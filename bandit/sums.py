@@ -5,7 +5,7 @@ arrivals can change a bit of them, and an event and its negation cancel.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -157,6 +157,13 @@ def at(sums: Sums, now_us: int) -> Sums:
     """
     now = max(sums.now, now_us // sums.bucket_us)
     return sums if now == sums.now else _checked(_laid_out(sums, oldest=sums.oldest, now=now))
+
+
+def filled(sums: Sums) -> Sums:
+    """Return `sums` from the first bucket that holds anything: when they were made is no part of what is known."""
+    held = np.flatnonzero(sums.moments[0].any(axis=(0, 1, 2)))
+    first = int(held[0]) if len(held) else sums.moments.shape[-1] - 1
+    return replace(sums, oldest=int(sums.starts[first]), moments=sums.moments[..., first:])
 
 
 def with_axes(sums: Sums, categories: Iterable[str], models: Iterable[str]) -> Sums:

@@ -13,7 +13,6 @@ from bandit.evidence import Signal
 from bandit.modes import CheapestWithin, Mode
 from bandit.priors import InferenceSettings
 from bandit.request import Objective
-from bandit.signals import THUMB
 from bandit.snapshot import PolicySettings
 from server.config.checks import key_file_of
 from server.config.knowledge import past_of, priors_of, sources_of
@@ -86,7 +85,7 @@ def _learning(document: Document, folder: Path) -> LearningSettings:
     sources = {name: category.quality_source for name, category in document.categories.items()}
     return LearningSettings(
         inference=InferenceSettings(
-            quality_sources={name: source for name, source in sources.items() if source != THUMB},
+            quality_sources=sources,
             half_lives_s=_half_lives_s(table),
             models=priors_of(document),
             prior_from=sources_of(document),

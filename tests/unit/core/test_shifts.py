@@ -112,3 +112,32 @@ def test_the_order_of_arrival_changes_no_bit():
     one, other = seen(rows, CALM + 2), seen(dict(reversed(rows.items())), CALM + 2)
     assert one.latency.mean.tobytes() == other.latency.mean.tobytes()
     assert one.quality.variance.tobytes() == other.quality.variance.tobytes()
+
+
+@pytest.mark.parametrize("minutes", [5, 15, 30])
+def test_an_incident_that_goes_on_under_full_traffic_stays_one(minutes: int):
+    usual = {RowKey("chat", "slow", "latency", "", b): moments(100, 0.0, 0.1) for b in range(360)}
+    slow = {RowKey("chat", "slow", "latency", "", 360 + b): moments(100, math.log(10), 0.1) for b in range(6 * minutes)}
+    belief = seen(usual | slow, 360 + 6 * minutes).latency
+    assert belief.shift[0, 0] > 0.9
+    assert belief.mean[0, 0] == pytest.approx(math.log(10), abs=0.2)
+
+
+def test_quality_that_fell_for_half_an_hour_is_believed_as_low_as_it_is():
+    good = {RowKey("chat", "slow", "quality", "thumb", b): moments(100, 0.9, 0.09) for b in range(360)}
+    bad = {RowKey("chat", "slow", "quality", "thumb", 360 + b): moments(100, 0.3, 0.21) for b in range(180)}
+    belief = seen(good | bad, 540).quality
+    assert belief.mean[0, 0] == pytest.approx(0.3, abs=0.05)
+
+
+def test_since_when_there_was_nothing_changes_no_bit():
+    rows = NORMAL | calls(range(CALM, CALM + 2), TEN_TIMES)
+    later = {key._replace(bucket=key.bucket + 9000): one for key, one in rows.items()}
+    made_long_ago = add_rows(Sums.empty(BUCKET_S * 10**6, 0), later)
+    first = min(key.bucket for key in later)
+    made_today = add_rows(Sums.empty(BUCKET_S * 10**6, first * BUCKET_S * 10**6), later)
+    now_us = (9000 + CALM + 2) * BUCKET_S * 10**6
+    one, other = (infer(sums, now_us, SETTINGS) for sums in (made_long_ago, made_today))
+    for signal in ("quality", "error", "latency"):
+        assert getattr(one, signal).mean.tobytes() == getattr(other, signal).mean.tobytes()
+        assert getattr(one, signal).shift.tobytes() == getattr(other, signal).shift.tobytes()

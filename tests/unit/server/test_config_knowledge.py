@@ -44,7 +44,7 @@ def test_everything_that_is_known_arrives(tmp_path):
     assert inference.warm_start == (PastCell("chat", "large", "latency", math.log(2.0), 30.0),)
     assert (inference.knowledge_cap, inference.prior_from_weight, inference.judge_delta) == (10.0, 2.0, 0.1)
     assert inference.knowledge_half_life == 60.0
-    assert inference.quality_sources == {"support": "thumb+score:judge"}
+    assert inference.quality_sources == {"chat": "thumb", "support": "thumb+score:judge"}
 
 
 def test_of_a_model_without_such_keys_nothing_is_known(tmp_path):
