@@ -130,9 +130,9 @@ class InferenceSettings:
 
     `thumbs` and `scores` are priors of quality from 0/1 thumbs and from graded scores. `quality_sources`
     names, per category ("default" stands for those it does not name), which source of quality counts: "thumb",
-    "score:<name>", "any", or "thumb+score:<name>", where a judge is believed up to a bias per category (deviation `judge_bias`) and an
-    error of its own per model and category (deviation `judge_delta`). Half-lives are in seconds, infinite where
-    a signal is not named.
+    "score:<name>", "any", or "thumb+score:<name>", where a judge is believed up to a bias per category (deviation
+    `judge_bias`) and an error of its own per model and category (deviation `judge_delta`). Half-lives are in seconds,
+    infinite where a signal is not named.
 
     An operator's knowledge replaces or feeds these priors, and is worth at most `knowledge_cap` observations in any
     cell: `models` by model id, `prior_from` names the category that another one starts from, whose posterior is worth

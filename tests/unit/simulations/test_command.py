@@ -35,6 +35,7 @@ SHARES = {"share_before", "share_during", "share_after"}
 FIGURES: dict[object, set[str]] = {
     "quality-drop": SHARES | {"halved_after"},
     "latency-change": SHARES | {"halved_after"},
+    "outage": SHARES | {"halved_after"},
     "price-change": SHARES | {"moved_after"},
     "model-added": {"half_of_final_share_after", "share_after"},
 }
