@@ -81,7 +81,10 @@ def within_limits(snapshot: Snapshot, request: Request, forecasts: Forecasts, el
 
 
 def within_budgets(snapshot: Snapshot, request: Request, forecasts: Forecasts, kept: Kept) -> Kept:
-    """Keep the cheapest of these models, and those of which a call costs no more than budgets allow a single one."""
+    """Keep the cheapest of these models, and those of which a call costs no more than budgets allow a single one.
+
+    Where none of those known to keep the limits is left, the undecided are judged by themselves, which gives a reason.
+    """
     if not snapshot.budgets:
         return kept
     costs = forecasts.cost_usd.tolist()
@@ -91,13 +94,15 @@ def within_budgets(snapshot: Snapshot, request: Request, forecasts: Forecasts, k
     dearer = {snapshot.models[m].id: BUDGET for m in candidates if costs[m] > largest}
     if not dearer:
         return kept
-    affordable = [place for place, m in enumerate(kept.models) if costs[m] <= largest]
-    models = [kept.models[place] for place in affordable]
+    exclusions = {**kept.exclusions, **dearer}
     undecided = [m for m in kept.undecided if costs[m] <= largest]
+    affordable = [place for place, m in enumerate(kept.models) if costs[m] <= largest]
+    if not affordable:
+        rejudged = within_limits(snapshot, request, forecasts, undecided)
+        return rejudged._replace(exclusions={**exclusions, **rejudged.exclusions})
+    models = [kept.models[place] for place in affordable]
     shares = None if kept.shares is None else _rescaled([kept.shares[place] for place in affordable])
-    if not models:
-        models, undecided = undecided, []
-    return Kept(models, undecided, {**kept.exclusions, **dearer}, kept.reason, shares)
+    return Kept(models, undecided, exclusions, kept.reason, shares)
 
 
 def latency_quantile_s(snapshot: Snapshot, category: str, m: int, probability: float) -> float:
@@ -120,9 +125,13 @@ def _excesses(snapshot: Snapshot, request: Request, forecasts: Forecasts, m: int
         found.append(_Excess("max_latency", (tail_s - bound) / bound, tail_s * relative / bound))
     if limits.min_quality is not None:
         bound = _positive(limits.min_quality)
-        deviation = math.sqrt(float(expected.answer_variance[row, m]))
-        found.append(_Excess("min_quality", (limits.min_quality - float(forecasts.quality[m])) / bound, deviation))
+        quality, deviation = float(forecasts.quality[m]), math.sqrt(_quality_variance(snapshot, row, m))
+        found.append(_Excess("min_quality", (limits.min_quality - quality) / bound, deviation / bound))
     return found
+
+
+def _quality_variance(snapshot: Snapshot, row: int, m: int) -> float:
+    return float(snapshot.posterior.quality.variance[row, snapshot.posterior.models.index(snapshot.models[m].id)])
 
 
 def _rescaled(shares: list[float]) -> list[float]:

@@ -6,8 +6,9 @@ budget constraint. What would be spent per request at a price,
     S(lambda) = sum over groups g of w_g sum over m of p_gm(lambda) cost_gm,
 
 falls in lambda, so the price is where it meets the target (`bandit.budget`); 0 where S(0) is below it. The weights w
-are the shares of billed requests per category and profile, p the policy's own probabilities. So a change of a list
-price moves the price of money at once, and what was billed corrects what was expected.
+are the shares of billed requests per category and profile, p the policy's own probabilities: with floors, caps and
+what stays with a baseline, without the limits of single requests and the guard. So a change of a list price moves the
+price of money at once, and what was billed corrects what was expected.
 """
 
 import math
@@ -22,10 +23,12 @@ from scipy.special import ndtr
 
 from bandit.budget import Budget, PricedBudget, account
 from bandit.request import Objective
+from bandit.shares import with_caps
 from bandit.snapshot import Snapshot
 from bandit.spend import HOUR, MINUTE_US, Spend
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 MAX_GROUPS: Final = 64
 """Groups that prices are computed from, those with the most requests; a budget has at least its own `OWN_GROUPS`."""
@@ -41,16 +44,17 @@ LARGEST: Final = 1e12
 _PRECISION: Final = 1e-3
 """Of the logarithm of a multiplier."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
-_FAR, _TINY = 1e6, 1e-300
+_TINY: Final = 1e-300
 _SETTLED: Final = 1.01
 """Where not even the largest price meets the target, one that comes this near to what can be met is enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """The traffic that is, as G groups of requests of typical size; arrays of shape (G, M), weights (G,).
+    """The traffic that is, as G groups of requests of typical size; arrays of shape (G, M), weights (G,), caps (M,).
 
-    `worth` is what a model is worth in dollars but for its cost; variances are those of the posterior.
+    `worth` is what a model is worth in dollars but for its cost; variances are those of the posterior. `reserved` is
+    the share of the requests that a baseline gets whatever the policy would draw.
     """
 
     groups: tuple[tuple[str, str], ...]
@@ -59,6 +63,8 @@ class Demand:
     worth_variance: Floats
     cost: Floats
     cost_variance: Floats
+    reserved: Floats
+    caps: Floats
     exploration: float
     floor: float
 
@@ -67,17 +73,33 @@ class Demand:
 
         No call costs more than `largest`, but for the cheapest.
         """
-        times = multipliers[:, None]
-        too_dear = self.cost > np.maximum(largest[:, None], self.cost.min(axis=1, keepdims=True))
-        utility = self.worth - times * self.cost
-        deviation = self.exploration * np.sqrt(self.worth_variance + times**2 * self.cost_variance)
-        out_of_reach = _FAR * (np.abs(utility) + deviation).max(axis=1, keepdims=True)
-        chosen = _best_probabilities(utility - too_dear * out_of_reach, deviation)
-        average = (chosen * self.cost).sum(axis=1, keepdims=True)
-        floors = self.floor * np.minimum(1.0, average / np.maximum(self.cost, _TINY)) * ~too_dear
-        chosen = floors + (1.0 - floors.sum(axis=1, keepdims=True)) * chosen
         weights = self.weights * covered
-        return float(weights @ (chosen * self.cost).sum(axis=1) / weights.sum())
+        usd = (self.probabilities(multipliers, largest) * self.cost).sum(axis=1)
+        return float(weights @ usd / weights.sum())
+
+    def probabilities(self, multipliers: Floats, largest: Floats) -> Floats:
+        """Return how the policy chooses in each group, shape (G, M); models dearer than `largest` have 0."""
+        times = multipliers[:, None]
+        reachable = self.cost <= np.maximum(largest[:, None], self.cost.min(axis=1, keepdims=True))
+        deviation = self.exploration * np.sqrt(self.worth_variance + times**2 * self.cost_variance)
+        best = _best_probabilities(self.worth - times * self.cost, deviation, reachable)
+        chosen = self._within_caps(self._with_floors(best, reachable), reachable)
+        reserved = self.reserved * reachable
+        mixed: Floats = reserved + (1.0 - reserved.sum(axis=1, keepdims=True)) * chosen
+        return mixed
+
+    def _with_floors(self, chosen: Floats, reachable: Flags) -> Floats:
+        average = (chosen * self.cost).sum(axis=1, keepdims=True)
+        floors = self.floor * np.minimum(1.0, average / np.maximum(self.cost, _TINY)) * reachable
+        mixed: Floats = floors + (1.0 - floors.sum(axis=1, keepdims=True)) * chosen
+        return mixed
+
+    def _within_caps(self, chosen: Floats, reachable: Flags) -> Floats:
+        capped = chosen.copy()
+        for g in np.flatnonzero(((chosen > self.caps) & (self.caps < 1.0)).any(axis=1)):
+            row = reachable[g]
+            capped[g, row] = with_caps(chosen[g, row].tolist(), self.caps[row].tolist())
+        return capped
 
 
 def priced(
@@ -163,9 +185,17 @@ def demand_of(
         worth_variance=answer_usd**2 * expected.answer_variance[at] + waiting_usd**2 * expected.latency_variance[at],
         cost=input_usd + output_usd,
         cost_variance=input_usd**2 * expected.input_variance[at] + output_usd**2 * expected.output_variance[at],
+        reserved=_reserved(snapshot, groups, enabled),
+        caps=np.array([snapshot.caps[m] for m in enabled] if snapshot.caps else [1.0] * len(enabled)),
         exploration=snapshot.settings.exploration,
         floor=snapshot.settings.floor,
     )
+
+
+def _reserved(snapshot: Snapshot, groups: Sequence[tuple[str, str]], enabled: Sequence[int]) -> Floats:
+    modes = [snapshot.settings.mode(category) for category, _ in groups]
+    ids = [snapshot.models[m].id for m in enabled]
+    return np.array([[(1.0 - mode.observe_share) * (id_ == mode.baseline) for id_ in ids] for mode in modes])
 
 
 def _weights(snapshot: Snapshot, budgets: Sequence[Budget], spend: Spend, now_us: int) -> dict[tuple[str, str], float]:
@@ -187,17 +217,19 @@ def _heaviest(weights: Mapping[tuple[str, str], float], budgets: Sequence[Budget
     return tuple(group for group in ranked if group in kept)
 
 
-def _best_probabilities(means: Floats, deviations: Floats) -> Floats:
-    """Return P(m is the largest) in each row, to about a percent: Gauss-Hermite nodes of each quantity."""
+def _best_probabilities(means: Floats, deviations: Floats, reachable: Flags) -> Floats:
+    """Return P(m is the largest of the reachable) in each row, to about a percent: Gauss-Hermite nodes of each."""
+    # What is out of reach must not set the scale: far below the others, it would blur all that tells them apart.
+    means, deviations = np.where(reachable, means, 0.0), np.where(reachable, deviations, 0.0)
     sd = np.maximum(deviations, 1e-9 * (np.abs(means).max(axis=1, keepdims=True) + _TINY))
     means, sd = means.T, sd.T
     nodes = means[..., None] + sd[..., None] * _NODES
     below = np.ones_like(nodes)
-    for mean, deviation in zip(means, sd, strict=True):
+    for mean, deviation, rival in zip(means, sd, reachable.T, strict=True):
         z = nodes - mean[:, None]
         z /= deviation[:, None]
-        below *= ndtr(z, out=z)
+        np.multiply(below, ndtr(z, out=z), out=below, where=rival[:, None])
     # Its own distribution function, which is a factor too, is that of the nodes.
-    mass = below @ (_WEIGHTS / ndtr(_NODES)) + _TINY
+    mass = (below @ (_WEIGHTS / ndtr(_NODES)) + _TINY) * reachable.T
     shares: Floats = (mass / mass.sum(axis=0)).T
     return shares

@@ -11,12 +11,13 @@ Tables = Mapping[str, Any]
 
 
 def check_budgets(document: Tables) -> Iterator[Finding]:
-    """Find budgets without an amount or with two, of the same name, and for what does not exist."""
+    """Find budgets without an amount or with two, of the same name, for what does not exist, or that no price keeps."""
     seen: set[str] = set()
-    known = _known(document)
+    known, cheapest = _known(document), _cheapest_within(document)
     for index, budget in enumerate(_list(document, "budgets")):
         yield from _amounts(index, budget)
         yield from _scope(index, budget, known)
+        yield from _deaf(index, budget, cheapest)
         name = budget.get("name")
         if isinstance(name, str):
             if name in seen:
@@ -46,6 +47,23 @@ def _scope(index: int, budget: Tables, known: Mapping[str, list[str]]) -> Iterat
         value = budget.get(name)
         if isinstance(value, str) and value and value not in names:
             yield Finding(("budgets", index, name), f'there is no {name} "{value}"', did_you_mean(value, names))
+
+
+def _deaf(index: int, budget: Tables, cheapest: list[str]) -> Iterator[Finding]:
+    """Find a budget for categories that take the cheapest good model at any price of money, and so cannot keep it."""
+    own = budget.get("category") or ""
+    covered = [category for category in cheapest if own in ("", category)]
+    amount = next((name for name in ("usd_per_request", "usd_per_period") if name in budget), None)
+    if covered and amount:
+        names = ", ".join(f'"{category}"' for category in covered)
+        message = f"{amount} covers a category of mode cheapest_within, which no budget can slow down: {names}"
+        hint = 'name a category of mode "maximize" in the budget, or remove the mode there'
+        yield Finding(("budgets", index, "category" if own else amount), message, hint)
+
+
+def _cheapest_within(document: Tables) -> list[str]:
+    tables = {name: document["categories"][name] for name in _names(document, "categories")}
+    return [name for name, one in tables.items() if isinstance(one, Mapping) and one.get("mode") == "cheapest_within"]
 
 
 def _known(document: Tables) -> Mapping[str, list[str]]:

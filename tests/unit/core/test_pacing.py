@@ -1,5 +1,6 @@
 """The price that meets a budget."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 
 from bandit.budget import Budget
 from bandit.catalogue import Model, Prices
+from bandit.modes import Mode
 from bandit.pacing import demand_of, priced
 from bandit.policy import policy
 from bandit.posterior import infer
 from bandit.priors import InferenceSettings
-from bandit.request import Objective, Request
+from bandit.request import Limits, Objective, Request
 from bandit.snapshot import PolicySettings, Snapshot, snapshot_of
 from bandit.spend import MINUTE_US, Spend, SpendKey, Tally, billed
 from bandit.sums import Moments, RowKey, Sums, add_rows, with_axes
@@ -51,8 +53,11 @@ def request(category: str = "chat", objective: Objective = RICH) -> Request:
     return Request(category, 0b111, 1000, objective)
 
 
-def expected_usd(seen: Snapshot, category: str = "chat", objective: Objective = RICH) -> float:
-    distribution = policy(seen, request(category, objective))
+def expected_usd(
+    seen: Snapshot, category: str = "chat", objective: Objective = RICH, limits: Limits | None = None
+) -> float:
+    asked = request(category, objective)
+    distribution = policy(seen, asked if limits is None else asked._replace(limits=limits))
     return float(np.array(distribution.probabilities) @ distribution.forecasts.cost_usd)
 
 
@@ -69,6 +74,55 @@ def test_at_the_price_requests_cost_what_they_may_over_a_range_of_500(usd):
     seen = with_budgets(snapshot(), per_request(usd))
     assert seen.budgets[0].price > 0
     assert mean_usd(seen) == pytest.approx(usd, rel=0.1)
+
+
+@pytest.mark.parametrize("usd", [2e-6, 4e-6])
+@pytest.mark.parametrize("dear", [1e-3, 1e-2, 0.1, 1.0])
+def test_a_model_that_is_too_dear_does_not_move_the_price_however_dear_it_is(usd, dear):
+    seen = with_budgets(snapshot(costs={"cheap": 1e-6, "middle": 1e-5, "dear": dear}), per_request(usd))
+    assert policy(seen, request()).exclusions == {"dear": "budget"}
+    assert mean_usd(seen) == pytest.approx(usd, rel=0.02)
+
+
+def test_the_price_is_right_among_models_whose_prices_are_100_000_apart_and_all_are_within_reach():
+    seen = with_budgets(snapshot(costs={"cheap": 1e-6, "middle": 1e-3, "dear": 0.1}), per_request(5e-3))
+    assert policy(seen, request()).exclusions == {}
+    assert mean_usd(seen) == pytest.approx(5e-3, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("caps", "usd"),
+    [({"middle": 0.2}, 1e-3), ({"middle": 0.2}, 2e-3), ({"cheap": 0.3}, 5e-4), ({"cheap": 0.3}, 1e-3)],
+)
+def test_a_budget_is_kept_with_caps(caps, usd):
+    assert mean_usd(with_budgets(snapshot(settings=PolicySettings(caps=caps)), per_request(usd))) == pytest.approx(
+        usd, rel=0.02
+    )
+
+
+def test_caps_are_scaled_to_one_among_the_models_within_reach():
+    seen = snapshot(settings=PolicySettings(caps={"cheap": 0.1, "middle": 0.1, "dear": 0.5}))
+    demand = demand_of(seen, [per_request(1.0)], Spend.empty(168, NOW_US), NOW_US, {"": RICH}, {"": 1000})
+    groups = np.ones(len(demand.groups))
+    shares = demand.probabilities(groups, COSTS["middle"] * 2.0 * groups)
+    np.testing.assert_allclose(shares, [[0.5, 0.0, 0.5]] * len(groups), atol=1e-9)
+
+
+@pytest.mark.parametrize("usd", [2e-3, 3e-3, 7e-3])
+def test_a_budget_is_kept_beside_a_dear_baseline(usd):
+    settings = PolicySettings(modes={"default": Mode(baseline="dear", observe_share=0.9)})
+    assert mean_usd(with_budgets(snapshot(settings=settings), per_request(usd))) == pytest.approx(usd, rel=0.02)
+
+
+def test_where_the_share_of_a_baseline_is_more_than_the_budget_nothing_is_spent_beside_it():
+    settings = PolicySettings(modes={"default": Mode(baseline="dear", observe_share=0.5)})
+    least = 0.5 * COSTS["dear"] + 0.5 * COSTS["cheap"]
+    assert mean_usd(with_budgets(snapshot(settings=settings), per_request(5e-3))) == pytest.approx(least, rel=0.02)
+
+
+def test_a_baseline_that_is_too_dear_has_no_share():
+    settings = PolicySettings(modes={"default": Mode(baseline="dear", observe_share=0.5)})
+    assert mean_usd(with_budgets(snapshot(settings=settings), per_request(2e-4))) == pytest.approx(2e-4, rel=0.02)
 
 
 def test_a_budget_that_is_enough_has_no_price_and_changes_nothing():
@@ -143,9 +197,24 @@ def test_when_the_money_of_a_period_is_spent_only_the_cheapest_model_is_left():
 
 @pytest.mark.parametrize(("usd", "bias"), [(2e-4, 0.5), (2e-4, 3.0), (2e-3, 1.0)])
 def test_what_was_billed_corrects_what_was_expected(usd, bias):
-    """Calls cost `bias` times what the posterior expects, and bills come 20 seconds late; nothing is left to chance."""
-    seen, spend = snapshot(), Spend.empty(168, NOW_US)
-    bills: list[dict[SpendKey, Tally]] = []
+    """Calls cost `bias` times what the posterior expects."""
+    assert mean_bill_usd(snapshot(), usd, lambda now, category: bias * expected_usd(now, category)) == pytest.approx(
+        usd, rel=0.02
+    )
+
+
+@pytest.mark.parametrize("usd", [6e-4, 3e-3])
+def test_what_was_billed_corrects_for_limits_of_requests(usd):
+    """The limit excludes the cheap model, on whose requests the price counted."""
+    good = Limits(min_quality=0.9)
+    assert mean_bill_usd(
+        snapshot(), usd, lambda now, category: expected_usd(now, category, limits=good)
+    ) == pytest.approx(usd, rel=0.02)
+
+
+def mean_bill_usd(seen: Snapshot, usd: float, usd_of: Callable[[Snapshot, str], float]) -> float:
+    """Return what a request costs in the end; bills come 20 seconds late, and nothing is left to chance."""
+    spend, bills = Spend.empty(168, NOW_US), list[dict[SpendKey, Tally]]()
     for step in range(150):
         now_us = NOW_US + step * 20_000_000
         spend = billed(spend, bills[-1] if bills else {}, now_us)
@@ -153,14 +222,12 @@ def test_what_was_billed_corrects_what_was_expected(usd, bias):
         now, minute = replace(seen, budgets=prices), now_us // MINUTE_US
         bills.append(
             {
-                SpendKey(category, "", prices[0].price > 0, minute): Tally(7, round(7 * bias * usd_of * 1e9))
+                SpendKey(category, "", prices[0].price > 0, minute): Tally(7, round(7 * usd_of(now, category) * 1e9))
                 for category in CATEGORIES
-                for usd_of in [expected_usd(now, category)]
             }
         )
     last = [tally for rows in bills[-60:] for tally in rows.values()]
-    mean = sum(tally.nano_usd for tally in last) * 1e-9 / sum(tally.n for tally in last)
-    assert mean == pytest.approx(usd, rel=0.02)
+    return sum(tally.nano_usd for tally in last) * 1e-9 / sum(tally.n for tally in last)
 
 
 def test_groups_weigh_as_much_as_they_were_billed_and_fade_with_a_day():

@@ -87,6 +87,20 @@ CORPUS = [
         "known: default",
     ),
     Bad(
+        "budget per request for the cheapest model that is good enough",
+        BUDGET + 'usd_per_request = 1\n[categories.default]\nmode = "cheapest_within"\n',
+        7,
+        'usd_per_request covers a category of mode cheapest_within, which no budget can slow down: "default"',
+        'name a category of mode "maximize" in the budget',
+    ),
+    Bad(
+        "budget per period of a category of the cheapest model that is good enough",
+        BUDGET + 'usd_per_period = 1\ncategory = "mail"\n[categories.mail]\nmode = "cheapest_within"\n',
+        8,
+        'usd_per_period covers a category of mode cheapest_within, which no budget can slow down: "mail"',
+        "or remove the mode there",
+    ),
+    Bad(
         "unknown key", "[server]\nlissen = 1\n" + GOOD, 2, 'unknown key "lissen" in [server]', 'did you mean "listen"?'
     ),
     Bad("unknown table", GOOD + "[learnin]\nfloor = 0\n", 5, 'unknown key "learnin"', 'did you mean "learning"?'),
