@@ -134,7 +134,10 @@ def _period_account(budget: Budget, amount_usd: float, bills: "_Bills", settling
     if rest_usd <= 0.0:
         return Account(this.usd, this.count, 0.0, 0.0, 0.0, exhausted=True, ends_us=end_us)
     allowance_usd = rest_usd / max(1.0, bills.pace(now_us, length_us) * (end_us - now_us))
-    standing = _standing(this, allowance_usd, _owed(this, allowance_usd, settling), settling)
+    # What was spent is already missing from the rest; a debt on top of it is for periods that are ahead of their time.
+    on_course = this.usd * length_us <= amount_usd * (now_us - start_us)
+    owed = 0.0 if on_course else _owed(this, allowance_usd, settling)
+    standing = _standing(this, allowance_usd, owed, settling)
     return standing._replace(ends_us=end_us)
 
 
@@ -174,9 +177,13 @@ class _Bills:
         return _Bills(self.starts[first:], self.n[:, first:], self.amounts[:, first:])
 
     def pace(self, now_us: int, length_us: int) -> float:
-        """Return the requests per microsecond over the last `length_us`, or since the first bill."""
+        """Return the requests per microsecond over the last `length_us`, or since the first bill.
+
+        A burst is no pace: the first bill counts as a 24th of the period old at least, and as an hour.
+        """
         recent = self.since((now_us - length_us) // MINUTE_US)
         filled = np.flatnonzero(recent.n.any(axis=0))
         if not len(filled):
             return 0.0
-        return recent.count / max(now_us - int(recent.starts[filled[0]]) * MINUTE_US, MINUTE_US)
+        shortest_us = min(length_us, max(60 * MINUTE_US, length_us // 24))
+        return recent.count / max(now_us - int(recent.starts[filled[0]]) * MINUTE_US, shortest_us)

@@ -91,9 +91,15 @@ def test_a_period_spreads_what_is_left_over_the_requests_that_are_expected():
     standing = account(DAILY, spend((12 * HOUR, 100, 4.0)), NOON_US)
     assert (standing.usd, standing.requests, standing.exhausted) == (4.0, 100, False)
     assert standing.ends_us == NOON_US + DAY_US // 2
-    owed = 4.0 / 0.06 - 100
+    assert standing.owed_requests == 0.0
+    assert standing.target_usd == pytest.approx(0.06)
+
+
+def test_a_period_that_is_ahead_of_its_time_has_debts():
+    standing = account(DAILY, spend((12 * HOUR, 100, 6.0)), NOON_US)
+    owed = 6.0 / 0.04 - 100
     assert standing.owed_requests == pytest.approx(owed)
-    assert standing.target_usd == pytest.approx(0.06 * (1 - owed / SETTLING_REQUESTS))
+    assert standing.target_usd == pytest.approx(0.04 * (1 - owed / SETTLING_REQUESTS))
 
 
 def test_what_the_last_period_spent_counts_for_the_pace_and_not_for_the_money():
@@ -108,3 +114,10 @@ def test_a_period_is_exhausted_when_its_money_is_spent_and_the_next_one_begins_a
     midnight_us = NOON_US + DAY_US // 2
     assert not account(DAILY, billed(told, {}, midnight_us), midnight_us).exhausted
     assert account(DAILY, billed(told, {}, midnight_us), midnight_us).ends_us == midnight_us + DAY_US
+
+
+def test_a_burst_of_a_minute_is_no_pace_for_the_rest_of_a_week():
+    weekly = Budget("weekly", usd_per_period=400.0, period_s=7 * 86_400)
+    standing = account(weekly, spend((1, 1500, 2.15)), NOON_US)
+    assert standing.owed_requests == 0.0
+    assert standing.target_usd > 2.15 / 1500
