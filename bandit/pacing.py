@@ -13,7 +13,8 @@ price of money at once, and what was billed corrects what was expected.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -68,14 +69,26 @@ class Demand:
     exploration: float
     floor: float
 
-    def usd_per_request(self, multipliers: Floats, covered: Floats, largest: Floats) -> float:
-        """Return what the covered groups spend on average where dollars count `multipliers` fold; shapes (G,).
+    def of_groups(self, wanted: Flags) -> "Demand":
+        """Return the traffic of some groups; `wanted` has shape (G,)."""
+        return replace(
+            self,
+            groups=tuple(compress(self.groups, wanted)),
+            weights=self.weights[wanted],
+            worth=self.worth[wanted],
+            worth_variance=self.worth_variance[wanted],
+            cost=self.cost[wanted],
+            cost_variance=self.cost_variance[wanted],
+            reserved=self.reserved[wanted],
+        )
+
+    def usd_per_request(self, multipliers: Floats, largest: Floats) -> float:
+        """Return what a request costs on average where dollars count `multipliers` fold; shapes (G,).
 
         No call costs more than `largest`, but for the cheapest.
         """
-        weights = self.weights * covered
         usd = (self.probabilities(multipliers, largest) * self.cost).sum(axis=1)
-        return float(weights @ usd / weights.sum())
+        return float(self.weights @ usd / self.weights.sum())
 
     def probabilities(self, multipliers: Floats, largest: Floats) -> Floats:
         """Return how the policy chooses in each group, shape (G, M); models dearer than `largest` have 0."""
@@ -120,14 +133,15 @@ def priced(
         return ()
     demand = demand_of(snapshot, budgets, spend, now_us, objectives, input_tokens)
     accounts = [account(budget, spend, now_us) for budget in budgets]
-    covered = np.array([[budget.covers(*group) for group in demand.groups] for budget in budgets], dtype=np.float64)
+    covered = np.array([[budget.covers(*group) for group in demand.groups] for budget in budgets], dtype=np.bool_)
     largest = np.array([standing.largest_usd for standing in accounts])[:, None]
-    largest_of_group = np.where(covered > 0.0, largest, np.inf).min(axis=0)
+    largest_of_group = np.where(covered, largest, np.inf).min(axis=0)
+    demands = [demand.of_groups(wanted) for wanted in covered]
     prices = np.zeros(len(budgets))
-    for _ in range(1 if len(budgets) == 1 else ROUNDS):
-        for b, standing in enumerate(accounts):
+    for _ in range(ROUNDS if (covered.sum(axis=0) > 1).any() else 1):
+        for b, (wanted, standing) in enumerate(zip(covered, accounts, strict=True)):
             prices[b] = 0.0
-            own = Share(demand, covered[b], 1.0 + prices @ covered, largest_of_group)
+            own = Share(demands[b], 1.0 + (prices @ covered)[wanted], largest_of_group[wanted])
             prices[b] = own.price(standing.target_usd)
     return tuple(map(PricedBudget, budgets, accounts, prices.tolist()))
 
@@ -137,17 +151,16 @@ class Share:
     """What one budget pays for of the demand, beside the multipliers of the others; arrays of shape (G,)."""
 
     demand: Demand
-    covered: Floats
     multipliers: Floats
     largest: Floats
 
     def usd_per_request(self, price: float) -> float:
         """Return what is spent on average at a price."""
-        return self.demand.usd_per_request(self.multipliers + price * self.covered, self.covered, self.largest)
+        return self.demand.usd_per_request(self.multipliers + price, self.largest)
 
     def price(self, target_usd: float) -> float:
         """Return the price at which the target is spent; 0 where less is spent without one."""
-        if not (self.demand.weights * self.covered).any():
+        if not self.demand.weights.any():
             return 0.0
         target = max(target_usd, _SETTLED * self.usd_per_request(LARGEST))
         if self.usd_per_request(0.0) <= target:
