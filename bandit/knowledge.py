@@ -33,6 +33,8 @@ _LOGS_LAST: Final = 10.0
 _ERRORS_WEIGHT: Final = 2.0
 _LISTED_WEIGHT: Final = 1.0
 """Observations that a listed value is worth: it says nothing about how categories differ."""
+MAX_GENERATIONS: Final = 4
+"""Categories in a row that each start from the next: every generation costs another fit of every signal."""
 
 
 class Priors(Protocol):
@@ -68,7 +70,7 @@ class Knowledge:
 
     @classmethod
     def of(cls, settings: InferenceSettings, categories: Sequence[str], models: Sequence[str]) -> Self:
-        """Lay it out over these axes. Raises PriorError where a category starts from itself."""
+        """Lay it out over these axes. Raises PriorError where `generations` does."""
         rows = {name: row for row, name in enumerate(categories)}
         columns = {name: column for column, name in enumerate(models)}
         shape = len(categories) + 1, len(models)
@@ -148,19 +150,33 @@ def named_categories(settings: InferenceSettings) -> set[str]:
 def generations(prior_from: Mapping[str, str]) -> list[list[str]]:
     """Return the categories that start from another one, those first whose source starts from none.
 
-    Raises PriorError where a category starts from itself, directly or through others.
+    Raises PriorError where a category starts from itself, directly or through others, or where there would be more
+    than `MAX_GENERATIONS`.
     """
-    depths = {name: _depth(name, prior_from) for name in sorted(prior_from)}
-    return [[name for name, depth in depths.items() if depth == one] for one in sorted(set(depths.values()))]
+    found: dict[int, list[str]] = {}
+    for name, depth in sorted(depths(prior_from).items()):
+        if depth > MAX_GENERATIONS:
+            raise PriorError(f"the prior of {name} is handed on {depth} times; at most {MAX_GENERATIONS} are allowed")
+        found.setdefault(depth, []).append(name)
+    return [found[depth] for depth in sorted(found)]
 
 
-def _depth(name: str, prior_from: Mapping[str, str]) -> int:
-    chain = [name]
-    while (source := prior_from.get(chain[-1])) is not None:
-        if source in chain:
-            raise PriorError(f"the prior of {name} comes round to {source} again: {' <- '.join([*chain, source])}")
-        chain.append(source)
-    return len(chain)
+def depths(prior_from: Mapping[str, str]) -> dict[str, int]:
+    """Return how many times the prior of each category that starts from another one is handed on: 1 or more.
+
+    Raises PriorError, beginning with "the prior of <category> comes round", where a category starts from itself.
+    """
+    known: dict[str, int] = {}
+    for name in sorted(prior_from):
+        chain, source = dict[str, None](), name
+        while source in prior_from and source not in known:
+            if source in chain:
+                raise PriorError(f"the prior of {name} comes round to {source} again: {' <- '.join([*chain, source])}")
+            chain[source] = None
+            source = prior_from[source]
+        depth = known.get(source, 0)
+        known |= {below: depth + links for links, below in enumerate(reversed(chain), start=1)}
+    return known
 
 
 def _evidence(

@@ -24,6 +24,11 @@ Progress = Callable[[int, int], None]
 
 SIGNALS: Final[tuple[Signal, ...]] = ("quality", "error", "latency", "output_tokens")
 PROGRESS_STEPS: Final = 1000
+MAX_CATEGORIES: Final = 1000
+"""Each has a row in every posterior."""
+MAX_MODELS: Final = 256
+MAX_CELLS: Final = 100_000
+"""Categories times models: arrays hold them all, seen or not."""
 _BATCH: Final = 10_000
 _BUCKET_US: Final = 1_000_000
 _SCORE: Final = "log"
@@ -45,7 +50,11 @@ def unwatched(done: int, total: int) -> None:
 
 
 def lessons_of(rows: Iterable[tuple[Row, float]], progress: Progress = unwatched) -> Lessons:
-    """Learn from rows, each with the fraction of the log that is read with it."""
+    """Learn from rows, each with the fraction of the log that is read with it.
+
+    Rows with another category or model than `MAX_CATEGORIES`, `MAX_MODELS` and `MAX_CELLS` allow are rejected; names
+    count in the order in which they come.
+    """
     rejected: Counter[str] = Counter()
     calls = _calls(rows, rejected, progress)
     sums, used = Sums.empty(_BUCKET_US), 0
@@ -56,15 +65,34 @@ def lessons_of(rows: Iterable[tuple[Row, float]], progress: Progress = unwatched
 
 
 def _calls(rows: Iterable[tuple[Row, float]], rejected: Counter[str], progress: Progress) -> Iterator[PastCall]:
-    shown = 0
+    shown, categories, models = 0, set[str](), set[str]()
     for row, fraction in rows:
         if int(fraction * PROGRESS_STEPS) > shown:
             shown = int(fraction * PROGRESS_STEPS)
             progress(shown, PROGRESS_STEPS)
         try:
-            yield past_call(row)
+            call = past_call(row)
+            _place(call, categories, models)
         except ValueError as error:
             rejected[str(error)] += 1
+        else:
+            yield call
+
+
+def _place(call: PastCall, categories: set[str], models: set[str]) -> None:
+    """Add the names of a call. Raises ValueError where they would be too many, and adds none then."""
+    if call.category in categories and call.model in models:
+        return
+    rows = len(categories) + (call.category not in categories)
+    columns = len(models) + (call.model not in models)
+    if rows > MAX_CATEGORIES:
+        raise ValueError(f"category is one more than the {MAX_CATEGORIES:,} that a warm start holds")
+    if columns > MAX_MODELS:
+        raise ValueError(f"model is one more than the {MAX_MODELS} that a warm start holds")
+    if rows * columns > MAX_CELLS:
+        raise ValueError(f"categories times models would be more than {MAX_CELLS:,}")
+    categories.add(call.category)
+    models.add(call.model)
 
 
 def _events(call: PastCall) -> Iterator[Event]:

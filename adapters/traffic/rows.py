@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, NamedTuple
 
 from adapters.traffic.errors import LogError, MissingExtraError
 
@@ -13,6 +13,18 @@ Row = Mapping[str, object]
 _FETCHED: Final = 10_000
 BROKEN: Final[Row] = {}
 """Stands for a row that cannot be read."""
+MAX_LINE_BYTES: Final = 1_000_000
+"""A longer line is no row of a log, and is never held in memory as a whole."""
+_STAND_INS: Final = ("-\n", '"\n')
+"""For a line with an even and with an odd number of quotes: a cell over several lines still ends where it did."""
+
+
+class _Line(NamedTuple):
+    """A line, what is read of the file with it, and whether it was too long: its text only stands for it then."""
+
+    text: str
+    done: float
+    is_too_long: bool = False
 
 
 def log_rows(path: Path) -> Iterator[tuple[Row, float]]:
@@ -33,41 +45,60 @@ def log_rows(path: Path) -> Iterator[tuple[Row, float]]:
             raise LogError(f"{path}: cannot read '{suffix}'; give a .jsonl, a .csv or a .parquet file")
 
 
-def _lines(path: Path) -> Iterator[tuple[str, float]]:
+def _lines(path: Path) -> Iterator[_Line]:
     size, read = max(path.stat().st_size, 1), 0
     try:
         with path.open("rb") as file:
-            for line in file:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                encoding = "utf-8" if read else "utf-8-sig"
                 read += len(line)
-                yield line.decode("utf-8-sig" if read == len(line) else "utf-8"), read / size
+                if len(line) <= MAX_LINE_BYTES:
+                    yield _Line(line.decode(encoding), read / size)
+                else:
+                    rest, quotes = _skipped(file, line)
+                    read += rest
+                    yield _Line(_STAND_INS[quotes % 2], read / size, is_too_long=True)
     except (OSError, UnicodeDecodeError) as error:
         raise LogError(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
+def _skipped(file: BinaryIO, line: bytes) -> tuple[int, int]:
+    """Read on to the end of a line; return the bytes that this took, and the quotes in the whole line."""
+    rest, quotes = 0, line.count(b'"')
+    while line and not line.endswith(b"\n"):
+        line = file.readline(MAX_LINE_BYTES)
+        rest, quotes = rest + len(line), quotes + line.count(b'"')
+    return rest, quotes
+
+
 def _csv_rows(path: Path) -> Iterator[tuple[Row, float]]:
-    done = 0.0
+    done, is_cut = 0.0, False
 
     def text() -> Iterator[str]:
-        nonlocal done
-        for line, done in _lines(path):  # noqa: B007 -- `done` is what the rows below are given
-            yield line
+        nonlocal done, is_cut
+        for line in _lines(path):
+            done, is_cut = line.done, is_cut or line.is_too_long
+            yield line.text
 
     reader = csv.DictReader(text(), restkey="")
     try:
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        if is_cut:
+            raise LogError(f"{path}: the line with the names of columns is longer than {MAX_LINE_BYTES:,} bytes")
         for row in reader:
-            is_whole = "" not in row and None not in row.values()
+            is_whole = not is_cut and "" not in row and None not in row.values()
             yield row if is_whole else BROKEN, done
+            is_cut = False
     except csv.Error as error:
         raise LogError(f"{path} cannot be read as comma-separated values: {error}") from error
 
 
 def _json_rows(path: Path) -> Iterator[tuple[Row, float]]:
-    for line, done in _lines(path):
-        if not line.strip():
+    for text, done, is_too_long in _lines(path):
+        if not text.strip():
             continue
         try:
-            row = json.loads(line)
+            row = BROKEN if is_too_long else json.loads(text)
         except (ValueError, RecursionError):
             row = BROKEN
         yield row if isinstance(row, dict) else BROKEN, done

@@ -6,18 +6,19 @@ the geometric mean of latency (seconds) and of output tokens; `observations` is 
 
 import json
 import math
+import reprlib
 from pathlib import Path
 from typing import Any, Final
 
 from adapters.traffic.errors import WarmStartError
-from adapters.traffic.lessons import SIGNALS, Lessons
+from adapters.traffic.lessons import MAX_CATEGORIES, SIGNALS, Lessons
 from adapters.traffic.past_calls import name_of
 from bandit.priors import PastCell
 
 FORMAT: Final = "routeward warm start 1"
 MAX_BYTES: Final = 20_000_000
-MAX_CATEGORIES: Final = 1000
-"""Each has a row in every posterior."""
+_SHOWN: Final = 80
+"""Characters of a wrong value that a message repeats."""
 _DIGITS: Final = 6
 _LOGARITHMS: Final = ("latency", "output_tokens")
 _RANGES: Final = {
@@ -30,10 +31,12 @@ _RANGES: Final = {
 
 
 def write_warm_start(lessons: Lessons, path: Path) -> None:
-    """Write what a log taught. Raises WarmStartError where that cannot be done."""
+    """Write what a log taught. Raises WarmStartError where that cannot be done, or a server would refuse the file."""
     head = {"format": FORMAT, "rows_used": lessons.used, "rows_rejected": dict(lessons.rejected)}
     lines = ",\n".join(f"  {json.dumps(_written(cell))}" for cell in lessons.cells)
     text = f'{json.dumps(head, indent=1)[:-2]},\n "cells": [\n{lines}\n ]\n}}\n'
+    if len(text) > MAX_BYTES:
+        raise WarmStartError(f"{path} would be larger than {MAX_BYTES // 1_000_000} MB; leave seldom categories out")
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -93,7 +96,7 @@ def _read(cell: object) -> PastCell:
     category, model = name_of(cell, "category"), name_of(cell, "model")
     signal = next((known for known in SIGNALS if known == cell.get("signal")), None)
     if signal is None:
-        raise ValueError(f"signal is {cell.get('signal')!r}; known: {', '.join(SIGNALS)}")
+        raise ValueError(f"signal is {_shown(cell.get('signal'))}; known: {', '.join(SIGNALS)}")
     value, weight = _number(cell, "value", signal), _number(cell, "observations", "observations")
     mean = math.log(value) if signal in _LOGARITHMS else value
     return PastCell(category, model, signal, mean, weight)
@@ -102,5 +105,10 @@ def _read(cell: object) -> PastCell:
 def _number(cell: dict[str, object], name: str, rule: str) -> float:
     value, (low, high) = cell.get(name), _RANGES[rule]
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"{name} is {value!r}; give {low:g} to {high:g}")
+        raise ValueError(f"{name} is {_shown(value)}; give {low:g} to {high:g}")
     return float(value)
+
+
+def _shown(value: object) -> str:
+    text = reprlib.repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

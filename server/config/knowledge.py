@@ -7,7 +7,7 @@ from typing import Any
 from adapters.traffic.errors import WarmStartError
 from adapters.traffic.warm_start import read_warm_start
 from bandit.errors import PriorError
-from bandit.knowledge import generations
+from bandit.knowledge import MAX_GENERATIONS, depths
 from bandit.priors import ModelPrior, PastCell
 from server.config.explain import did_you_mean
 from server.config.problems import Finding
@@ -66,11 +66,21 @@ def _sources(document: Mapping[str, Any]) -> Iterator[Finding]:
         if source not in tables:
             hint = f"{did_you_mean(source, tables)}; or add the table of that category"
             yield Finding(place, f'there is no category "{source}" in this file', hint)
+    yield from _chains(sources)
+
+
+def _chains(sources: Mapping[str, str]) -> Iterator[Finding]:
     try:
-        generations(sources)
+        handed_on = depths(sources)
     except PriorError as error:
-        first = next(name for name in sorted(sources) if name in str(error))
+        first = next(name for name in sorted(sources) if str(error).startswith(f"the prior of {name} comes round"))
         yield Finding(("categories", first, "prior_from"), str(error), "let one of them start from nothing")
+        return
+    for name, depth in handed_on.items():
+        if depth == MAX_GENERATIONS + 1:  # those that start from it are mended with it
+            message = f"the prior of {name} is handed on {depth} times; at most {MAX_GENERATIONS} are allowed"
+            hint = f'let it start from what "{sources[name]}" starts from, or from nothing'
+            yield Finding(("categories", name, "prior_from"), message, hint)
 
 
 def _warm_start(document: Mapping[str, Any], folder: FilePath) -> Iterator[Finding]:

@@ -2,15 +2,17 @@
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from adapters.traffic import warm_start
 from adapters.traffic.errors import LogError, WarmStartError
 from adapters.traffic.lessons import Lessons, lessons_of
-from adapters.traffic.rows import log_rows
+from adapters.traffic.rows import BROKEN, MAX_LINE_BYTES, log_rows
 from adapters.traffic.warm_start import read_warm_start, write_warm_start
 from bandit.priors import PastCell
 
@@ -74,6 +76,70 @@ def test_lines_of_a_table_with_too_few_or_too_many_cells_are_left_out(tmp_path):
     path.write_text("category,model,quality\nchat,large\nchat,large,1,1\nchat,large,1\n", encoding="utf-8")
     lessons = lessons_of(log_rows(path))
     assert (lessons.used, sum(lessons.rejected.values())) == (1, 2)
+
+
+def call_of(category: str, model: str) -> tuple[dict[str, object], float]:
+    return {"category": category, "model": model, "status": "ok"}, 1.0
+
+
+def test_a_log_with_names_of_its_own_in_every_row_is_cut_at_models():
+    lessons = lessons_of(call_of(f"c{i}", f"m{i}") for i in range(20_000))
+    assert lessons.used == len(lessons.cells) == 256
+    assert lessons.rejected == {"model is one more than the 256 that a warm start holds": 20_000 - 256}
+
+
+def test_categories_beyond_a_thousand_are_left_out_and_the_others_go_on():
+    lessons = lessons_of([*(call_of(f"c{i}", "m") for i in range(1003)), call_of("c0", "m")])
+    assert lessons.used == 1001
+    assert lessons.rejected == {"category is one more than the 1,000 that a warm start holds": 3}
+
+
+def test_categories_times_models_are_limited_whether_seen_or_not():
+    calls = [*(call_of(f"c{i}", "m0") for i in range(1000)), *(call_of("c0", f"m{i}") for i in range(103))]
+    lessons = lessons_of(calls)
+    assert (lessons.used, lessons.rejected) == (1100, {"categories times models would be more than 100,000": 3})
+
+
+def test_a_rejected_row_counts_no_names():
+    wrong = [({"category": f"c{i}", "model": f"m{i}", "quality": 2}, 1.0) for i in range(2000)]
+    assert lessons_of([*wrong, call_of("chat", "m")]).used == 1
+
+
+def test_a_line_as_long_as_allowed_is_read_and_a_longer_one_is_broken(tmp_path):
+    path, end = tmp_path / "log.jsonl", '"}\n'
+    start = '{"category": "chat", "model": "m", "status": "ok", "prompt": "'
+    longest = start + "x" * (MAX_LINE_BYTES - len(start) - len(end)) + end
+    longer = start + "x" * (3 * MAX_LINE_BYTES) + end
+    path.write_text(longest + longest.replace("x", "xx", 1) + longer + json.dumps(CALLS[0]) + "\n" + longer[:-1])
+    assert [row is BROKEN for row, _ in log_rows(path)] == [False, True, True, False, True]
+    assert [*log_rows(path)][-1][1] == 1
+
+
+@pytest.mark.parametrize("before", ["", '"an answer\nof lines ', '"'])
+def test_a_long_line_of_a_table_breaks_its_own_row_alone(tmp_path, before):
+    closing = '"' if before else ""
+    long = f"{before}{'x' * MAX_LINE_BYTES}\n{closing}" if before == '"' else f"{before}{'x' * MAX_LINE_BYTES}{closing}"
+    path = tmp_path / "log.csv"
+    path.write_text(f"prompt,category,model,quality\nshort,chat,m,1\n{long},chat,m,1\nshort,chat,m,0\n")
+    assert [row.get("quality") for row, _ in log_rows(path)] == ["1", None, "0"]
+    assert lessons_of(log_rows(path)).rejected == {"not a row of the log's format": 1}
+
+
+def test_names_of_columns_that_fill_a_long_line_are_refused(tmp_path):
+    (tmp_path / "log.csv").write_text("category,model," + "x" * MAX_LINE_BYTES + "\nchat,m,1\n")
+    with pytest.raises(LogError, match="names of columns is longer than 1,000,000 bytes"):
+        lessons_of(log_rows(tmp_path / "log.csv"))
+
+
+def test_a_long_line_is_not_held_in_memory(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"x" * (20 * MAX_LINE_BYTES))
+    tracemalloc.start()
+    try:
+        assert [row is BROKEN for row, _ in log_rows(path)] == [True]
+        assert tracemalloc.get_traced_memory()[1] < 5 * MAX_LINE_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_call_without_status_teaches_no_error():
@@ -154,6 +220,30 @@ def test_what_is_wrong_with_a_file_is_told_with_cell_and_field(tmp_path, documen
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(WarmStartError, match=complaint):
         read_warm_start(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["x" * 10_000, [1] * 10_000, 10**4000, {"a": ["b" * 100] * 9}, [[[[["deep"]]]]]],
+    ids=lambda one: type(one).__name__,
+)
+@pytest.mark.parametrize("field", ["signal", "value", "observations"])
+def test_a_wrong_value_is_repeated_up_to_eighty_characters(tmp_path, field, wrong):
+    path = tmp_path / "warm.json"
+    path.write_text(json.dumps({"format": "routeward warm start 1", "cells": [CELL | {field: wrong}]}))
+    with pytest.raises(WarmStartError, match=f"cell 1: {field} is ") as refused:
+        read_warm_start(path)
+    repeated = str(refused.value).split(f"{field} is ")[1].rsplit(";", 1)[0]
+    assert 0 < len(repeated) <= 80
+
+
+def test_a_file_that_a_server_would_refuse_for_its_size_is_not_written(tmp_path, monkeypatch):
+    lessons = lessons_of([call_of("chat", "m")])
+    write_warm_start(lessons, tmp_path / "warm.json")
+    monkeypatch.setattr(warm_start, "MAX_BYTES", (tmp_path / "warm.json").stat().st_size - 1)
+    with pytest.raises(WarmStartError, match="would be larger"):
+        write_warm_start(lessons, tmp_path / "other.json")
+    assert not (tmp_path / "other.json").exists()
 
 
 def test_a_file_that_is_no_json_or_not_there_is_refused(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bandit.belief import Belief
 from bandit.errors import OutOfRangeError, PriorError
-from bandit.knowledge import generations
+from bandit.knowledge import MAX_GENERATIONS, depths, generations
 from bandit.posterior import Posterior, infer
 from bandit.priors import CELLS_ALONE, ModelPrior, PastCell
 from bandit.sums import Moments, RowKey, Sums, add_rows, with_axes
@@ -177,6 +177,31 @@ def test_a_category_that_starts_from_itself_is_refused(circle):
 
 def test_generations_come_after_those_they_start_from():
     assert generations({"c": "b", "b": "a", "d": "a"}) == [["b", "d"], ["c"]]
+
+
+class CountedLookups(dict[str, str]):
+    """Counts how often it is asked for a value."""
+
+    count = 0
+
+    def __getitem__(self, name: str) -> str:
+        self.count += 1
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_each_link_of_a_chain_is_followed_once(order):
+    names = [f"c{number:04}" for number in range(2000)][::order]
+    chain = CountedLookups(zip(names[1:], names, strict=False))
+    assert depths(chain) == {name: depth for depth, name in enumerate(names) if depth}
+    assert chain.count == len(chain)
+
+
+def test_a_prior_is_handed_on_only_so_many_times():
+    chain = {f"c{number + 1}": f"c{number}" for number in range(MAX_GENERATIONS)}
+    assert generations(chain) == [[f"c{number + 1}"] for number in range(MAX_GENERATIONS)]
+    with pytest.raises(PriorError, match="the prior of c5 is handed on 5 times; at most 4"):
+        generations(chain | {"c5": "c4"})
 
 
 def test_an_earlier_log_counts_like_observations_until_it_is_worth_as_much_as_it_may(learned):

@@ -83,6 +83,26 @@ def test_a_category_cannot_start_from_itself(tmp_path):
     assert "a <- b <- a" in message
 
 
+def test_a_circle_is_reported_at_a_category_that_runs_into_it(tmp_path):
+    tables = {"a": "sound", "sound": "", "x": "y", "y": "x"}
+    text = MODEL + "".join(f"[categories.{name}]\nprior_from = '{source}'\n" for name, source in tables.items())
+    [(line, message)] = problems(tmp_path, text)
+    assert line == 10
+    assert "x <- y <- x" in message
+
+
+def test_a_chain_that_is_too_long_is_refused_once_where_it_may_be_cut(tmp_path):
+    tables = "".join(f"[categories.c{i + 1}]\nprior_from = 'c{i}'\n" for i in range(7))
+    (tmp_path / "routeward.toml").write_text(MODEL + "[categories.c0]\n" + tables)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "routeward.toml", {})
+    [problem] = refused.value.problems
+    assert (problem.line, problem.message) == (15, "the prior of c5 is handed on 5 times; at most 4 are allowed")
+    assert problem.hint == 'let it start from what "c4" starts from, or from nothing'
+    short = "".join(tables.splitlines(keepends=True)[:8])
+    assert len(read(tmp_path, MODEL + "[categories.c0]\n" + short).prior_from) == 4
+
+
 def test_a_warm_start_that_cannot_be_used_is_refused_with_cell_and_field(tmp_path):
     text = '[learning]\nwarm_start = "past.json"\n' + MODEL
     [(line, message)] = problems(tmp_path, text)
