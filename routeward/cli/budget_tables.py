@@ -39,8 +39,12 @@ def budget_table(budgets: "Sequence[BudgetStanding]") -> "RenderableType":
     for heading in ("amount", "spent", "used", "a request", "price"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in budgets:
-        table.add_row(one.name, _amount(one), usd(one.spent_usd), _used(one), _request(one), f"{one.price:.3g}")
+        table.add_row(one.name, _amount(one), usd(one.spent_usd), _used(one), _request(one), _price(one))
     return table
+
+
+def _price(one: "BudgetStanding") -> str:
+    return "spent" if one.exhausted else f"{one.price:.3g}"
 
 
 def _amount(one: "BudgetStanding") -> str:
