@@ -2,11 +2,11 @@
 
 A bucket is a minute in the present hour and the one before, and an hour further back, up to a number of hours. Which
 buckets there are depends on the time alone, so the same rows lay out to the same bits on every replica. Bills count
-at the time of their decision.
+at the time of their decision; those of a clock that is ahead wait until it comes.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -50,6 +50,7 @@ class Tally(NamedTuple):
 
 
 NOTHING: Final = Tally(0, 0)
+Rows = Mapping[SpendKey, Tally]
 
 
 class Bill(NamedTuple):
@@ -68,13 +69,15 @@ class Spend:
     """What was billed in one namespace, as seen from the minute `now`.
 
     `tallies` has shape (2, 2, G, B): number and nano-dollars; without and with a price; group, bucket. Groups are
-    sorted pairs of category and profile. What is older than `hours` is left out.
+    sorted pairs of category and profile that were billed. What is older than `hours` is left out, and what is dated
+    after `now` is kept in `ahead` until its time comes.
     """
 
     hours: int
     now: int
     groups: tuple[tuple[str, str], ...]
     tallies: Ints
+    ahead: Rows = field(default_factory=dict)
 
     @classmethod
     def empty(cls, hours: int, now_us: int = 0) -> Self:
@@ -99,15 +102,16 @@ def bucket_of(minute: int, now: int) -> int:
     return minute if minute >= now // HOUR * HOUR - HOUR else minute // HOUR * HOUR
 
 
-def billed(spend: Spend, rows: Mapping[SpendKey, Tally], now_us: int) -> Spend:
+def billed(spend: Spend, rows: Rows, now_us: int) -> Spend:
     """Return `spend` seen from `now_us`, never from before `spend.now`, with `rows` added.
 
-    What comes from a clock that is ahead counts as of now.
+    A function of all rows and the time alone: it does not matter when, or in what pieces, they were told.
     """
     now = max(spend.now, now_us // MINUTE_US)
     if not rows and now == spend.now:
         return spend
-    groups = _with_groups(spend, rows)
+    due, ahead = _due(spend.ahead, rows, now)
+    groups = tuple(sorted({*spend.groups, *((key.category, key.profile) for key in due)}))
     place = {group: g for g, group in enumerate(groups)}
     grid = starts(now, spend.hours)
     tallies = np.zeros((2, 2, len(groups), len(grid)), np.int64)
@@ -116,16 +120,30 @@ def billed(spend: Spend, rows: Mapping[SpendKey, Tally], now_us: int) -> Spend:
     first = np.flatnonzero(np.diff(buckets[kept], prepend=-1) > 0)
     merged = np.add.reduceat(spend.tallies[..., kept], first, axis=-1)
     tallies[:, :, columns[:, None], buckets[kept][first]] = merged
-    for key, tally in rows.items():
-        (bucket,) = _places(grid, np.array([min(key.minute, now)]))
+    for key, tally in due.items():
+        (bucket,) = _places(grid, np.array([key.minute]))
         if bucket >= 0:
             tallies[:, int(key.priced), place[key.category, key.profile], bucket] += tally
+    return _filled(Spend(spend.hours, now, groups, tallies, ahead))
+
+
+def _due(waiting: Rows, rows: Rows, now: int) -> tuple[Rows, Rows]:
+    """Return what counts at the minute `now`, and what has to wait, without what was taken back meanwhile."""
+    due = {key: tally for key, tally in waiting.items() if key.minute <= now}
+    ahead = {key: tally for key, tally in waiting.items() if key.minute > now}
+    for key, tally in rows.items():
+        told = due if key.minute <= now else ahead
+        told[key] = told.get(key, NOTHING) + tally
+    return due, {key: tally for key, tally in sorted(ahead.items()) if any(tally)}
+
+
+def _filled(spend: Spend) -> Spend:
+    """Return `spend` without groups of which nothing is left, as if they had never been told."""
+    filled = np.flatnonzero(spend.tallies.any(axis=(0, 1, 3)))
+    groups = tuple(spend.groups[g] for g in filled)
+    tallies = spend.tallies.take(filled, axis=2)
     tallies.setflags(write=False)
-    return Spend(spend.hours, now, groups, tallies)
-
-
-def _with_groups(spend: Spend, rows: Iterable[SpendKey]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({*spend.groups, *((key.category, key.profile) for key in rows)}))
+    return replace(spend, groups=groups, tallies=tallies)
 
 
 def _places(grid: Ints, minutes: Ints) -> Ints:

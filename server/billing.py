@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from bandit.catalogue import Model
 from bandit.pacing import priced
 from bandit.request import Objective
 from bandit.signals import Fact, Outcome
@@ -16,6 +17,9 @@ from server.errors import BudgetExhaustedError
 from server.settings import DEFAULT_CATEGORY, DEFAULT_PROFILE, Catalogue, CategorySettings
 from server.tokens import DecisionToken, profile_tag
 
+TIMES_LIST: Final = 20
+"""What a bill counts at most, in list prices of its call: one bogus bill may not spend the money of a period."""
+
 
 class Billing:
     """Knows the budgets, the prices and the profiles of a catalogue."""
@@ -23,7 +27,7 @@ class Billing:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._active = bool(catalogue.budgets)
-        self._prices = {model.id: model.prices for model in catalogue.models}
+        self._models = {model.id: model for model in catalogue.models}
         self._payers = frozenset(budget.profile for budget in catalogue.budgets if budget.profile)
         self._profiles = {profile_tag(name): name for name in catalogue.profiles}
         any_category = catalogue.categories.get(DEFAULT_CATEGORY, CategorySettings())
@@ -48,11 +52,17 @@ class Billing:
     def bill(self, token: DecisionToken, fact: Fact | None) -> Bill | None:
         """Return what an outcome cost, at the prices of now where it does not say; None where that is unknown.
 
-        A call to a model that is no longer configured costs what the outcome says.
+        It counts no more tokens than the model can have, and at most `TIMES_LIST` list prices of the call: a function
+        of the outcome, its decision and the catalogue alone. A call to a model that is no longer configured costs what
+        the outcome says.
         """
         if not self._active or not isinstance(fact, Outcome):
             return None
-        nano_usd = billed_nano_usd(fact, self._prices.get(token.model))
+        model = self._models.get(token.model)
+        if model is None:
+            nano_usd = billed_nano_usd(fact, None)
+        else:
+            nano_usd = billed_nano_usd(_credible(fact, model, token.input_tokens), model.prices)
         if nano_usd is None:
             return None
         return Bill(self._profiles.get(token.profile, ""), token.priced, nano_usd)
@@ -68,6 +78,38 @@ class Billing:
             return snapshot
         prices = priced(snapshot, budgets, spend, now_us, objectives=self._objectives, input_tokens=self._input_tokens)
         return replace(snapshot, budgets=prices)
+
+
+def _credible(outcome: Outcome, model: Model, asked_tokens: int | None) -> Outcome:
+    """Return an outcome with tokens that a model can have, and with a bill of at most `TIMES_LIST` list prices.
+
+    Where it does not tell its tokens, or tells none, the `asked_tokens` of the request and the longest answer stand in
+    for them. Where those are unknown too, or tokens are free, the bill counts as it is.
+    """
+    longest = _least(model.max_output_tokens, model.context_tokens)
+    possible = outcome._replace(
+        input_tokens=_bounded(outcome.input_tokens, model.context_tokens),
+        output_tokens=_bounded(outcome.output_tokens, longest),
+    )
+    if possible.cost_nano_usd is None:
+        return possible
+    told = possible._replace(cost_nano_usd=None)
+    assumed = told._replace(
+        input_tokens=told.input_tokens or _bounded(asked_tokens, model.context_tokens),
+        output_tokens=told.output_tokens or longest,
+    )
+    listed = billed_nano_usd(told, model.prices) or billed_nano_usd(assumed, model.prices)
+    return possible._replace(cost_nano_usd=_least(possible.cost_nano_usd, TIMES_LIST * listed if listed else None))
+
+
+def _bounded(count: int | None, most: int | None) -> int | None:
+    """Return a count, no larger than `most` where that is known."""
+    return None if count is None else _least(count, most)
+
+
+def _least(*bounds: int | None) -> int | None:
+    """Return the least of what is known, None where nothing is."""
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 UNBILLED: Final = Billing(Catalogue())

@@ -42,7 +42,7 @@ Usd = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
 OnExhausted = Annotated[str, StringConstraints(pattern="^(cheapest|refuse)$"), Rule('"cheapest" or "refuse"')]
-BudgetUsd = Annotated[float, Field(gt=0, le=1_000_000_000)]
+BudgetUsd = Annotated[float, Field(ge=1e-9, le=1_000_000_000)]
 
 
 class Address(NamedTuple):

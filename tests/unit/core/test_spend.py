@@ -24,7 +24,7 @@ rows = st.dictionaries(keys, st.builds(Tally, st.integers(0, 9), st.integers(0, 
 
 
 def content(spend: Spend) -> tuple[object, ...]:
-    return spend.hours, spend.now, spend.groups, spend.tallies.tobytes()
+    return spend.hours, spend.now, spend.groups, spend.tallies.tobytes(), spend.ahead
 
 
 @given(st.lists(rows, max_size=4), st.lists(st.integers(0, 300), min_size=4, max_size=4))
@@ -52,14 +52,37 @@ def test_minutes_become_hours_once_the_hour_after_them_is_over():
     assert bucket_of(NOW, NOW) == NOW
 
 
-def test_what_is_too_old_is_left_out_and_what_is_ahead_counts_as_now():
-    told = {
-        SpendKey("chat", "", False, NOW + 7): Tally(1, 5),
-        SpendKey("chat", "", False, NOW - 13 * HOUR): Tally(1, 9),
-    }
-    spend = billed(Spend.empty(12, NOW_US), told, NOW_US)
-    assert spend.tallies.sum(axis=(1, 2, 3)).tolist() == [1, 5]
-    assert spend.tallies[1, 0, 0, -1] == 5
+def test_what_is_too_old_is_left_out():
+    spend = billed(Spend.empty(12, NOW_US), {SpendKey("chat", "", False, NOW - 13 * HOUR): Tally(1, 9)}, NOW_US)
+    assert content(spend) == content(Spend.empty(12, NOW_US))
+
+
+def test_what_is_ahead_waits_until_its_time_comes_and_counts_then():
+    key = SpendKey("chat", "", False, NOW + 7)
+    spend = billed(Spend.empty(12, NOW_US), {key: Tally(1, 5)}, NOW_US)
+    assert (spend.groups, spend.ahead) == ((), {key: Tally(1, 5)})
+    just_before = billed(spend, {}, NOW_US + 7 * MINUTE_US - 1)
+    assert (just_before.groups, just_before.ahead) == ((), {key: Tally(1, 5)})
+    due = billed(just_before, {}, NOW_US + 7 * MINUTE_US)
+    assert (due.starts[-1], due.tallies[:, 0, 0, -1].tolist(), due.ahead) == (NOW + 7, [1, 5], {})
+
+
+@pytest.mark.parametrize("minute", [NOW, NOW + 7])
+def test_what_was_taken_back_leaves_no_trace(minute):
+    key = SpendKey("chat", "", False, minute)
+    told = billed(Spend.empty(12, NOW_US), {key: Tally(1, 5)}, NOW_US)
+    assert content(billed(told, {key: Tally(-1, -5)}, NOW_US)) == content(Spend.empty(12, NOW_US))
+
+
+@given(rows, st.integers(0, 300))
+def test_a_clock_ahead_changes_nothing_about_what_is_told_over_time_or_at_once(told, minutes):
+    """Rows of up to ten hours ahead, learned in memory as they came, and read anew after a restart."""
+    ahead = {key._replace(minute=key.minute + 600): tally for key, tally in told.items()}
+    later_us = NOW_US + minutes * MINUTE_US
+    in_memory = billed(billed(Spend.empty(12, NOW_US), ahead, NOW_US), {}, later_us)
+    assert content(in_memory) == content(billed(Spend.empty(12, later_us), ahead, later_us))
+    end_us = NOW_US + 600 * MINUTE_US
+    assert content(billed(in_memory, {}, end_us)) == content(billed(Spend.empty(12, end_us), ahead, end_us))
 
 
 @pytest.mark.parametrize(

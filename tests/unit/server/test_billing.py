@@ -3,9 +3,10 @@
 import pytest
 
 from bandit.budget import Budget
+from bandit.catalogue import Model, Prices
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Outcome, Status, Thumb
-from bandit.spend import Bill
+from bandit.spend import LARGEST_BILL, Bill
 from server.billing import UNBILLED, Billing
 from server.credentials import Principal
 from server.errors import BudgetExhaustedError
@@ -28,7 +29,10 @@ def verified(parts, decision_id):
 
 async def report(parts, decision, outcome):
     """What Feedback does with an outcome."""
-    token = verified(parts, decision.id)
+    return await write(parts, verified(parts, decision.id), outcome)
+
+
+async def write(parts, token, outcome):
     facts = DecisionFacts(token.category, token.model, token.kind, token.decided_us, token.input_tokens)
     bill = Billing(parts.settings.catalogue).bill(token, outcome)
     now_us = parts.clock()
@@ -85,6 +89,58 @@ async def test_an_outcome_is_billed_by_what_it_says_or_else_by_price_and_tokens(
     assert billing.bill(gone, PAID) == Bill("", token.priced, 2_000_000_000)
 
 
+LIMITED = Model("limited", Prices(2.0, 8.0), context_tokens=10_000, max_output_tokens=1_000)
+UNLIMITED = Model("unlimited", Prices(2.0, 8.0))
+ABSURD = 10**15
+
+
+def counted(parts, model, asked=None, **outcome):
+    """What counts of an outcome whose request told `asked` input tokens, in nano-dollars."""
+    call = Call("chat", model=model.id, input_tokens=asked)
+    bill = Billing(parts.settings.catalogue).bill(verified(parts, parts.route(call).id), Outcome(Status.OK, **outcome))
+    return None if bill is None else bill.nano_usd
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "outcome", "nano_usd"),
+    [
+        (UNLIMITED, None, {"cost_nano_usd": ABSURD, "input_tokens": 1000, "output_tokens": 100}, 20 * 2_800_000),
+        (UNLIMITED, None, {"cost_nano_usd": 9_000_000, "input_tokens": 1000, "output_tokens": 100}, 9_000_000),
+        (UNLIMITED, None, {"cost_nano_usd": 0, "input_tokens": 1000, "output_tokens": 100}, 0),
+        (LIMITED, None, {"cost_nano_usd": ABSURD, "input_tokens": 10**9, "output_tokens": 10**9}, 20 * 28_000_000),
+        (LIMITED, None, {"input_tokens": 10**9, "output_tokens": 10**9}, 28_000_000),
+        (LIMITED, 500, {"cost_nano_usd": ABSURD}, 20 * 9_000_000),
+        (LIMITED, 500, {"cost_nano_usd": ABSURD, "input_tokens": 1000}, 20 * 10_000_000),
+        (LIMITED, 500, {"cost_nano_usd": ABSURD, "output_tokens": 100}, 20 * 1_800_000),
+        (LIMITED, 500, {"cost_nano_usd": ABSURD, "input_tokens": 0, "output_tokens": 0}, 20 * 9_000_000),
+        (LIMITED, 500, {"cost_nano_usd": 7}, 7),
+        (LIMITED, 500, {"input_tokens": 1000}, None),
+        (LIMITED, None, {"cost_nano_usd": ABSURD}, LARGEST_BILL),
+        (UNLIMITED, 500, {"cost_nano_usd": ABSURD}, LARGEST_BILL),
+    ],
+)
+async def test_a_bill_counts_as_at_most_twenty_list_prices_of_what_the_call_can_have_been(
+    parts_of, model, asked, outcome, nano_usd
+):
+    parts = await parts_of(budgets=(DAILY,), models=(LIMITED, UNLIMITED))
+    assert counted(parts, model, asked, **outcome) == nano_usd
+
+
+async def test_where_tokens_are_free_a_bill_counts_as_it_is(parts_of):
+    free = Model("free", Prices(0.0, 0.0), max_output_tokens=1_000)
+    parts = await parts_of(budgets=(DAILY,), models=(free,))
+    assert counted(parts, free, 500, cost_nano_usd=77, input_tokens=1000, output_tokens=100) == 77
+
+
+async def test_one_bogus_bill_does_not_exhaust_a_period(parts_of):
+    parts = await parts_of(budgets=(DAILY,))
+    bogus = ANSWERED._replace(cost_nano_usd=ABSURD)
+    record = await report(parts, parts.route(Call("chat", model="large")), bogus)
+    assert record.bill.nano_usd == 20 * 2_800_000
+    await parts.publisher.refresh(parts.namespace)
+    assert parts.route(Call("chat")).model
+
+
 async def test_what_was_billed_shows_in_the_next_snapshot(parts_of):
     parts = await parts_of(budgets=(TIGHT,))
     for _ in range(20):
@@ -113,6 +169,30 @@ async def test_after_a_restart_and_on_another_replica_prices_are_the_same_to_the
     assert other.spend.tallies.tobytes() == own.spend.tallies.tobytes()
     assert other.published.snapshot.budgets == own.published.snapshot.budgets
     assert any(one.price > 0 for one in own.published.snapshot.budgets)
+
+
+async def standing(publisher):
+    await publisher.refresh(publisher.namespaces["acme"])
+    [one] = publisher.namespaces["acme"].published.snapshot.budgets
+    return one
+
+
+@pytest.mark.parametrize("hours", [0, 1, 2, 24, 26])
+async def test_a_bill_of_a_clock_ahead_counts_when_its_time_comes_with_and_without_a_restart(parts_of, hours):
+    parts = await parts_of(budgets=(DAILY,))
+    token = verified(parts, parts.route(Call("chat")).id)
+    token = token._replace(decided_us=token.decided_us + 2 * 3600 * 1_000_000)
+    await write(parts, token, PAID)
+    assert (await standing(parts.publisher)).account.usd == 0.0
+    parts.clock.pass_s(hours * 3600.0)
+    in_memory = await standing(parts.publisher)
+    restarted = Publisher(parts.store, parts.settings, parts.log.logger, clock=parts.clock)
+    await restarted.load(["acme"])
+    assert in_memory == await standing(restarted)
+    day = int(token.decided_us * 1e-6 // DAY_S)
+    is_due = parts.clock() >= token.decided_us and int(parts.clock() * 1e-6 // DAY_S) == day
+    assert in_memory.account.usd == (2.0 if is_due else 0.0)
+    assert in_memory.exhausted == is_due
 
 
 async def spent(parts):

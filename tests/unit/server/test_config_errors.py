@@ -36,10 +36,13 @@ CORPUS = [
         "are both given",
         "keep one of them",
     ),
-    Bad("budget of zero", BUDGET + "usd_per_request = 0\n", 7, "usd_per_request is 0", "above 0"),
-    Bad("negative budget", BUDGET + "usd_per_period = -5\n", 7, "usd_per_period is -5", "above 0"),
-    Bad("budget that is no number", BUDGET + "usd_per_request = nan\n", 7, "no finite number", "above 0"),
-    Bad("endless budget", BUDGET + "usd_per_request = inf\n", 7, "no finite number", "above 0"),
+    Bad("budget of zero", BUDGET + "usd_per_request = 0\n", 7, "usd_per_request is 0", "1e-09"),
+    Bad("negative budget", BUDGET + "usd_per_period = -5\n", 7, "usd_per_period is -5", "1e-09"),
+    Bad(
+        "budget that nothing divides by", BUDGET + "usd_per_request = 5e-324\n", 7, "usd_per_request is 5e-324", "1e-09"
+    ),
+    Bad("budget that is no number", BUDGET + "usd_per_request = nan\n", 7, "no finite number", "1e-09"),
+    Bad("endless budget", BUDGET + "usd_per_request = inf\n", 7, "no finite number", "1e-09"),
     Bad("budget as text", BUDGET + 'usd_per_request = "1"\n', 7, 'usd_per_request is "1"', "without quotes"),
     Bad("budget without a name", GOOD + "[[budgets]]\nusd_per_request = 1\n", 5, "name is missing", "name = "),
     Bad(
