@@ -47,7 +47,7 @@ class Qualities:
         """Take the judgements out of the sums; `decay` has shape (B,)."""
         usual = settings.quality_sources.get("default", THUMB)
         sources = [settings.quality_sources.get(category, usual) for category in sums.categories] + [usual]
-        kinds = sorted(set(sources))
+        kinds = sorted({*sources, THUMB})
         return cls(
             settings=settings,
             chronology=chronology,

@@ -166,3 +166,17 @@ def test_what_else_is_on_the_axes_changes_no_bit_of_a_cell(observed, older, half
         one, other = getattr(alone, name), getattr(among, name)
         assert one.mean[0, 0] == other.mean[row, column]
         assert one.variance[0, 0] == other.variance[row, column]
+
+
+def test_categories_that_are_not_named_go_by_the_judgement_of_default_even_if_none_goes_by_thumbs():
+    rows = {RowKey("c", "m", "quality", source, 0): Moments(100, y * 2**20, y * 2**20) for source, y in SOURCES}
+    sums = add_rows(Sums.empty(WIDTH_US), rows)
+    by_default = infer(sums, 0, replace(CELLS_ALONE, quality_sources={"default": "score:judge"})).quality
+    by_name = infer(sums, 0, replace(CELLS_ALONE, quality_sources={"c": "score:judge"})).quality
+    assert by_default.mean[0, 0] == by_name.mean[0, 0] < 0.5
+    assert by_default.mean[-1, 0] == pytest.approx(CELLS_ALONE.scores.mean)
+    thumbs = infer(sums, 0, replace(CELLS_ALONE, quality_sources={"default": "score:judge", "c": "thumb"})).quality
+    assert thumbs.mean[0, 0] > 0.9
+
+
+SOURCES = (("thumb", 100), ("score:judge", 20))
