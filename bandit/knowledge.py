@@ -90,11 +90,6 @@ class Knowledge:
             ),
         )
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is known beforehand."""
-        return not (self.columns or self.evidence or self.generations)
-
     def of_models(self, signal: Signal, priors: P) -> P:
         """Return priors of a signal with what is known of models in the place of the defaults."""
         for column, prior in self.columns.items():
@@ -106,11 +101,10 @@ class Knowledge:
 
     def settled(self, signal: Signal, defaults: P, learn: Callable[[P], Belief]) -> Belief:
         """Return what `learn` makes of the observations of a signal, once every cell has its prior."""
-        if self.is_empty:
-            return learn(defaults)
-        observed = learn(defaults).weight.sum(axis=1, keepdims=True)
-        half_lives = observed / self.half_life
-        known = self.of_models(signal, defaults)
+        by_default, known = learn(defaults), self.of_models(signal, defaults)
+        if known is defaults and signal not in self.evidence and not self.generations:
+            return by_default
+        half_lives = by_default.weight.sum(axis=1, keepdims=True) / self.half_life
         belief = learn(self._left_of(signal, known, defaults, half_lives))
         for rows, sources in self.generations:
             known = known.inherited(belief, rows, sources, self.inherited_cap)
