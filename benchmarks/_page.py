@@ -3,6 +3,7 @@
 import argparse
 import ast
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ documented](adr/0016-peers-are-treated-fairly.md). All meet the same requests.
 * ▲ is ahead of routeward, ▼ behind it, by two standard errors of the paired difference or more, over the whole run.
 """
 
+FULL_STEPS, FULL_SEEDS = 4500, 5
+"""What the comparison with peers runs by default, and the least that its tables should rest on."""
+
 REACTION: Final = """## How fast does it react?
 
 Scores of each phase, and [how many requests a reaction took](howto/simulate.md#events): the median of the seeds. Who
@@ -55,7 +59,7 @@ def page(document: Mapping[str, Any]) -> str:
     results = results_of(figures.get(PEERS, {}))
     parts = [INTRODUCTION.format(machine=_machine(document["machine"]))]
     if results.scores:
-        parts += [_command(figures[PEERS]), *_comparisons(results)]
+        parts += [_command(figures[PEERS]), *_reservation(figures[PEERS]), *_comparisons(results)]
     money = [name for name in figures if name.startswith(MONEY)]
     parts += [_plain(name, figures[name]) for name in money]
     if results.scores:
@@ -173,6 +177,17 @@ def _description(benchmark: str) -> str:
     source = Path(__file__).with_name(f"{benchmark}.py")
     said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) if source.exists() else None
     return f"{said.split(chr(10) * 2)[0]}\n" if said else ""
+
+
+def _reservation(figures: Mapping[str, Measured]) -> Iterator[str]:
+    """Say so where the runs are too short, or too few, to tell policies apart."""
+    commands = {measured.command for measured in figures.values()}
+    sizes = [found.groups() for command in commands if (found := re.search(r"--steps (\d+) --seeds (\d+)", command))]
+    if any(int(steps) < FULL_STEPS or int(seeds) < FULL_SEEDS for steps, seeds in sizes):
+        yield (
+            f"**These runs are short.** Below {FULL_STEPS:,} requests and {FULL_SEEDS} seeds the tables show what will\n"
+            "stand here, and decide nothing: quality that is reported 1,000 requests late is hardly ever reported in them.\n"
+        )
 
 
 def _command(figures: Mapping[str, Measured]) -> str:
