@@ -185,8 +185,8 @@ def _reservation(figures: Mapping[str, Measured]) -> Iterator[str]:
     sizes = [found.groups() for command in commands if (found := re.search(r"--steps (\d+) --seeds (\d+)", command))]
     if any(int(steps) < FULL_STEPS or int(seeds) < FULL_SEEDS for steps, seeds in sizes):
         yield (
-            f"**These runs are short.** Below {FULL_STEPS:,} requests and {FULL_SEEDS} seeds the tables show what will\n"
-            "stand here, and decide nothing: quality that is reported 1,000 requests late is hardly ever reported in them.\n"
+            f"**These runs are short.** Below {FULL_STEPS:,} requests and {FULL_SEEDS} seeds the tables show what\n"
+            "will stand here, and decide nothing: quality that comes 1,000 requests late hardly ever comes.\n"
         )
 
 
