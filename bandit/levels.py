@@ -40,22 +40,17 @@ def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) 
     bucket to the next; `initial`, of shape (G,), is believed before the first.
     """
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=-1, keepdims=True))
-    # Unlike a matrix product, einsum gives every chain the same bits, whatever the number of chains.
-    filtered = np.empty_like(likelihood)
-    before = np.broadcast_to(initial, likelihood.shape[1:])
-    for b, seen in enumerate(likelihood):
-        if b:
-            before = np.einsum("mg,gh->mh", filtered[b - 1], transitions[b - 1])
-        joint = np.multiply(before, seen, out=filtered[b])
+    # Both ways at once, forwards from the first bucket and backwards from the last; and each chain is a vector of its
+    # own, (1, G) times (G, G), so that its bits do not depend on how many there are.
+    seen = np.stack((likelihood, likelihood[::-1]), axis=1)[..., None, :]
+    moves = np.stack((transitions, transitions[::-1].transpose(0, 2, 1)), axis=1)[:, :, None]
+    expected = np.empty_like(seen)
+    expected[0, 0], expected[0, 1] = initial, 1.0
+    for b, move in enumerate(moves):
+        joint = expected[b] * seen[b]
         joint /= np.add.reduce(joint, axis=-1, keepdims=True)
-    backwards = np.ascontiguousarray(transitions.transpose(0, 2, 1))
-    smoothed, later = np.empty_like(likelihood), np.ones(likelihood.shape[1:])
-    for b in reversed(range(len(likelihood))):
-        np.multiply(filtered[b], later, out=smoothed[b])
-        if b:
-            seen = later * likelihood[b]
-            seen /= np.maximum.reduce(seen, axis=-1, keepdims=True)
-            later = np.einsum("mg,gh->mh", seen, backwards[b - 1])
+        np.matmul(joint, move, out=expected[b + 1])
+    smoothed = expected[:, 0, :, 0] * likelihood * expected[::-1, 1, :, 0]
     beliefs: Floats = smoothed / np.add.reduce(smoothed, axis=-1, keepdims=True)
     return beliefs
 

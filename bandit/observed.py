@@ -57,8 +57,18 @@ class Observed:
     def of(cls, moments: Ints, decay: Floats) -> Self:
         """Lay out moments of shape (3, C + 1, M, B); `decay` has shape (B,)."""
         n, y, yy = np.ascontiguousarray(moments.transpose(0, 3, 1, 2))
-        total, squares = y / SCALE, _squared_deviations(n, y, yy)
-        return cls(n.astype(np.float64), total, total / np.maximum(n, 1), squares, decay[:, None, None])
+        return cls._of(n, y, _squared_deviations(n, y, yy), decay)
+
+    @classmethod
+    def of_rate(cls, moments: Ints, decay: Floats) -> Self:
+        """Lay out moments of what is 0 or 1; with their mean, their deviations are known and not worked out."""
+        n, y = np.ascontiguousarray(moments[:2].transpose(0, 3, 1, 2))
+        return cls._of(n, y, np.broadcast_to(0.0, n.shape), decay)
+
+    @classmethod
+    def _of(cls, count: Ints, total: Ints, squares: Floats, decay: Floats) -> Self:
+        sums = total / SCALE
+        return cls(count.astype(np.float64), sums, sums / np.maximum(count, 1), squares, decay[:, None, None])
 
     def weighted(self, weights: Floats) -> Self:
         """Keep less: `weights`, of shape (B, M), are in [0, 1]."""

@@ -1,8 +1,8 @@
 """From integer sums to beliefs: `infer` is a pure function of (sums, now, settings).
 
 Cells learn from their own observations (`bandit.fits`), with three exceptions that were measured to pay: a model's
-incidents are told by all its categories together (`bandit.shifts`), prior means of quality borrow from other cells
-while judgements are rare (`bandit.borrowing`), and what an operator knows settles into the priors
+incidents are told by all its categories together (`bandit.shifts`), prior means of quality owe something to other
+cells, above all while judgements are rare (`bandit.borrowing`), and what an operator knows settles into the priors
 (`bandit.knowledge`).
 """
 
@@ -63,7 +63,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     known = Knowledge.of(settings, seen.categories, seen.models)
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
-    errors = Observed.of(outcomes, decay("error"))
+    errors = Observed.of_rate(outcomes, decay("error"))
     chronology = Chronology.of(seen, int(outcomes[0].sum()), settings.change)
 
     def believed_normal(signal: Signal, default: NormalPrior) -> Belief:
@@ -76,7 +76,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         fit, levels = partial(rate, prior=priors), settings.shifts.get("error")
         return fit(errors) if levels is None else shifted_rate(errors, fit, levels, chronology)
 
-    answers = np.einsum("cmb,b->c", outcomes[0] - outcomes[1] // SCALE, decay("quality"))[:, None]
+    answers = np.einsum("cmb,b->cm", outcomes[0] - outcomes[1] // SCALE, decay("quality"))
     qualities = Qualities.of(seen, decay("quality"), answers, settings, chronology)
     return Posterior(
         now_us=now_us,

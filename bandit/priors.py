@@ -109,7 +109,7 @@ class ChangeSettings:
 
     onset_s: float = 400_000.0
     onset_requests: float = 400_000.0
-    recovery_s: float = 800.0
+    recovery_s: float = 500.0
     recovery_requests: float = 100.0
 
 
@@ -118,7 +118,7 @@ def _default_shifts() -> Mapping[Signal, ShiftSettings]:
     rises = (0.08, 0.16, 0.25, 0.35, 0.5, 0.65)
     faster, slower = (-2.6, -1.9, -1.3, -0.8, -0.4), (0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.3, 4.0)
     return {
-        "quality": ShiftSettings((*falls, *rises), deviation=0.35, caution=1.5),
+        "quality": ShiftSettings((*falls, *rises), deviation=0.35, caution=1.2),
         "latency": ShiftSettings((*faster, *slower), deviation=1.6, caution=2.0, largest_spread=0.6),
         "error": ShiftSettings((0.05, 0.2, 0.5, 0.9), deviation=1.0, caution=1.5),
     }
@@ -140,7 +140,7 @@ class InferenceSettings:
     every `knowledge_half_life` observations of a signal in a category, whatever the models; logs last ten times longer.
 
     `shifts` are the signals whose levels may change, `change` says how fast. `borrows_quality` lets prior means of
-    quality borrow from other cells while few answers are judged (`bandit.borrowing`).
+    quality owe something to other cells (`bandit.borrowing`).
     """
 
     thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)

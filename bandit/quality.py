@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.belief import Belief
-from bandit.borrowing import borrowed_means
+from bandit.borrowing import Judged, borrowed_means
 from bandit.fits import normal, rate
 from bandit.fusion import fused
 from bandit.observed import Observed, moments_of
@@ -30,7 +30,7 @@ class Qualities:
     """Judgements: thumbs are binomial; scores, or thumbs and scores together, are graded.
 
     `rows` has, for each kind, the rows of categories that go by it, of shape (C + 1, 1); `answers` the number of
-    answers in each row, judged or not, of the same shape.
+    answers in each cell, judged or not, of shape (C + 1, M).
     """
 
     settings: InferenceSettings
@@ -51,7 +51,7 @@ class Qualities:
         return cls(
             settings=settings,
             chronology=chronology,
-            thumbs=Observed.of(moments_of(sums, "quality", THUMB), decay),
+            thumbs=Observed.of_rate(moments_of(sums, "quality", THUMB), decay),
             scores={
                 kind: Observed.of(moments_of(sums, "quality", kind.removeprefix(FUSED_PREFIX)), decay)
                 for kind in kinds
@@ -63,25 +63,26 @@ class Qualities:
 
     def believed(self, priors: QualityPriors) -> Belief:
         """Return what is believed of quality."""
-        thumb_priors = replace(priors.thumbs, mean=self._means(THUMB, self.thumbs, priors.thumbs.mean))
+        weight = priors.thumbs.weight
+        thumb_priors = replace(priors.thumbs, mean=self._means(THUMB, self.thumbs, priors.thumbs.mean, weight))
         thumbs = belief = self._shifted(self.thumbs, partial(rate, prior=thumb_priors))
         for kind, scores in self.scores.items():
             if kind.startswith(FUSED_PREFIX):
                 judged = self._shifted(scores, partial(normal, prior=priors.scores.uninformed()))
                 graded = fused(thumbs, thumb_priors, judged, self.settings.judge_bias, self.settings.judge_delta)
             else:
-                score_priors = replace(priors.scores, mean=self._means(kind, scores, priors.scores.mean))
+                weight = priors.scores.spread / priors.scores.variance
+                score_priors = replace(priors.scores, mean=self._means(kind, scores, priors.scores.mean, weight))
                 graded = self._shifted(scores, partial(normal, prior=score_priors))
             belief = belief.taken_from(graded, self.rows[kind])
         return belief
 
-    def _means(self, kind: str, judged: Observed, prior: Floats) -> Floats:
-        """Return the prior means for one kind of judgement, with what rare ones borrow."""
-        rows = self.rows[kind]
+    def _means(self, kind: str, observed: Observed, prior: Floats, weight: Floats) -> Floats:
+        """Return the prior means for one kind of judgement, with what the rest of its categories lends them."""
         if not self.settings.borrows_quality:
             return prior
-        count, total = (np.where(rows, judged.per_cell(one), 0.0) for one in (judged.count, judged.total))
-        return borrowed_means(prior, count, total, float(self.answers[rows].sum()))
+        cells = observed.per_cell(observed.count), observed.per_cell(observed.total), self.answers
+        return borrowed_means(prior, weight, Judged(*(np.where(self.rows[kind], one, 0.0) for one in cells)))
 
     def _shifted(self, observed: Observed, fit: Fit) -> Belief:
         settings = self.settings.shifts.get("quality")

@@ -51,7 +51,7 @@ def test_a_model_that_is_slow_in_two_buckets_is_believed_to_be_slow_and_its_neig
     posterior = seen(NORMAL | calls(range(CALM, CALM + 2), TEN_TIMES), CALM + 2)
     assert latency_s(posterior, "slow") > 5.0
     assert latency_s(posterior, "steady") == pytest.approx(1.0, abs=0.05)
-    assert posterior.latency.shift[0, posterior.models.index("slow")] > 0.99
+    assert posterior.latency.shift[0, posterior.models.index("slow")] > 0.98
     assert posterior.latency.shift[0, posterior.models.index("steady")] < 0.01
 
 
