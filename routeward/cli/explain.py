@@ -124,7 +124,9 @@ def document_of(explanation: Explanation) -> dict[str, Any]:
 
 
 def _require_one_subject(decision_id: str, category: str, options: RouteOptions) -> None:
-    if bool(decision_id) == bool(category):
+    if decision_id and category:
+        raise typer.BadParameter("give a DECISION_ID, or the --category of an imagined call, not both")
+    if not decision_id and not category:
         raise typer.BadParameter("give a DECISION_ID, or the --category of an imagined call")
     nothing = {"objective": Objective(), "constraints": Constraints()}
     if decision_id and any(value != nothing.get(name) for name, value in options.items() if value not in (None, "")):

@@ -31,7 +31,7 @@ def on_paper(explanation: "Explanation") -> "RenderableType":
         Text(_headline(explanation), "bold"),
         Padding(_facts(explanation), (0, 0, 1, 2), expand=False),
         Fitting({title: _grid(explanation.models)}, LEAST_FIRST),
-        Padding(Text("\n".join(_notes(explanation.models)), "dim"), 0, expand=False),
+        Padding(Text("\n".join(_notes(explanation)), "dim"), 0, expand=False),
     )
 
 
@@ -100,8 +100,12 @@ def _cells(models: "Sequence[ModelExplanation]") -> "Mapping[str, Sequence[Text]
     return cells
 
 
-def _notes(models: "Sequence[ModelExplanation]") -> "Iterator[str]":
+def _notes(explanation: "Explanation") -> "Iterator[str]":
+    models = explanation.models
     known = {one.model: one.terms for one in models if one.terms}
+    calls = [terms.outcome_count for terms in known.values()]
+    if calls and all(count is not None and not seen(count) for count in calls):
+        yield f'no call of the category "{explanation.category}" was reported yet: everything is expected beforehand'
     scarce = " - budget" if any(terms.budget_usd for terms in known.values()) else ""
     yield f"worth = answer - cost{scarce} - waiting, give or take one standard deviation"
     if any(one.intended_probability is not None for one in models):

@@ -125,6 +125,17 @@ def _shares(document: Tables) -> Iterator[Finding]:
     if len(ids) * floor > 1:
         message = f"floor is {floor:g} for each of {len(ids)} models, which is more than 1 together"
         yield Finding(("learning", "floor"), message, f"lower it to {1 / len(ids):.3f} or less")
+    yield from _below_floor(document, floor)
+
+
+def _below_floor(document: Tables, floor: float) -> Iterator[Finding]:
+    learning = _table(document, "learning")
+    most: dict[Path, object] = {("learning", "caps", name): cap for name, cap in _table(learning, "caps").items()}
+    most["learning", "canary_share"] = learning.get("canary_share", 0)
+    for place, share in most.items():
+        if isinstance(share, int | float) and 0 < share < floor:
+            message = f"{place[-1]} may have {share:g} at most, but the floor gives every model {floor:g} at least"
+            yield Finding(place, message, "raise it, or lower floor")
 
 
 def _categories(document: Tables) -> Iterator[Finding]:
@@ -167,6 +178,9 @@ def _baseline(place: Path, table: Tables, models: Tables, caps: Tables) -> Itera
     place = (*place, "baseline")
     if not isinstance(baseline, str) or not baseline:
         return
+    if table.get("observe_share", 1) == 1 and table.get("guard", 0) == 0:
+        message = "a baseline is given, but neither observe_share nor guard, so it would do nothing"
+        yield Finding(place, message, "give observe_share = 0.1  to watch, or  guard = 0.1  to explore carefully")
     if baseline not in models:
         yield Finding(place, f'there is no model "{baseline}"', did_you_mean(baseline, models))
     elif models[baseline].get("enabled") is False:

@@ -1,6 +1,6 @@
 """What an operator knows: rules between its keys, and what the service is told of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -8,7 +8,7 @@ from adapters.traffic.errors import WarmStartError
 from adapters.traffic.warm_start import read_warm_start
 from bandit.errors import PriorError
 from bandit.knowledge import MAX_GENERATIONS, depths
-from bandit.priors import ModelPrior, PastCell
+from bandit.priors import KNOWLEDGE_CAP, ModelPrior, PastCell
 from server.config.explain import did_you_mean
 from server.config.problems import Finding
 from server.config.schema import Document, ModelTable
@@ -49,11 +49,26 @@ def _prior(table: ModelTable) -> ModelPrior:
 
 
 def _weights(document: Mapping[str, Any]) -> Iterator[Finding]:
-    models = document.get("models")
-    for index, model in enumerate(models if isinstance(models, list) else []):
-        if isinstance(model, Mapping) and "prior_weight" in model and "prior_quality" not in model:
+    cap = _learning(document).get("knowledge_cap", KNOWLEDGE_CAP)
+    for index, model in enumerate(_models(document)):
+        place = ("models", index, "prior_weight")
+        weight = model.get("prior_weight")
+        if weight is not None and "prior_quality" not in model:
             message = "prior_weight is given without prior_quality"
-            yield Finding(("models", index, "prior_weight"), message, "give the quality that it is the weight of")
+            yield Finding(place, message, "give the quality that it is the weight of")
+        if isinstance(weight, int | float) and isinstance(cap, int | float) and cap < weight <= KNOWLEDGE_CAP:
+            message = f"prior_weight is {weight:g}, but no prior is worth more than knowledge_cap, which is {cap:g}"
+            yield Finding(place, message, "lower it, or raise knowledge_cap in [learning]")
+
+
+def _models(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    models = document.get("models")
+    return [one if isinstance(one, Mapping) else {} for one in models] if isinstance(models, list) else []
+
+
+def _learning(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    learning = document.get("learning")
+    return learning if isinstance(learning, Mapping) else {}
 
 
 def _sources(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -84,11 +99,17 @@ def _chains(sources: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _warm_start(document: Mapping[str, Any], folder: FilePath) -> Iterator[Finding]:
-    learning = document.get("learning")
-    file = learning.get("warm_start") if isinstance(learning, Mapping) else None
-    if isinstance(file, str) and file:
-        try:
-            read_warm_start(folder / file)
-        except WarmStartError as error:
-            hint = "make it anew with  routeward warm-start LOG;  relative paths start at this file"
-            yield Finding(("learning", "warm_start"), str(error), hint)
+    file = _learning(document).get("warm_start")
+    if not isinstance(file, str) or not file:
+        return
+    place = ("learning", "warm_start")
+    try:
+        past = read_warm_start(folder / file)
+    except WarmStartError as error:
+        hint = "make it anew with  routeward warm-start LOG;  relative paths start at this file"
+        yield Finding(place, str(error), hint)
+        return
+    told, ids = sorted({cell.model for cell in past}), [str(model.get("id")) for model in _models(document)]
+    if told and not set(told) & set(ids):
+        message = f"it tells of {len(told)} models, and none of them has an id of this file"
+        yield Finding(place, message, f'"{told[0]}": {did_you_mean(told[0], ids)}')

@@ -111,6 +111,13 @@ def test_what_was_observed_of_nothing_stands_in_brackets_and_is_said_to() -> Non
     assert not any("brackets" in line for line in printed(known))
 
 
+def test_a_category_in_which_nothing_was_observed_is_named_in_case_the_name_is_wrong() -> None:
+    unseen = replace(MADE, models=(ModelExplanation(model="small", probability=1.0, terms=SMALL),))
+    said = 'no call of the category "summarization" was reported yet'
+    assert any(line.startswith(said) for line in printed(unseen))
+    assert not any(line.startswith(said) for line in printed(MADE))
+
+
 def test_a_shift_worth_saying_is_said() -> None:
     said = [line for line in printed(MADE) if "another level" in line]
     assert said == ["large: latency is at another level than usual with probability 0.85"]
@@ -283,7 +290,7 @@ def test_every_option_of_an_imagined_call_reaches_the_server(cli: Cli, explainer
     ("words", "said"),
     [
         ([], "give a DECISION_ID, or the --category of an imagined call"),
-        (["d-1", "--category", "chat"], "give a DECISION_ID, or the --category of an imagined call"),
+        (["d-1", "--category", "chat"], "not both"),
         (["d-1", "--input-tokens", "0"], "leave what the call needs out"),
         (["d-1", "--only", "small"], "leave what the call needs out"),
         (["d-1", "--least-violation"], "leave what the call needs out"),

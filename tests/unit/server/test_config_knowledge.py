@@ -32,7 +32,7 @@ def test_everything_that_is_known_arrives(tmp_path):
     write_cells(tmp_path, CELL)
     inference = read(
         tmp_path,
-        '[learning]\nwarm_start = "past.json"\nknowledge_cap = 10\n'
+        '[learning]\nwarm_start = "past.json"\nknowledge_cap = 15\n'
         "prior_from_weight = 2\nknowledge_half_life = 60\njudge_delta = 0.1\n"
         "[categories.chat]\n[categories.support]\nprior_from = 'chat'\nquality_source = 'thumb+score:judge'\n"
         + MODEL
@@ -42,7 +42,7 @@ def test_everything_that_is_known_arrives(tmp_path):
     assert inference.models == {"large": ModelPrior(0.8, 12.0, 1.5, 300, 0.05)}
     assert inference.prior_from == {"support": "chat"}
     assert inference.warm_start == (PastCell("chat", "large", "latency", math.log(2.0), 30.0),)
-    assert (inference.knowledge_cap, inference.prior_from_weight, inference.judge_delta) == (10.0, 2.0, 0.1)
+    assert (inference.knowledge_cap, inference.prior_from_weight, inference.judge_delta) == (15.0, 2.0, 0.1)
     assert inference.knowledge_half_life == 60.0
     assert inference.quality_sources == {"chat": "thumb", "support": "thumb+score:judge"}
 
@@ -111,6 +111,28 @@ def test_a_warm_start_that_cannot_be_used_is_refused_with_cell_and_field(tmp_pat
     write_cells(tmp_path, CELL, CELL | {"value": -1})
     [(line, message)] = problems(tmp_path, text)
     assert "cell 2: value is -1" in message
+
+
+def test_a_warm_start_of_models_that_this_service_does_not_have_is_refused(tmp_path):
+    text = '[learning]\nwarm_start = "past.json"\n' + MODEL
+    write_cells(tmp_path, CELL | {"model": "larg"}, CELL | {"model": "other"})
+    (tmp_path / "routeward.toml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "routeward.toml", {})
+    [problem] = refused.value.problems
+    assert problem.line == 2
+    assert problem.message == "it tells of 2 models, and none of them has an id of this file"
+    assert problem.hint == '"larg": did you mean "large"?'
+    write_cells(tmp_path, CELL, CELL | {"model": "other"})
+    assert len(read(tmp_path, text).warm_start) == 2
+
+
+def test_a_prior_that_is_said_to_be_worth_more_than_any_may_be_is_refused(tmp_path):
+    text = "[learning]\nknowledge_cap = 4\n" + MODEL + "prior_quality = 0.5\n"
+    [(line, message)] = problems(tmp_path, text + "prior_weight = 6\n")
+    assert line == 8
+    assert message == "prior_weight is 6, but no prior is worth more than knowledge_cap, which is 4"
+    assert read(tmp_path, text).models["large"].quality_weight == 5.0
 
 
 def test_wrong_types_are_reported_once(tmp_path):

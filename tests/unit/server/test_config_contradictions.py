@@ -1,0 +1,71 @@
+"""Settings of which each is allowed, but not all together: refused with the line that should give way."""
+
+from pathlib import Path
+
+import pytest
+
+from server.config import ConfigError, load
+
+MODELS = "".join(
+    f'[[models]]\nid = "{name}"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n' for name in ("large", "small")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "hint"),
+    [
+        (
+            '[categories.chat]\nbaseline = "large"\n',
+            10,
+            "a baseline is given, but neither observe_share nor guard, so it would do nothing",
+            "guard = 0.1",
+        ),
+        (
+            '[categories.chat]\nbaseline = "large"\nobserve_share = 1\nguard = 0\n',
+            10,
+            "a baseline is given, but neither observe_share nor guard, so it would do nothing",
+            "observe_share = 0.1",
+        ),
+        (
+            "[learning]\nfloor = 0.05\n[learning.caps]\nlarge = 0.04\nsmall = 0.05\n",
+            12,
+            "large may have 0.04 at most, but the floor gives every model 0.05 at least",
+            "raise it, or lower floor",
+        ),
+        (
+            "[learning]\nfloor = 0.05\ncanary_share = 0.01\n",
+            11,
+            "canary_share may have 0.01 at most, but the floor gives every model 0.05 at least",
+            "raise it, or lower floor",
+        ),
+        (
+            "[learning]\ncanary_share = 0.0001\n",
+            10,
+            "canary_share may have 0.0001 at most, but the floor gives every model 0.0005 at least",
+            "raise it, or lower floor",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    tmp_path: Path, text: str, line: int, message: str, hint: str
+) -> None:
+    (tmp_path / "routeward.toml").write_text(MODELS + text)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "routeward.toml", {})
+    [problem] = refused.value.problems
+    assert (problem.line, problem.message) == (line, message)
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[categories.chat]\nbaseline = "large"\nguard = 0.1\n',
+        '[categories.chat]\nbaseline = "large"\nobserve_share = 0\n',
+        "[learning]\nfloor = 0.05\ncanary_share = 0.05\n[learning.caps]\nlarge = 0.05\n",
+        "[learning]\nfloor = 0\ncanary_share = 0.0001\n",
+    ],
+)
+def test_settings_that_only_come_near_to_it_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "routeward.toml").write_text(MODELS + text)
+    assert [model.id for model in load(tmp_path / "routeward.toml", {}).catalogue.models] == ["large", "small"]
