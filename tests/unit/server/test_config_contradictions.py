@@ -27,6 +27,12 @@ MODELS = "".join(
             "observe_share = 0.1",
         ),
         (
+            '[learning.caps]\nlarge = 0.5\n[categories.a]\nguard = 0.1\nbaseline = "large"\n',
+            13,
+            'the baseline "large" has a cap in [learning.caps]',
+            "remove the cap",
+        ),
+        (
             "[learning]\nfloor = 0.05\n[learning.caps]\nlarge = 0.04\nsmall = 0.05\n",
             12,
             "large may have 0.04 at most, but the floor gives every model 0.05 at least",

@@ -205,14 +205,6 @@ CORPUS = [
         GOOD + "enabled = false\n" + GOOD.replace("gpt-4o", "b") + "[categories.a]\nguard = 0.1\nbaseline = 'gpt-4o'\n",
         *(12, 'the model "gpt-4o" is not enabled', "enable it, or name another"),
     ),
-    Bad(
-        *(
-            "capped baseline",
-            GOOD + "[learning.caps]\ngpt-4o = 0.5\n[categories.a]\nguard = 0.1\nbaseline = 'gpt-4o'\n",
-            9,
-        ),
-        *('the baseline "gpt-4o" has a cap', "remove the cap"),
-    ),
     Bad("canary above 1", "[learning]\ncanary_share = 1.5\n" + GOOD, 2, "out of range", "(0 to 1)"),
     Bad("canary of nothing", "[learning]\ncanary_observations = 0\n" + GOOD, 2, "out of range", "(1 to 1,000,000)"),
     Bad("same id twice", GOOD + GOOD, 6, '"gpt-4o" is the id of two models', "an id of its own"),
