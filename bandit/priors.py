@@ -120,7 +120,7 @@ def _default_shifts() -> Mapping[Signal, ShiftSettings]:
     return {
         "quality": ShiftSettings((*falls, *rises), deviation=0.35, caution=1.2),
         "latency": ShiftSettings((*faster, *slower), deviation=1.6, caution=2.0, largest_spread=0.6),
-        "error": ShiftSettings((0.05, 0.2, 0.5, 0.9), deviation=1.0, caution=1.5),
+        "error": ShiftSettings((0.05, 0.2, 0.5, 0.9), deviation=1.0, caution=1.2),
     }
 
 
