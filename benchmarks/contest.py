@@ -20,7 +20,7 @@ from rich.console import Console
 
 from bandit.priors import CELLS_ALONE, InferenceSettings
 from bandit.request import Objective
-from benchmarks.learning import NAMED, TABLE, drawn_pool
+from benchmarks.learning import NAMED, POOL_SEEDS, TABLE, drawn_pool
 from simulations.events import LatencyChange, QualityDrop, Role
 from simulations.generator import generate
 from simulations.outcomes import read_outcomes
@@ -34,7 +34,6 @@ from simulations.stream import stream_of
 from simulations.world import World, world_of
 
 COMMAND: Final = "python -m benchmarks.contest"
-POOL_SEEDS: Final = (1, 2, 3, 4, 5, 6, 7)
 
 ALONE: Final = "cells alone"
 _ALL: Final = InferenceSettings()
