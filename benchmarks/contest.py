@@ -114,8 +114,11 @@ def figures(name: str, case: Case, worlds: Sequence[World], options: argparse.Na
         scores = np.array([next(iter(one.phases[phase].by_seed)) for one in results]).reshape(shape)
         where = name if len(results[0].phases) == 1 else f"{name}, {phase.name}"
         yield from score_figures(where, dict(zip(options.forms, scores, strict=True)))
+    by_form = np.array(results, dtype=object).reshape(len(options.forms), -1)
+    if len(results[0].phases) == 1:
+        yield from passing_figures(name, dict(zip(options.forms, by_form, strict=True)))
     if results[0].events:
-        yield from event_figures(name, options.forms, results)
+        yield from event_figures(name, dict(zip(options.forms, by_form, strict=True)))
 
 
 def score_figures(where: str, scores: Mapping[str, Floats]) -> Iterator[Figure]:
@@ -130,14 +133,29 @@ def score_figures(where: str, scores: Mapping[str, Floats]) -> Iterator[Figure]:
         yield {"name": f"{form}: named pool, {where}", "value": round(float(by_pool[0].mean()), 2)}
 
 
-def event_figures(name: str, forms: Sequence[str], results: Sequence[PolicyResult]) -> Iterator[Figure]:
+def event_figures(name: str, by_form: Mapping[str, NDArray[np.object_]]) -> Iterator[Figure]:
     """Yield the median over pools and seeds of what became of the share of the first model that changed."""
-    by_form = np.array([one.events[0] for one in results], dtype=object).reshape(len(forms), -1)
-    for form, events in zip(forms, by_form, strict=True):
+    for form, results in by_form.items():
+        events = [one.events[0] for one in results]
         for figure in events[0].figures:
-            values = [np.inf if one.figures[figure] is None else one.figures[figure] for one in events]
-            middle = float(np.median(values))
-            yield {"name": f"{form}: {figure}, {name}", "value": round(middle, 4) if np.isfinite(middle) else None}
+            unit = "share" if figure.startswith("share_") else "requests"
+            yield {**median_figure(f"{form}: {figure}, {name}", [one.figures[figure] for one in events]), "unit": unit}
+
+
+def passing_figures(name: str, by_form: Mapping[str, NDArray[np.object_]]) -> Iterator[Figure]:
+    """Yield from which request on a form is worth more than the best fixed model: the median over pools and seeds."""
+    for form, results in by_form.items():
+        passes = [one.passes_best_fixed_at for one in results]
+        where = f"{form}: ahead of the best fixed model"
+        yield {**median_figure(f"{where} from request, {name}", passes), "unit": "requests"}
+        share = float(np.mean([one is not None for one in passes]))
+        yield {"name": f"{where} at the end, {name}", "value": round(share, 2), "unit": "share"}
+
+
+def median_figure(name: str, values: Sequence[float | None]) -> Figure:
+    """Return the median of numbers of which None is later than any, and None if it is among those."""
+    middle = float(np.median([np.inf if one is None else one for one in values]))
+    return {"name": name, "value": round(middle, 4) if np.isfinite(middle) else None}
 
 
 def mean_figures(name: str, by_pool: Floats) -> Iterator[Figure]:
@@ -172,9 +190,8 @@ def main() -> None:
     worlds, found = pools(options), []
     for name, case in cases(options.steps).items():
         if options.only is None or name in options.only:
-            unit = {"unit": "points", "command": command}
-            found += [{"name": figure.pop("name"), **figure, **unit} for figure in figures(name, case, worlds, options)]
-    print(json.dumps(found, indent=1))
+            found += figures(name, case, worlds, options)
+    print(json.dumps([{"unit": "points", **figure, "command": command} for figure in found], indent=1))
 
 
 if __name__ == "__main__":
