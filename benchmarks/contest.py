@@ -187,7 +187,8 @@ def main() -> None:
     options = parser.parse_args()
     options.forms = [ALONE, *(options.forms or DEFAULT_FORMS[1:])]
     command = f"{COMMAND} --data DATA" if options.data else COMMAND
-    worlds, found = pools(options), []
+    worlds = pools(options)
+    found: list[Figure] = []
     for name, case in cases(options.steps).items():
         if options.only is None or name in options.only:
             found += figures(name, case, worlds, options)
