@@ -21,21 +21,22 @@ Ints = NDArray[np.int64]
 
 
 def moments_of(sums: Sums, signal: Signal, source: str) -> Ints:
-    """Return the sums of one signal with an empty category appended; shape (3, C + 1, M, B)."""
+    """Return the sums of one signal with an empty category appended; shape (3, B, C + 1, M)."""
     wanted = [i for i, (name, origin) in enumerate(sums.signals) if name == signal and source in (origin, ANY_SOURCE)]
     _, categories, models, _, buckets = sums.moments.shape
-    moments = np.zeros((3, categories + 1, models, buckets), np.int64)
+    moments = np.zeros((3, buckets, categories + 1, models), np.int64)
     for i in wanted:
-        moments[:, :-1] += sums.moments[:, :, :, i]
+        moments[:, :, :-1] += sums.moments[:, :, :, i].transpose(0, 3, 1, 2)
     return moments
 
 
 def outcome_moments(sums: Sums, signal: Signal, prior_mean: Floats) -> Ints:
-    """Return the sums of a signal of outcomes without what is absurd; shape (3, C + 1, M, B)."""
+    """Return the sums of a signal of outcomes without what is absurd; shape (3, B, C + 1, M)."""
     moments = moments_of(sums, signal, "")
     tails = [sums.moments[:, :, :, i] for i, (name, source) in enumerate(sums.signals) if name == signal and source]
     if tails:
-        moments[:, :-1] = believed(signal, moments[:, :-1], tails, prior_mean[:-1])
+        ordinary = moments[:, :, :-1].transpose(0, 2, 3, 1)
+        moments[:, :, :-1] = believed(signal, ordinary, tails, prior_mean[:-1]).transpose(0, 3, 1, 2)
     return moments
 
 
@@ -55,14 +56,14 @@ class Observed:
 
     @classmethod
     def of(cls, moments: Ints, decay: Floats) -> Self:
-        """Lay out moments of shape (3, C + 1, M, B); `decay` has shape (B,)."""
-        n, y, yy = np.ascontiguousarray(moments.transpose(0, 3, 1, 2))
+        """Take in moments of shape (3, B, C + 1, M); `decay` has shape (B,)."""
+        n, y, yy = moments
         return cls._of(n, y, _squared_deviations(n, y, yy), decay)
 
     @classmethod
     def of_rate(cls, moments: Ints, decay: Floats) -> Self:
-        """Lay out moments of what is 0 or 1; with their mean, their deviations are known and not worked out."""
-        n, y = np.ascontiguousarray(moments[:2].transpose(0, 3, 1, 2))
+        """Take in moments of what is 0 or 1: its deviations follow from its mean, and are not worked out."""
+        n, y, _ = moments
         return cls._of(n, y, np.broadcast_to(0.0, n.shape), decay)
 
     @classmethod

@@ -76,7 +76,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         fit, levels = partial(rate, prior=priors), settings.shifts.get("error")
         return fit(errors) if levels is None else shifted_rate(errors, fit, levels, chronology)
 
-    answers = np.einsum("cmb,b->cm", outcomes[0] - outcomes[1] // SCALE, decay("quality"))
+    answers = np.einsum("bcm,b->cm", outcomes[0] - outcomes[1] // SCALE, decay("quality"))
     qualities = Qualities.of(seen, decay("quality"), answers, settings, chronology)
     return Posterior(
         now_us=now_us,
