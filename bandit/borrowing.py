@@ -1,27 +1,23 @@
 """What a cell's prior mean of quality owes to the rest of its namespace.
 
-Three things were measured to pay (`docs/explanation/learning.md`), and each ends by itself:
-
-1. **Credit.** A model that does better in the other categories than its prior says is expected to do as well here,
-   so that three unlucky answers do not end its chances. Never less than the prior: a model that is bad elsewhere may
-   be the best here, and has to be tried.
-2. **Borrowing**, as far as answers are not judged. Where all are, each cell learns soon enough by itself; where few
-   are, there is nothing better than the other cells. The prior mean moves by (1 - share judged)^4 (g + a_m + b_c), with
-   the additive effects of two-way shrinkage (Efron and Morris 1975, with crossed groups):
+1. **Credit** (`credited`). A model that does better in the other categories than the default prior says is expected to
+   do better here too, so that three unlucky answers do not end its chances. Never worse: a model that is bad elsewhere
+   may be the best here, and has to be tried.
+2. **Borrowing** (`borrowed`), as far as answers are not judged. Where all are, each cell learns soon enough by itself;
+   where few are, there is nothing better than the other cells. The prior mean moves by
+   (1 - share judged)^4 (g + a_m + b_c), with the additive effects of two-way shrinkage (Efron and Morris 1975, with
+   crossed groups):
 
        mean_cm - m0 = g + a_m + b_c + d_cm,   g ~ N(0, .01), a ~ N(0, .03), b ~ N(0, .03), d ~ N(0, .1)
-
-3. **Waiting**, while nobody has judged anything. Judgements may come late: until the first are there, an answer that
-   nobody judged counts as a fraction of a middling one, so that calls spread over the models instead of heaping up on
-   the cheapest, and the first judgements find something to tell apart.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bandit.ordered import ordered_sum, ordered_total
 
 Floats = NDArray[np.float64]
 
@@ -34,16 +30,12 @@ _JUDGED: Final = 10.0
 """Judged answers that are taken for granted before there are any."""
 _POWER: Final = 4.0
 _LOWEST, _HIGHEST = 0.05, 0.97
-_MODEST, _MODEST_WEIGHT, _CREDIT = 0.7, 10.0, 0.95
-"""What is expected of a model elsewhere, in how many judgements' worth, and the most it is given credit for."""
-_MIDDLING, _WORTH, _MOST_WAITING = 0.5, 0.3, 20.0
-"""Quality that an answer nobody judged counts as, judgements it is worth, and how many of a cell count."""
-_FEW_ANSWERS, _FEW_JUDGEMENTS = 100.0, 3.0
-"""After about so many answers without a judgement judgements are late; after so many judgements they are not."""
+_MODEST, _MODEST_WEIGHT, _MOST = 0.7, 10.0, 0.95
+"""What is expected of a model elsewhere, in how many judgements' worth, and the most that credit makes of a prior."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class Judgements:
     """Judgements of one kind: their number and sum, and the answers they could have been of; shape (C, M)."""
 
     count: Floats
@@ -51,26 +43,25 @@ class Judged:
     answers: Floats
 
 
-def borrowed_means(prior: Floats, weight: Floats, judged: Judged) -> Floats:
-    """Return prior means of quality; `prior` has the mean and `weight` the judgements it is worth; shape (C, M)."""
-    # Exact sums: the same bits, whatever else is on the axes.
-    judgements, answers = (math.fsum(one.ravel().tolist()) for one in (judged.count, judged.answers))
-    means = np.maximum(prior, np.minimum(_elsewhere(judged), _CREDIT))
-    share = (1.0 - min(1.0, (judgements + _JUDGED) / (answers + _JUDGED))) ** _POWER
-    if share > 0.0:
-        effects = _effects(judged.total / np.maximum(judged.count, 1e-9) - prior, judged.count)
-        means = (1.0 - share) * means + share * np.clip(prior + effects, _LOWEST, _HIGHEST)
-    late = math.exp(-judgements / _FEW_JUDGEMENTS) * answers**2 / (answers**2 + _FEW_ANSWERS**2)
-    waiting = late * _WORTH * np.clip(judged.answers - judged.count, 0.0, _MOST_WAITING)
-    expected: Floats = (weight * means + waiting * _MIDDLING) / (weight + waiting)
-    return expected
+def credited(prior: Floats, default: float, judgements: Judgements) -> Floats:
+    """Return prior means of quality, raised by what a model is better elsewhere than `default`; shape (C, M)."""
+    count, total = (ordered_sum(one, 0)[None] - one for one in (judgements.count, judgements.total))
+    elsewhere = (total + _MODEST * _MODEST_WEIGHT) / (count + _MODEST_WEIGHT)
+    credit = np.maximum(elsewhere - default, 0.0)
+    means: Floats = np.maximum(prior, np.minimum(prior + credit, _MOST))
+    return means
 
 
-def _elsewhere(judged: Judged) -> Floats:
-    """Return how good each model is in all categories but the cell's own."""
-    count, total = (one.sum(axis=0, keepdims=True) - one for one in (judged.count, judged.total))
-    mean: Floats = (total + _MODEST * _MODEST_WEIGHT) / (count + _MODEST_WEIGHT)
-    return mean
+def borrowed(prior: Floats, judgements: Judgements) -> Floats:
+    """Return prior means of quality, moved by what other cells say as far as answers are not judged; shape (C, M)."""
+    count, answers = ordered_total(judgements.count), ordered_total(judgements.answers)
+    share = (1.0 - min(1.0, (count + _JUDGED) / (answers + _JUDGED))) ** _POWER
+    if share == 0.0:
+        return prior
+    surplus = judgements.total / np.maximum(judgements.count, 1e-9) - prior
+    expected = np.clip(prior + _effects(surplus, judgements.count), _LOWEST, _HIGHEST)
+    means: Floats = (1.0 - share) * prior + share * expected
+    return means
 
 
 def _effects(surplus: Floats, count: Floats) -> Floats:
@@ -79,9 +70,9 @@ def _effects(surplus: Floats, count: Floats) -> Floats:
     models, categories = np.zeros((1, count.shape[1])), np.zeros((count.shape[0], 1))
     overall = 0.0
     for _ in range(_ROUNDS):
-        overall = float((weight * (surplus - models - categories)).sum() / (weight.sum() + 1.0 / _OVERALL))
+        overall = ordered_total(weight * (surplus - models - categories)) / (ordered_total(weight) + 1.0 / _OVERALL)
         left = weight * (surplus - overall - categories)
-        models = left.sum(axis=0, keepdims=True) / (weight.sum(axis=0, keepdims=True) + 1.0 / _OF_MODELS)
+        models = (ordered_sum(left, 0) / (ordered_sum(weight, 0) + 1.0 / _OF_MODELS))[None]
         left = weight * (surplus - overall - models)
-        categories = left.sum(axis=1, keepdims=True) / (weight.sum(axis=1, keepdims=True) + 1.0 / _OF_CATEGORIES)
+        categories = (ordered_sum(left, 1) / (ordered_sum(weight, 1) + 1.0 / _OF_CATEGORIES))[:, None]
     return overall + models + categories

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.belief import Belief
+from bandit.ordered import ordered_sum
 from bandit.prior_cells import RatePriors
 
 Floats = NDArray[np.float64]
@@ -41,6 +42,6 @@ def _biases(thumbs: Belief, prior: RatePriors, judge: Belief, worth: Floats, bia
     share = (thumbs.mean * (prior.weight + thumbs.weight) - prior.mean * prior.weight) / count
     variance = thumbs.spread / count + 1.0 / np.where(both, worth, 1.0)
     precision = np.where(both, 1.0 / variance, 0.0)
-    total = (precision * np.where(both, judge.mean - share, 0.0)).sum(axis=1, keepdims=True)
-    biases: Floats = total / (1.0 / bias**2 + precision.sum(axis=1, keepdims=True))
-    return biases
+    total = ordered_sum(precision * np.where(both, judge.mean - share, 0.0), 1)
+    biases: Floats = total / (1.0 / bias**2 + ordered_sum(precision, 1))
+    return biases[:, None]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bandit.belief import Belief
 from bandit.errors import PriorError
 from bandit.evidence import Signal
+from bandit.ordered import ordered_sum
 from bandit.prior_cells import Evidence
 from bandit.priors import InferenceSettings, ModelPrior, PastCell
 
@@ -104,7 +105,7 @@ class Knowledge:
         by_default, known = learn(defaults), self.of_models(signal, defaults)
         if known is defaults and signal not in self.evidence and not self.generations:
             return by_default
-        half_lives = by_default.weight.sum(axis=1, keepdims=True) / self.half_life
+        half_lives = ordered_sum(by_default.weight, 1)[:, None] / self.half_life
         belief = learn(self._left_of(signal, known, defaults, half_lives))
         for rows, sources in self.generations:
             known = known.inherited(belief, rows, sources, self.inherited_cap)

@@ -33,24 +33,24 @@ class Hazards:
     usual: float = 0.98
 
 
-def level_beliefs(log_likelihood: Floats, transitions: Floats, initial: Floats) -> Floats:
+def level_beliefs(log_likelihood: Floats, moves: Floats, initial: Floats) -> Floats:
     """Return the probability of each level in each of B buckets, for M independent chains; shape (B, M, G).
 
-    `log_likelihood` has shape (B, M, G), the usual level first; `transitions`, of shape (B - 1, G, G), lead from each
+    `log_likelihood` has shape (B, M, G), the usual level first; `moves`, of shape (B - 1, G, G), lead from each
     bucket to the next; `initial`, of shape (G,), is believed before the first.
     """
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=-1, keepdims=True))
     # Both ways at once, forwards from the first bucket and backwards from the last; and each chain is a vector of its
     # own, (1, G) times (G, G), so that its bits do not depend on how many there are.
     seen = np.stack((likelihood, likelihood[::-1]), axis=1)[..., None, :]
-    moves = np.stack((transitions, transitions[::-1].transpose(0, 2, 1)), axis=1)[:, :, None]
-    expected = np.empty_like(seen)
-    expected[0, 0], expected[0, 1] = initial, 1.0
-    for b, move in enumerate(moves):
-        joint = expected[b] * seen[b]
+    both_ways = np.stack((moves, moves[::-1].transpose(0, 2, 1)), axis=1)[:, :, None]
+    messages = np.empty_like(seen)
+    messages[0, 0], messages[0, 1] = initial, 1.0
+    for b, move in enumerate(both_ways):
+        joint = messages[b] * seen[b]
         joint /= np.add.reduce(joint, axis=-1, keepdims=True)
-        np.matmul(joint, move, out=expected[b + 1])
-    smoothed = expected[:, 0, :, 0] * likelihood * expected[::-1, 1, :, 0]
+        np.matmul(joint, move, out=messages[b + 1])
+    smoothed = messages[:, 0, :, 0] * likelihood * messages[::-1, 1, :, 0]
     beliefs: Floats = smoothed / np.add.reduce(smoothed, axis=-1, keepdims=True)
     return beliefs
 

@@ -62,7 +62,7 @@ class Observed:
 
     @classmethod
     def of_rate(cls, moments: Ints, decay: Floats) -> Self:
-        """Take in moments of what is 0 or 1: its deviations follow from its mean, and are not worked out."""
+        """Take in moments of what is 0 or 1, for `bandit.fits.rate`: `squares`, which it does not ask for, are 0."""
         n, y, _ = moments
         return cls._of(n, y, np.broadcast_to(0.0, n.shape), decay)
 

@@ -194,7 +194,7 @@ def demand_of(
     return Demand(
         groups=groups,
         weights=np.array([weights[group] for group in groups]),
-        worth=answer_usd * expected.answer[at] - waiting_usd,
+        worth=answer_usd * (expected.answer[at] - expected.doubt[at]) - waiting_usd,
         worth_variance=answer_usd**2 * expected.answer_variance[at] + waiting_usd**2 * expected.latency_variance[at],
         cost=input_usd + output_usd,
         cost_variance=input_usd**2 * expected.input_variance[at] + output_usd**2 * expected.output_variance[at],

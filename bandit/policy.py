@@ -87,9 +87,12 @@ def _preference(snapshot: Snapshot, request: Request, forecasts: Forecasts, kept
             mode.cheapest_within,
         )
     means, variance = forecasts.utility_usd.tolist(), forecasts.utility_variance.tolist()
-    utility, exploration = [means[m] for m in models], snapshot.settings.exploration
-    shares = best_probabilities(utility, [exploration * math.sqrt(variance[m]) for m in models])
-    return Preference(shares, sorted(range(len(models)), key=utility.__getitem__, reverse=True))
+    doubt = snapshot.expectations.doubt[snapshot.row(request.category)].tolist()
+    value, exploration = request.objective.answer_value_usd, snapshot.settings.exploration
+    shares = best_probabilities(
+        [means[m] - value * doubt[m] for m in models], [exploration * math.sqrt(variance[m]) for m in models]
+    )
+    return Preference(shares, sorted(range(len(models)), key=lambda place: means[models[place]], reverse=True))
 
 
 def _shares(

@@ -20,7 +20,7 @@ from bandit.grid import midpoints
 from bandit.knowledge import Knowledge, named_categories
 from bandit.observed import Observed, moments_of, outcome_moments
 from bandit.prior_cells import NormalPriors, QualityPriors, RatePriors
-from bandit.priors import InferenceSettings, NormalPrior
+from bandit.priors import ANY_SOURCE, InferenceSettings, NormalPrior
 from bandit.quality import Qualities
 from bandit.shifts import Chronology, shifted, shifted_rate
 from bandit.signals import SCALE
@@ -64,7 +64,9 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
     errors = Observed.of_rate(outcomes, decay("error"))
-    chronology = Chronology.of(seen, int(outcomes[0].sum()), settings.change)
+    # Who reports judgements only has as many requests as judgements.
+    requests = max(int(outcomes[0].sum()), int(moments_of(seen, "quality", ANY_SOURCE)[0].sum()))
+    chronology = Chronology.of(seen, requests, settings.change)
 
     def believed_normal(signal: Signal, default: NormalPrior) -> Belief:
         priors = NormalPriors.of(default, known.shape)

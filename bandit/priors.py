@@ -139,8 +139,8 @@ class InferenceSettings:
     `prior_from_weight` observations at most, and `warm_start` holds what earlier logs say. It is left by half for
     every `knowledge_half_life` observations of a signal in a category, whatever the models; logs last ten times longer.
 
-    `shifts` are the signals whose levels may change, `change` says how fast. `borrows_quality` lets prior means of
-    quality owe something to other cells (`bandit.borrowing`).
+    `shifts` are the signals whose levels may change, `change` says how fast. `credits_quality` and
+    `borrows_quality` let prior means of quality owe something to other cells (`bandit.borrowing`).
     """
 
     thumbs: BetaPrior = BetaPrior(mean=0.85, weight=2.0)
@@ -162,8 +162,9 @@ class InferenceSettings:
     judge_delta: float = 0.05
     shifts: Mapping[Signal, ShiftSettings] = field(default_factory=_default_shifts)
     change: ChangeSettings = ChangeSettings()
+    credits_quality: bool = True
     borrows_quality: bool = True
 
 
-CELLS_ALONE: Final = InferenceSettings(shifts={}, borrows_quality=False)
+CELLS_ALONE: Final = InferenceSettings(shifts={}, credits_quality=False, borrows_quality=False)
 """Every cell learns from its own observations only: what the mechanisms above are measured against."""

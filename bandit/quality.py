@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.belief import Belief
-from bandit.borrowing import Judged, borrowed_means
+from bandit.borrowing import Judgements, borrowed, credited
 from bandit.fits import normal, rate
 from bandit.fusion import fused
 from bandit.observed import Observed, moments_of
@@ -63,26 +63,25 @@ class Qualities:
 
     def believed(self, priors: QualityPriors) -> Belief:
         """Return what is believed of quality."""
-        weight = priors.thumbs.weight
-        thumb_priors = replace(priors.thumbs, mean=self._means(THUMB, self.thumbs, priors.thumbs.mean, weight))
+        means = self._means(THUMB, self.thumbs, priors.thumbs.mean, self.settings.thumbs.mean)
+        thumb_priors = replace(priors.thumbs, mean=means)
         thumbs = belief = self._shifted(self.thumbs, partial(rate, prior=thumb_priors))
         for kind, scores in self.scores.items():
             if kind.startswith(FUSED_PREFIX):
                 judged = self._shifted(scores, partial(normal, prior=priors.scores.uninformed()))
                 graded = fused(thumbs, thumb_priors, judged, self.settings.judge_bias, self.settings.judge_delta)
             else:
-                weight = priors.scores.spread / priors.scores.variance
-                score_priors = replace(priors.scores, mean=self._means(kind, scores, priors.scores.mean, weight))
-                graded = self._shifted(scores, partial(normal, prior=score_priors))
+                means = self._means(kind, scores, priors.scores.mean, self.settings.scores.mean)
+                graded = self._shifted(scores, partial(normal, prior=replace(priors.scores, mean=means)))
             belief = belief.taken_from(graded, self.rows[kind])
         return belief
 
-    def _means(self, kind: str, observed: Observed, prior: Floats, weight: Floats) -> Floats:
-        """Return the prior means for one kind of judgement, with what the rest of its categories lends them."""
-        if not self.settings.borrows_quality:
-            return prior
+    def _means(self, kind: str, observed: Observed, prior: Floats, default: float) -> Floats:
+        """Return the prior means for one kind of judgement, with what they owe to its other cells."""
         cells = observed.per_cell(observed.count), observed.per_cell(observed.total), self.answers
-        return borrowed_means(prior, weight, Judged(*(np.where(self.rows[kind], one, 0.0) for one in cells)))
+        judgements = Judgements(*(np.where(self.rows[kind], one, 0.0) for one in cells))
+        means = credited(prior, default, judgements) if self.settings.credits_quality else prior
+        return borrowed(means, judgements) if self.settings.borrows_quality else means
 
     def _shifted(self, observed: Observed, fit: Fit) -> Belief:
         settings = self.settings.shifts.get("quality")

@@ -24,6 +24,7 @@ from bandit.belief import Belief
 from bandit.grid import midpoints
 from bandit.levels import Hazards, level_beliefs, transitions
 from bandit.observed import Observed
+from bandit.ordered import ordered_sum
 from bandit.priors import ChangeSettings, ShiftSettings
 from bandit.sums import Sums
 
@@ -43,15 +44,15 @@ class Chronology:
     hazards: Hazards
 
     @classmethod
-    def of(cls, sums: Sums, answers: int, change: ChangeSettings) -> Self:
-        """Return the chronology of these sums, in which `answers` were observed in all.
+    def of(cls, sums: Sums, requests: int, change: ChangeSettings) -> Self:
+        """Return the chronology of these sums, in which so many requests were observed in all.
 
         Little traffic tells little of what happens meanwhile, so levels never change faster than some number of
         requests takes.
         """
         middles = midpoints(sums.starts, sums.now)
         bucket_s = sums.bucket_us * 1e-6
-        request_s = (sums.now + 1 - int(sums.starts[0])) * bucket_s / max(answers, 1)
+        request_s = (sums.now + 1 - int(sums.starts[0])) * bucket_s / max(requests, 1)
         hazards = Hazards(
             onset=1.0 / max(change.onset_s, change.onset_requests * request_s),
             recovery=1.0 / max(change.recovery_s, change.recovery_requests * request_s),
@@ -106,8 +107,7 @@ def shifted_rate(observed: Observed, fit: Fit, settings: ShiftSettings, chronolo
 
 def _over_categories(values: Floats) -> Floats:
     """Return the sum over the categories of values of shape (B, C + 1, M); shape (B, M)."""
-    totals: Floats = np.add.reduce(values, axis=1)
-    return totals
+    return ordered_sum(values, 1)
 
 
 def _agreed(

@@ -1,7 +1,7 @@
 """The immutable thing that decisions are made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from bandit.budget import PricedBudget
 from bandit.catalogue import Model
 from bandit.modes import MAXIMIZE, Mode
 from bandit.posterior import Posterior
+from bandit.unjudged import doubts
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +26,7 @@ class PolicySettings:
     `exploration` scales the standard deviation of the draw and nothing else: 1 is textbook Thompson sampling.
     `floor` is the smallest probability of an eligible model, `caps` the largest one per model id. A model with fewer
     than `canary_observations` outcomes over all categories is capped at `canary_share`; 0 caps none.
+    `spreads_unjudged` spreads calls while nobody has judged anything (`bandit.unjudged`).
     """
 
     exploration: float = 0.25
@@ -33,6 +35,7 @@ class PolicySettings:
     canary_share: float = 0.0
     canary_observations: float = 30.0
     modes: Mapping[str, Mode] = field(default_factory=dict)
+    spreads_unjudged: bool = True
 
     def mode(self, category: str) -> Mode:
         """Return how a category chooses; one that is not named does as "default" does."""
@@ -46,7 +49,7 @@ class Expectations:
     Means of log-normal quantities are exp(mean + spread / 2): the uncertainty of the mean itself is left out
     on purpose, it would make untried models look slow and dear. `*_variance` is relative for the log-normal ones.
     `input_usd` is the price of a prompt token as the request counts them, `output_usd` that of an answer.
-    `outcomes` is the decayed number of outcomes.
+    `outcomes` is the decayed number of outcomes. `doubt` is taken off `answer` by who chooses (`bandit.unjudged`).
     """
 
     quality: Floats
@@ -65,6 +68,7 @@ class Expectations:
     input_variance: Floats
     input_usd: Floats
     outcomes: Floats
+    doubt: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +130,8 @@ def snapshot_of(
     usd_per_token = np.array(prices).reshape(-1, 3).T * 1e-6
     largest_outputs = np.array([float(model.max_output_tokens or np.inf) for model in models])
     expectations = _expectations(posterior, columns, usd_per_token, largest_outputs)
+    if not settings.spreads_unjudged:
+        expectations = replace(expectations, doubt=np.zeros_like(expectations.doubt))
     return Snapshot(
         posterior=posterior,
         models=tuple(models),
@@ -172,6 +178,7 @@ def _expectations(posterior: Posterior, columns: list[int], prices: Floats, larg
         input_variance=ratio.variance,
         input_usd=prices[0] * input_ratio,
         outcomes=error.weight,
+        doubt=kept * doubts(quality.weight, error.weight),
     )
 
 

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from bandit.priors import CELLS_ALONE, InferenceSettings
 from bandit.request import Objective
+from bandit.snapshot import PolicySettings
 from benchmarks.learning import NAMED, POOL_SEEDS, TABLE, drawn_pool
 from simulations.events import LatencyChange, QualityDrop, Role
 from simulations.generator import generate
@@ -37,14 +38,20 @@ COMMAND: Final = "python -m benchmarks.contest"
 
 ALONE: Final = "cells alone"
 _ALL: Final = InferenceSettings()
-FORMS: Final[Mapping[str, InferenceSettings]] = {
-    ALONE: CELLS_ALONE,
-    "default": _ALL,
-    "quality shifts": replace(CELLS_ALONE, shifts={"quality": _ALL.shifts["quality"]}),
-    "latency shifts": replace(CELLS_ALONE, shifts={"latency": _ALL.shifts["latency"]}),
-    "error shifts": replace(CELLS_ALONE, shifts={"error": _ALL.shifts["error"]}),
-    "borrowing": replace(CELLS_ALONE, borrows_quality=True),
-    "quality forgotten by half in 1,500 requests": replace(_ALL, half_lives_s={"quality": 1500.0}),
+_AT_ONCE: Final = PolicySettings(spreads_unjudged=False)
+FORMS: Final[Mapping[str, tuple[InferenceSettings, PolicySettings]]] = {
+    ALONE: (CELLS_ALONE, _AT_ONCE),
+    "default": (_ALL, PolicySettings()),
+    "quality shifts": (replace(CELLS_ALONE, shifts={"quality": _ALL.shifts["quality"]}), _AT_ONCE),
+    "latency shifts": (replace(CELLS_ALONE, shifts={"latency": _ALL.shifts["latency"]}), _AT_ONCE),
+    "error shifts": (replace(CELLS_ALONE, shifts={"error": _ALL.shifts["error"]}), _AT_ONCE),
+    "credit": (replace(CELLS_ALONE, credits_quality=True), _AT_ONCE),
+    "borrowing": (replace(CELLS_ALONE, borrows_quality=True), _AT_ONCE),
+    "spreading": (CELLS_ALONE, PolicySettings()),
+    "quality forgotten by half in 1,500 requests": (
+        replace(_ALL, half_lives_s={"quality": 1500.0}),
+        PolicySettings(),
+    ),
 }
 DEFAULT_FORMS: Final = (ALONE, "default")
 
@@ -95,7 +102,8 @@ def judged(world: World, case: Case, form: str, seed: int) -> PolicyResult:
     scenario, service = case
     asked = named(world, scenario)
     stream = stream_of(world, asked, seed)
-    choices = service_choices(world, asked, stream, replace(service, inference=FORMS[form]))
+    inference, policy = FORMS[form]
+    choices = service_choices(world, asked, stream, replace(service, inference=inference, policy=policy))
     return Referee.of(world, asked, [stream]).judge(choices[None])
 
 

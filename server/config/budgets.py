@@ -1,20 +1,18 @@
 """What is wrong between a budget and the rest of a document."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from server.config.explain import did_you_mean
 from server.config.problems import Finding
+from server.config.tables import Tables, entries_of, table_of, tables_of
 from server.settings import DEFAULT_NAMESPACE, DEFAULT_PROFILE
-
-Tables = Mapping[str, Any]
 
 
 def check_budgets(document: Tables) -> Iterator[Finding]:
     """Find budgets without an amount or with two, of the same name, for what does not exist, or that no price keeps."""
     seen: set[str] = set()
     known, cheapest = _known(document), _cheapest_within(document)
-    for index, budget in enumerate(_list(document, "budgets")):
+    for index, budget in entries_of(document, "budgets"):
         yield from _amounts(index, budget)
         yield from _scope(index, budget, known)
         yield from _deaf(index, budget, cheapest)
@@ -62,26 +60,14 @@ def _deaf(index: int, budget: Tables, cheapest: list[str]) -> Iterator[Finding]:
 
 
 def _cheapest_within(document: Tables) -> list[str]:
-    tables = {name: document["categories"][name] for name in _names(document, "categories")}
-    return [name for name, one in tables.items() if isinstance(one, Mapping) and one.get("mode") == "cheapest_within"]
+    return [name for name, one in tables_of(document, "categories").items() if one.get("mode") == "cheapest_within"]
 
 
 def _known(document: Tables) -> Mapping[str, list[str]]:
-    server = document.get("server")
-    keys = _list(server, "keys") if isinstance(server, Mapping) else []
+    keys = [key for _, key in entries_of(table_of(document, "server"), "keys")]
     namespaces = [key.get("namespace", DEFAULT_NAMESPACE) for key in keys] or [DEFAULT_NAMESPACE]
     return {
         "namespace": [namespace for namespace in namespaces if isinstance(namespace, str)],
-        "category": _names(document, "categories"),
-        "profile": [DEFAULT_PROFILE, *_names(document, "profiles")],
+        "category": [*table_of(document, "categories")],
+        "profile": [DEFAULT_PROFILE, *table_of(document, "profiles")],
     }
-
-
-def _list(table: Tables, name: str) -> list[Tables]:
-    entries = table.get(name)
-    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
-
-
-def _names(document: Tables, name: str) -> list[str]:
-    tables = document.get(name)
-    return [one for one in tables if isinstance(one, str)] if isinstance(tables, Mapping) else []

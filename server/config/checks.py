@@ -3,11 +3,10 @@
 The document may be wrong in other ways, which are reported elsewhere: a value of the wrong type counts as absent.
 """
 
-import math
 import os.path
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Final
 
 from bandit.priors import FUSED_PREFIX
 from server.config.budgets import check_budgets
@@ -16,22 +15,18 @@ from server.config.kinds import parse_address
 from server.config.knowledge import check_knowledge
 from server.config.lines import Path
 from server.config.problems import Finding
-from server.config.reference import keys
+from server.config.tables import Tables, entries_of, number_of, table_of, tables_of, text_of
 
 MAX_SCORE_NAMES: Final = 7
 _MAXIMIZE: Final = "maximize"
+_HIGHEST_FLOOR: Final = 0.1
 _CHEAPEST_OPTIONS: Final = ("within", "within_probability", "within_exploration")
-_HUGE: Final = 1e300
-"""TOML knows whole numbers that no float can hold."""
-
-Tables = Mapping[str, Any]
-"""A table of the document as it was read."""
 
 
 def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
     """Find what is wrong between the parts of a document; relative paths start in `folder`."""
     yield from _twice_the_same(document, "models")
-    yield from _twice_the_same(_table(document, "server"), "keys", above=("server",))
+    yield from _twice_the_same(table_of(document, "server"), "keys", above=("server",))
     yield from _listening(document, folder, has_token_keys=has_token_keys)
     yield from _files(document, folder)
     yield from _models(document)
@@ -45,7 +40,7 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
 
 def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:
     seen: dict[str, int] = {}
-    for index, entry in _entries(table, name):
+    for index, entry in entries_of(table, name):
         id_ = entry.get("id")
         if isinstance(id_, str) and seen.setdefault(id_, index) != index:
             place: Path = (*above, name, index, "id")
@@ -56,11 +51,11 @@ def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> It
 
 def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
     place = ("server", "listen")
-    server = _table(document, "server")
-    address = _text(document, *place)
-    if address == _text(document, "server", "metrics") and not address.endswith(":0"):
+    server = table_of(document, "server")
+    address = text_of(document, *place)
+    if address == text_of(document, "server", "metrics") and not address.endswith(":0"):
         yield Finding(("server", "metrics"), "metrics and listen are the same address", "give metrics another port")
-    if not _is_loopback(_text(document, "server", "metrics")) and not server.get("keys"):
+    if not _is_loopback(text_of(document, "server", "metrics")) and not server.get("keys"):
         yield Finding(
             ("server", "metrics"),
             "the figures, which anyone may read, would be served to other machines of a service without API keys",
@@ -79,8 +74,8 @@ def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> I
 
 def key_file_of(document: Tables, folder: FilePath) -> FilePath | None:
     """Return the file for the keys that sign decision ids: the one that is named, else one beside the database."""
-    named = _text(document, "server", "token_key_file")
-    database = _text(document, "store", "path")
+    named = text_of(document, "server", "token_key_file")
+    database = text_of(document, "store", "path")
     if named:
         return folder / named
     path = folder / database
@@ -88,14 +83,14 @@ def key_file_of(document: Tables, folder: FilePath) -> FilePath | None:
 
 
 def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:
-    names = {name: _text(document, "server", name) for name in ("tls_certificate", "tls_key")}
+    names = {name: text_of(document, "server", name) for name in ("tls_certificate", "tls_key")}
     for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         if names[name] and not names[other]:
             yield Finding(("server", name), f"{name} is given without {other}", "give both, or neither for no TLS")
         if names[name] and not os.path.isfile(folder / names[name]):
             message = f"there is no file {folder / names[name]}"
             yield Finding(("server", name), message, "make it, or name another; relative paths start at this file")
-    database = _text(document, "store", "path")
+    database = text_of(document, "store", "path")
     if database == ":memory:":
         yield Finding(("store", "path"), "the store cannot have this name", 'write  path = ""  to keep it in memory')
     elif database and os.path.isdir(folder / database):
@@ -105,7 +100,7 @@ def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:
 
 
 def _models(document: Tables) -> Iterator[Finding]:
-    models = list(_entries(document, "models"))
+    models = list(entries_of(document, "models"))
     if models and all(model.get("enabled") is False for _, model in models):
         yield Finding(("models",), "no model is enabled", "remove  enabled = false  from at least one")
     for index, model in models:
@@ -117,11 +112,11 @@ def _models(document: Tables) -> Iterator[Finding]:
 
 
 def _shares(document: Tables) -> Iterator[Finding]:
-    ids = [model["id"] for _, model in _entries(document, "models") if isinstance(model.get("id"), str)]
-    for name in _table(_table(document, "learning"), "caps"):
+    ids = [model["id"] for _, model in entries_of(document, "models") if isinstance(model.get("id"), str)]
+    for name in table_of(table_of(document, "learning"), "caps"):
         if name not in ids:
             yield Finding(("learning", "caps", name), f'there is no model "{name}"', did_you_mean(name, ids))
-    floor = _number(document, "learning", "floor")
+    floor = number_of(document, "learning", "floor")
     if len(ids) * floor > 1:
         message = f"floor is {floor:g} for each of {len(ids)} models, which is more than 1 together"
         yield Finding(("learning", "floor"), message, f"lower it to {1 / len(ids):.3f} or less")
@@ -129,22 +124,26 @@ def _shares(document: Tables) -> Iterator[Finding]:
 
 
 def _below_floor(document: Tables, floor: float) -> Iterator[Finding]:
-    learning = _table(document, "learning")
-    most: dict[Path, object] = {("learning", "caps", name): cap for name, cap in _table(learning, "caps").items()}
-    most["learning", "canary_share"] = learning.get("canary_share", 0)
+    learning = table_of(document, "learning")
+    most: dict[Path, object] = {("learning", "caps", name): cap for name, cap in table_of(learning, "caps").items()}
+    most["learning", "canary_share"] = learning.get("canary_share")
     for place, share in most.items():
-        if isinstance(share, int | float) and 0 < share < floor:
+        if isinstance(share, int | float) and 0 < share < floor <= _HIGHEST_FLOOR:
             message = f"{place[-1]} may have {share:g} at most, but the floor gives every model {floor:g} at least"
             yield Finding(place, message, "raise it, or lower floor")
+    observations = learning.get("canary_observations", 0)
+    if isinstance(observations, int | float) and observations >= 1 and not learning.get("canary_share"):
+        message = "canary_observations is given without a canary_share, so there are no canaries"
+        yield Finding(("learning", "canary_observations"), message, "give  canary_share = 0.01,  or remove it")
 
 
 def _categories(document: Tables) -> Iterator[Finding]:
-    categories = _table(document, "categories")
-    limit = _number(document, "routing", "max_categories")
+    categories = table_of(document, "categories")
+    limit = number_of(document, "routing", "max_categories")
     if len(categories) > limit:
         message = f"{len(categories)} categories are configured, but max_categories is {limit:g}"
         yield Finding(("categories",), message, "raise max_categories in [routing]")
-    sources = [table.get("quality_source") for table in categories.values() if isinstance(table, Mapping)]
+    sources = [table.get("quality_source") for table in tables_of(document, "categories").values()]
     plain = {source.removeprefix(FUSED_PREFIX) for source in sources if isinstance(source, str)}
     names = {source for source in plain if source.startswith("score:")}
     if len(names) > MAX_SCORE_NAMES:
@@ -153,12 +152,11 @@ def _categories(document: Tables) -> Iterator[Finding]:
 
 
 def _modes(document: Tables) -> Iterator[Finding]:
-    models = {model["id"]: model for _, model in _entries(document, "models") if isinstance(model.get("id"), str)}
-    caps = _table(_table(document, "learning"), "caps")
-    for name, table in _table(document, "categories").items():
-        if isinstance(table, Mapping):
-            yield from _cheapest(("categories", name), table)
-            yield from _baseline(("categories", name), table, models, caps)
+    models = {model["id"]: model for _, model in entries_of(document, "models") if isinstance(model.get("id"), str)}
+    caps = table_of(table_of(document, "learning"), "caps")
+    for name, table in tables_of(document, "categories").items():
+        yield from _cheapest(("categories", name), table)
+        yield from _baseline(("categories", name), table, models, caps)
 
 
 def _cheapest(place: Path, table: Tables) -> Iterator[Finding]:
@@ -181,6 +179,9 @@ def _baseline(place: Path, table: Tables, models: Tables, caps: Tables) -> Itera
     if table.get("observe_share", 1) == 1 and table.get("guard", 0) == 0:
         message = "a baseline is given, but neither observe_share nor guard, so it would do nothing"
         yield Finding(place, message, "give observe_share = 0.1  to watch, or  guard = 0.1  to explore carefully")
+    if table.get("observe_share") == 0 and table.get("guard", 0) != 0:
+        message = "guard is given, but observe_share = 0 leaves every request to the baseline"
+        yield Finding((*place[:-1], "guard"), message, "remove it, or raise observe_share")
     if baseline not in models:
         yield Finding(place, f'there is no model "{baseline}"', did_you_mean(baseline, models))
     elif models[baseline].get("enabled") is False:
@@ -191,35 +192,13 @@ def _baseline(place: Path, table: Tables, models: Tables, caps: Tables) -> Itera
 
 
 def _ages(document: Tables) -> Iterator[Finding]:
-    kept = _number(document, "store", "retention_days")
-    accepted = _number(document, "learning", "max_feedback_age_days")
+    kept = number_of(document, "store", "retention_days")
+    accepted = number_of(document, "learning", "max_feedback_age_days")
     if kept < accepted:
-        named = "retention_days" in _table(document, "store")
+        named = "retention_days" in table_of(document, "store")
         place = ("store", "retention_days") if named else ("learning", "max_feedback_age_days")
         message = f"retention_days ({kept:g}) is less than max_feedback_age_days ({accepted:g})"
         yield Finding(place, message, "keep signals as long as they may be repeated, or some would count twice")
-
-
-def _table(document: Tables, name: str) -> Tables:
-    table = document.get(name)
-    return table if isinstance(table, Mapping) else {}
-
-
-def _entries(table: Tables, name: str) -> Iterator[tuple[int, Tables]]:
-    entries = table.get(name)
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, Mapping):
-            yield index, entry
-
-
-def _text(document: Tables, table: str, name: str) -> str:
-    value = _table(document, table).get(name)
-    return value if isinstance(value, str) else str(keys()[table, name].default)
-
-
-def _number(document: Tables, table: str, name: str) -> float:
-    value = _table(document, table).get(name, keys()[table, name].default)
-    return float(max(min(value, _HUGE), -_HUGE)) if isinstance(value, int | float) else math.nan
 
 
 def _is_loopback(address: str) -> bool:

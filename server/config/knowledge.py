@@ -1,8 +1,7 @@
 """What an operator knows: rules between its keys, and what the service is told of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
-from typing import Any
 
 from adapters.traffic.errors import WarmStartError
 from adapters.traffic.warm_start import read_warm_start
@@ -10,11 +9,13 @@ from bandit.errors import PriorError
 from bandit.knowledge import MAX_GENERATIONS, depths
 from bandit.priors import KNOWLEDGE_CAP, ModelPrior, PastCell
 from server.config.explain import did_you_mean
+from server.config.lines import Path
 from server.config.problems import Finding
 from server.config.schema import Document, ModelTable
+from server.config.tables import Tables, entries_of, number_of, table_of, tables_of, text_of
 
 
-def check_knowledge(document: Mapping[str, Any], folder: FilePath) -> Iterator[Finding]:
+def check_knowledge(document: Tables, folder: FilePath) -> Iterator[Finding]:
     """Find what is wrong between the parts of a document; values of the wrong type are reported elsewhere."""
     yield from _weights(document)
     yield from _sources(document)
@@ -48,33 +49,27 @@ def _prior(table: ModelTable) -> ModelPrior:
     )
 
 
-def _weights(document: Mapping[str, Any]) -> Iterator[Finding]:
-    cap = _learning(document).get("knowledge_cap", KNOWLEDGE_CAP)
-    for index, model in enumerate(_models(document)):
-        place = ("models", index, "prior_weight")
-        weight = model.get("prior_weight")
-        if weight is not None and "prior_quality" not in model:
+def _weights(document: Tables) -> Iterator[Finding]:
+    cap = number_of(document, "learning", "knowledge_cap")
+    for index, model in entries_of(document, "models"):
+        place: Path = ("models", index, "prior_weight")
+        if "prior_weight" in model and "prior_quality" not in model:
             message = "prior_weight is given without prior_quality"
             yield Finding(place, message, "give the quality that it is the weight of")
-        if isinstance(weight, int | float) and isinstance(cap, int | float) and cap < weight <= KNOWLEDGE_CAP:
-            message = f"prior_weight is {weight:g}, but no prior is worth more than knowledge_cap, which is {cap:g}"
-            yield Finding(place, message, "lower it, or raise knowledge_cap in [learning]")
+        yield from _above_cap(place, model.get("prior_weight"), cap)
+    place = ("learning", "prior_from_weight")
+    yield from _above_cap(place, table_of(document, "learning").get("prior_from_weight"), cap)
 
 
-def _models(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    models = document.get("models")
-    return [one if isinstance(one, Mapping) else {} for one in models] if isinstance(models, list) else []
+def _above_cap(place: Path, weight: object, cap: float) -> Iterator[Finding]:
+    if isinstance(weight, int | float) and 1 <= cap < weight <= KNOWLEDGE_CAP:
+        message = f"{place[-1]} is {weight:g}, but no prior is worth more than knowledge_cap, which is {cap:g}"
+        yield Finding(place, message, "lower it, or raise knowledge_cap in [learning]")
 
 
-def _learning(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    learning = document.get("learning")
-    return learning if isinstance(learning, Mapping) else {}
-
-
-def _sources(document: Mapping[str, Any]) -> Iterator[Finding]:
-    categories = document.get("categories")
-    tables = categories if isinstance(categories, Mapping) else {}
-    named = {name: table.get("prior_from") for name, table in tables.items() if isinstance(table, Mapping)}
+def _sources(document: Tables) -> Iterator[Finding]:
+    tables = table_of(document, "categories")
+    named = {name: table.get("prior_from") for name, table in tables_of(document, "categories").items()}
     sources = {name: source for name, source in named.items() if isinstance(source, str) and source}
     for name, source in sources.items():
         place = ("categories", name, "prior_from")
@@ -98,18 +93,20 @@ def _chains(sources: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(("categories", name, "prior_from"), message, hint)
 
 
-def _warm_start(document: Mapping[str, Any], folder: FilePath) -> Iterator[Finding]:
-    file = _learning(document).get("warm_start")
-    if not isinstance(file, str) or not file:
+def _warm_start(document: Tables, folder: FilePath) -> Iterator[Finding]:
+    file, place = text_of(document, "learning", "warm_start"), ("learning", "warm_start")
+    if not file:
         return
-    place = ("learning", "warm_start")
     try:
         past = read_warm_start(folder / file)
     except WarmStartError as error:
         hint = "make it anew with  routeward warm-start LOG;  relative paths start at this file"
         yield Finding(place, str(error), hint)
         return
-    told, ids = sorted({cell.model for cell in past}), [str(model.get("id")) for model in _models(document)]
+    told, ids = (
+        sorted({cell.model for cell in past}),
+        [str(model.get("id")) for _, model in entries_of(document, "models")],
+    )
     if told and not set(told) & set(ids):
         message = f"it tells of {len(told)} models, and none of them has an id of this file"
         yield Finding(place, message, f'"{told[0]}": {did_you_mean(told[0], ids)}')

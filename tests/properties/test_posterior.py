@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from bandit.posterior import infer
-from bandit.priors import CELLS_ALONE, BetaPrior, NormalPrior
-from bandit.sums import MAX_COUNT, Moments, RowKey, Sums, add_rows
+from bandit.priors import CELLS_ALONE, BetaPrior, InferenceSettings, ModelPrior, NormalPrior
+from bandit.sums import MAX_COUNT, Moments, RowKey, Sums, add_rows, with_axes
 
 mp.dps = 60
 SCALE = mpf(2) ** 20
@@ -166,6 +166,38 @@ def test_what_else_is_on_the_axes_changes_no_bit_of_a_cell(observed, older, half
         one, other = getattr(alone, name), getattr(among, name)
         assert one.mean[0, 0] == other.mean[row, column]
         assert one.variance[0, 0] == other.variance[row, column]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12),
+    st.integers(1, 3),
+    st.sampled_from(["thumb", "score:judge"]),
+    st.floats(30.0, 1e4),
+)
+def test_empty_categories_and_models_change_no_bit_by_default(observed, models, kind, half_life_s):
+    rows: dict[RowKey, Moments] = {}
+    for place, (bucket, good, bad) in enumerate(observed):
+        category, model = f"c{place % 4}", f"m{place % models}"
+        rows[RowKey(category, model, "quality", kind, bucket)] = Moments(good + bad, good << 20, good << 20)
+        rows[RowKey(category, model, "error", "", bucket)] = Moments(9 * (good + bad), bad << 20, bad << 20)
+        rows[RowKey(category, model, "latency", "", bucket)] = Moments(good + bad, good << 20, (2 * good) << 20)
+    settings = replace(
+        InferenceSettings(),
+        half_lives_s=dict.fromkeys(("quality", "error", "latency"), half_life_s),
+        quality_sources={"default": kind},
+        models={"m0": ModelPrior(quality=0.4)},
+    )
+    now_us = 61 * WIDTH_US
+    sums = add_rows(Sums.empty(WIDTH_US, now_us), rows)
+    alone, among = (
+        infer(sums, now_us, settings),
+        infer(with_axes(sums, ["a", "c1x", "z"], ["a", "m0x"]), now_us, settings),
+    )
+    places = np.ix_([*map(among.categories.index, alone.categories)], [*map(among.models.index, alone.models)])
+    for name in ("quality", "error", "latency"):
+        one, other = getattr(alone, name), getattr(among, name)
+        for array in ("mean", "variance", "shift"):
+            assert getattr(one, array)[:-1].tobytes() == getattr(other, array)[places].tobytes()
 
 
 def test_categories_that_are_not_named_go_by_the_judgement_of_default_even_if_none_goes_by_thumbs():

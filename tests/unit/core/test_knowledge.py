@@ -12,7 +12,7 @@ from bandit.belief import Belief
 from bandit.errors import OutOfRangeError, PriorError
 from bandit.knowledge import MAX_GENERATIONS, depths, generations
 from bandit.posterior import Posterior, infer
-from bandit.priors import CELLS_ALONE, ModelPrior, PastCell
+from bandit.priors import CELLS_ALONE, InferenceSettings, ModelPrior, PastCell
 from bandit.sums import Moments, RowKey, Sums, add_rows, with_axes
 
 EMPTY = with_axes(Sums.empty(10_000_000), ["code", "chat"], ["large", "small"])
@@ -258,3 +258,13 @@ def test_a_normal_prior_is_never_worth_more_observations_than_the_cap_however_th
     mean = infer(add_rows(EMPTY, rows), 0, replace(CELLS_ALONE, warm_start=past)).latency.mean[CHAT, SMALL]
     start = infer(EMPTY, 0, replace(CELLS_ALONE, warm_start=past)).latency.mean[CHAT, SMALL]
     assert abs(mean - value) <= abs(start - value) * 20 / (20 + n) + 0.01
+
+
+def test_what_is_known_to_be_bad_is_believed_to_be_bad_by_default_too():
+    said = infer(EMPTY, 0, InferenceSettings(models={"small": ModelPrior(quality=0.3, quality_weight=20)}))
+    assert said.quality.mean[:, SMALL] == pytest.approx(0.3, abs=0.01)
+    logs = infer(EMPTY, 0, InferenceSettings(warm_start=(PastCell("chat", "small", "quality", 0.2, 50.0),)))
+    assert logs.quality.mean[CHAT, SMALL] < 0.3
+    bad = {RowKey("chat", "small", "quality", "thumb", 0): Moments(50, 0, 0)}
+    handed_on = infer(add_rows(EMPTY, bad), 0, InferenceSettings(prior_from={"code": "chat"}))
+    assert handed_on.quality.mean[CODE, SMALL] < 0.2

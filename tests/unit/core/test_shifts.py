@@ -141,3 +141,14 @@ def test_since_when_there_was_nothing_changes_no_bit():
     for signal in ("quality", "error", "latency"):
         assert getattr(one, signal).mean.tobytes() == getattr(other, signal).mean.tobytes()
         assert getattr(one, signal).shift.tobytes() == getattr(other, signal).shift.tobytes()
+
+
+def test_a_model_that_is_left_alone_is_tried_again_also_where_only_judgements_are_reported():
+    def quality(values: dict[str, float], buckets: range) -> Rows:
+        return {key: one for key, one in calls(buckets, values, "quality", "thumb").items() if key.signal == "quality"}
+
+    dropped = quality({"slow": 0.9, "steady": 0.9}, range(CALM)) | quality({"slow": 0.1}, range(CALM, CALM + 6))
+    alone = dropped | quality({"steady": 0.9}, range(CALM + 6, CALM + 200))
+    at_first, later = (seen(rows, bucket) for rows, bucket in ((dropped, CALM + 6), (alone, CALM + 200)))
+    assert at_first.quality.shift[0, at_first.models.index("slow")] > 0.95
+    assert later.quality.shift[0, later.models.index("slow")] < 0.2

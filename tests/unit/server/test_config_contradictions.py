@@ -50,6 +50,24 @@ MODELS = "".join(
             "canary_share may have 0.0001 at most, but the floor gives every model 0.0005 at least",
             "raise it, or lower floor",
         ),
+        (
+            '[categories.chat]\nbaseline = "large"\nobserve_share = 0\nguard = 0.1\n',
+            12,
+            "guard is given, but observe_share = 0 leaves every request to the baseline",
+            "raise observe_share",
+        ),
+        (
+            "[learning]\nprior_from_weight = 8\nknowledge_cap = 4\n",
+            10,
+            "prior_from_weight is 8, but no prior is worth more than knowledge_cap, which is 4",
+            "raise knowledge_cap",
+        ),
+        (
+            "[learning]\ncanary_observations = 50\n",
+            10,
+            "canary_observations is given without a canary_share, so there are no canaries",
+            "canary_share = 0.01",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(
@@ -61,6 +79,21 @@ def test_settings_that_contradict_each_other_are_refused(
     [problem] = refused.value.problems
     assert (problem.line, problem.message) == (line, message)
     assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[learning]\nfloor = 5\n[learning.caps]\nlarge = 0.3\n", 10),
+        ("[learning]\nknowledge_cap = -1\n", 10),
+        ("[learning]\nprior_from_weight = 21\n", 10),
+    ],
+)
+def test_a_value_out_of_range_contradicts_nothing(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / "routeward.toml").write_text(MODELS + text)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "routeward.toml", {})
+    assert {problem.line for problem in refused.value.problems} == {line}
 
 
 @pytest.mark.parametrize(

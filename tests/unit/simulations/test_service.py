@@ -197,8 +197,7 @@ def test_quality_acts_on_the_first_decision_after_it_is_reported(
     world: World, scenario: Callable[[int], Scenario], delay: int
 ) -> None:
     """Hardly exploring, the service leaves `cheap` at code, the second category, for good after one thumb down."""
-    impatient = replace(InferenceSettings(), borrows_quality=False)
-    keen = ServiceSettings(refresh_s=0.0, policy=PolicySettings(exploration=0.001, floor=0.0), inference=impatient)
+    keen = ServiceSettings(refresh_s=0.0, policy=PolicySettings(exploration=0.001, floor=0.0, spreads_unjudged=False))
     stream, unjudged = served(world, eventful(scenario(40), share=0.0), keen)
     _, chosen = served(world, eventful(scenario(40), delay=delay), keen)
     at_code = np.flatnonzero(stream.categories == 1)
