@@ -25,7 +25,8 @@ class PolicySettings:
 
     `exploration` scales the standard deviation of the draw and nothing else: 1 is textbook Thompson sampling.
     `floor` is the smallest probability of an eligible model, `caps` the largest one per model id. A model with fewer
-    than `canary_observations` outcomes over all categories is capped at `canary_share`; 0 caps none.
+    than `canary_observations` outcomes over all categories is capped at `canary_share`; 0 caps none,
+    and where all models are new, none is capped.
     `spreads_unjudged` spreads calls while nobody has judged anything (`bandit.unjudged`).
     """
 
@@ -147,10 +148,10 @@ def snapshot_of(
 
 def _caps(models: Sequence[Model], outcomes: Sequence[float], settings: PolicySettings) -> tuple[float, ...]:
     caps = [settings.caps.get(model.id, 1.0) for model in models]
-    if settings.canary_share:
-        for m, count in enumerate(outcomes):
-            if count < settings.canary_observations:
-                caps[m] = min(caps[m], settings.canary_share)
+    canaries = [count < settings.canary_observations for count in outcomes] if settings.canary_share else []
+    # Where all are new there is nothing that a canary could be held back for.
+    if any(model.enabled and not new for model, new in zip(models, canaries, strict=False)):
+        caps = [min(cap, settings.canary_share) if new else cap for cap, new in zip(caps, canaries, strict=True)]
     return tuple(caps) if min(caps, default=1.0) < 1.0 else ()
 
 

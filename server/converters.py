@@ -110,6 +110,8 @@ def _constraints(call_fields: Fields, message: pb.Constraints) -> Constraints:
     if message.on_infeasible not in _ON_INFEASIBLE:
         fields.reject("on_infeasible", "is REFUSE or LEAST_VIOLATION")
     max_latency_us = fields.duration_us("max_latency")
+    if max_latency_us == 0:
+        fields.reject("max_latency", "is more than 0; leave it out for no limit")
     return Constraints(
         models=fields.names("models", MAX_MODELS),
         capabilities=fields.names("capabilities", MAX_CAPABILITIES),

@@ -33,6 +33,7 @@ _BUDGET_FIGURES: Final = {
     "spent_usd": "US dollars billed in the present period, or in the last day where the amount is per request.",
     "price": "What a dollar costs beyond itself.",
     "target_usd": "US dollars that a request may cost now, on average.",
+    "exhausted": "1 once the money of the period is spent.",
 }
 
 # A second series for every counter that only says when the process first counted it.
@@ -129,7 +130,7 @@ class _Snapshots(Collector):
             "Probability that a model is at another level than usual.",
             labels=["namespace", "model", "signal"],
         )
-        spent, price, target = (
+        spent, price, target, exhausted = (
             GaugeMetricFamily(f"routeward_budget_{what}", text, labels=["namespace", "budget"])
             for what, text in _BUDGET_FIGURES.items()
         )
@@ -139,6 +140,7 @@ class _Snapshots(Collector):
                 spent.add_metric([name, budget.name], standing.usd)
                 price.add_metric([name, budget.name], paid)
                 target.add_metric([name, budget.name], standing.target_usd)
+                exhausted.add_metric([name, budget.name], float(standing.exhausted))
             age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
             revision.add_metric([name], snapshot.revision)
             for (shifted, signal), probability in snapshot.posterior.shifts.items():
@@ -147,4 +149,4 @@ class _Snapshots(Collector):
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)
-        yield from (age, revision, quality, shift, spent, price, target)
+        yield from (age, revision, quality, shift, spent, price, target, exhausted)

@@ -57,6 +57,8 @@ def _facts(explanation: "Explanation") -> "RenderableType":
     facts.add_row("category", explanation.category)
     if explanation.reason:
         facts.add_row("reason", explanation.reason.name.lower().replace("_", " "))
+    if explanation.input_tokens is not None:
+        facts.add_row("prompt", f"{explanation.input_tokens:,} tokens")
     objective = explanation.objective
     answer, second = usd(objective.answer_value_usd or 0.0), usd(objective.second_value_usd or 0.0)
     facts.add_row("objective", f"{answer} for a good answer, {second} for a second less")

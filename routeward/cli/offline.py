@@ -93,6 +93,8 @@ def _simulate(options: "SimulateOptions", out: Path | None) -> None:
     from simulations.progress import shown_progress
     from simulations.summary import summary_table
 
+    if out not in (None, PRINTED) and not out.parent.is_dir():
+        raise CommandError("SIMULATION_REFUSED", f"there is no folder {out.parent}; make it", exit_code=WRONG_USE)
     try:
         with shown_progress(console(stderr=True), "runs") as progress:
             simulation = simulated(options, progress)

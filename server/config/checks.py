@@ -113,14 +113,24 @@ def _models(document: Tables) -> Iterator[Finding]:
 
 def _shares(document: Tables) -> Iterator[Finding]:
     ids = [model["id"] for _, model in entries_of(document, "models") if isinstance(model.get("id"), str)]
-    for name in table_of(table_of(document, "learning"), "caps"):
+    caps = table_of(table_of(document, "learning"), "caps")
+    for name in caps:
         if name not in ids:
             yield Finding(("learning", "caps", name), f'there is no model "{name}"', did_you_mean(name, ids))
+    yield from _caps_below_one(document, caps)
     floor = number_of(document, "learning", "floor")
     if len(ids) * floor > 1:
         message = f"floor is {floor:g} for each of {len(ids)} models, which is more than 1 together"
         yield Finding(("learning", "floor"), message, f"lower it to {1 / len(ids):.3f} or less")
     yield from _below_floor(document, floor)
+
+
+def _caps_below_one(document: Tables, caps: Tables) -> Iterator[Finding]:
+    enabled = [model.get("id") for _, model in entries_of(document, "models") if model.get("enabled") is not False]
+    most = [caps.get(name, 1.0) for name in enabled if isinstance(name, str)]
+    if len(most) > 1 and all(isinstance(cap, int | float) for cap in most) and 0 < sum(most) < 1:
+        message = f"the caps of all models that are enabled add up to {sum(most):g}, so not all of them can hold"
+        yield Finding(("learning", "caps"), message, "raise them to 1 or more together, or leave a model without one")
 
 
 def _below_floor(document: Tables, floor: float) -> Iterator[Finding]:

@@ -231,8 +231,10 @@ def test_a_canary_counts_outcomes_of_every_category():
 
 
 def test_where_every_model_is_new_none_is_held_back():
-    seen = snapshot([(0, 0.0)] * 4, PolicySettings(canary_share=0.05))
-    assert policy(seen, EVERYONE).probabilities == pytest.approx([0.25] * 4)
+    of = [(29, 1.0), *[(29, 0.2)] * 3]
+    settings = PolicySettings(canary_share=0.05)
+    assert policy(snapshot(of, settings), EVERYONE) == policy(snapshot(of, PolicySettings()), EVERYONE)
+    assert policy(snapshot(of, settings), EVERYONE).probabilities[0] > 0.9
 
 
 FAST, SLOW, NEVER = (0.0, 3_000), (3.0, 3_000), (0.0, 0)

@@ -139,6 +139,12 @@ def test_what_a_baseline_displaced_and_who_is_best_have_columns_where_they_are_t
     assert "without: the share it would have without the category's baseline" in lines
 
 
+def test_the_length_of_the_prompt_is_told_where_the_caller_said_it() -> None:
+    assert not any(line.split()[:1] == ["prompt"] for line in printed(MADE))
+    told = printed(replace(MADE, input_tokens=50_000))
+    assert any(line.split() == ["prompt", "50,000", "tokens"] for line in told)
+
+
 def test_limits_and_reasons_are_told() -> None:
     limits = Constraints(max_cost_usd=0.01, max_latency_s=5.0, min_quality=0.7)
     text = "\n".join(printed(replace(MADE, limits=limits, reason=RouteReason.LEAST_VIOLATION)))

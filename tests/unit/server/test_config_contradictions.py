@@ -33,7 +33,7 @@ MODELS = "".join(
             "remove the cap",
         ),
         (
-            "[learning]\nfloor = 0.05\n[learning.caps]\nlarge = 0.04\nsmall = 0.05\n",
+            "[learning]\nfloor = 0.05\n[learning.caps]\nlarge = 0.04\n",
             12,
             "large may have 0.04 at most, but the floor gives every model 0.05 at least",
             "raise it, or lower floor",
@@ -61,6 +61,12 @@ MODELS = "".join(
             10,
             "prior_from_weight is 8, but no prior is worth more than knowledge_cap, which is 4",
             "raise knowledge_cap",
+        ),
+        (
+            "[learning.caps]\nlarge = 0.3\nsmall = 0.5\n",
+            9,
+            "the caps of all models that are enabled add up to 0.8, so not all of them can hold",
+            "leave a model without one",
         ),
         (
             "[learning]\ncanary_observations = 50\n",

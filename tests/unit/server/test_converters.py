@@ -219,6 +219,7 @@ def test_what_an_outcome_does_not_say_stays_unknown():
         (call(constraints=pb.Constraints(region="?")), ["constraints.region"]),
         (call(constraints=pb.Constraints(max_cost_usd=float("-inf"))), ["constraints.max_cost_usd"]),
         (call(constraints=pb.Constraints(max_latency=Duration(seconds=-1))), ["constraints.max_latency"]),
+        (call(constraints=pb.Constraints(max_latency=Duration())), ["constraints.max_latency"]),
         (call(constraints=pb.Constraints(max_latency=Duration(nanos=-1))), ["constraints.max_latency"]),
         (
             call(constraints=pb.Constraints(max_latency=Duration(seconds=7 * DAY_S, nanos=1))),
