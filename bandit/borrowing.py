@@ -3,8 +3,8 @@
 1. **Credit** (`credited`). A model that does better in the other categories than the default prior says is expected to
    do better here too, so that three unlucky answers do not end its chances. Never worse: a model that is bad elsewhere
    may be the best here, and has to be tried.
-2. **Borrowing** (`borrowed`), as far as answers are not judged. Where all are, each cell learns soon enough by itself;
-   where few are, there is nothing better than the other cells. The prior mean moves by
+2. **Borrowing** (`borrowed`), as far as a category's answers are not judged. Where all are, each cell learns soon enough
+   by itself; where few are, there is nothing better than the other cells. The prior mean moves by
    (1 - share judged)^4 (g + a_m + b_c), with the additive effects of two-way shrinkage (Efron and Morris 1975, with
    crossed groups):
 
@@ -26,8 +26,8 @@ _OVERALL, _OF_MODELS, _OF_CATEGORIES, _OF_CELLS = 0.01, 0.03, 0.03, 0.1
 _SPREAD: Final = 0.12
 """Variance of a single judgement."""
 _ROUNDS: Final = 4
-_JUDGED: Final = 10.0
-"""Judged answers that are taken for granted before there are any."""
+_FIRST: Final = 10.0
+"""Answers that are taken for judged before there are any; and of a category, for judged as elsewhere."""
 _POWER: Final = 4.0
 _LOWEST, _HIGHEST = 0.05, 0.97
 _MODEST, _MODEST_WEIGHT, _MOST = 0.7, 10.0, 0.95
@@ -54,9 +54,11 @@ def credited(prior: Floats, default: float, judgements: Judgements) -> Floats:
 
 def borrowed(prior: Floats, judgements: Judgements) -> Floats:
     """Return prior means of quality, moved by what other cells say as far as answers are not judged; shape (C, M)."""
-    count, answers = ordered_total(judgements.count), ordered_total(judgements.answers)
-    share = (1.0 - min(1.0, (count + _JUDGED) / (answers + _JUDGED))) ** _POWER
-    if share == 0.0:
+    overall = (ordered_total(judgements.count) + _FIRST) / (ordered_total(judgements.answers) + _FIRST)
+    count, answers = (ordered_sum(one, 1)[:, None] for one in (judgements.count, judgements.answers))
+    judged = (count + _FIRST * min(overall, 1.0)) / (answers + _FIRST)
+    share = (1.0 - np.minimum(judged, 1.0)) ** _POWER
+    if not share.any():
         return prior
     surplus = judgements.total / np.maximum(judgements.count, 1e-9) - prior
     expected = np.clip(prior + _effects(surplus, judgements.count), _LOWEST, _HIGHEST)

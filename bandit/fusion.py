@@ -4,8 +4,8 @@
 
 with c a category and m a model. The judge may be lenient or strict in a category (beta_c), which thumbs tell over all
 models that have both; and wrong about single models (d_cm), which nothing tells but that model's own thumbs. So
-however many scores there are, they are worth no more than 1 / delta^2, and thumbs overrule them in the end. The sums of
-both kinds stay apart: this is computed from two posteriors, when they are read.
+however many scores there are, they are worth no more than 1 / delta^2, and thumbs overrule them in the end, as far as
+the model is still called. The sums of both kinds stay apart: this is computed from two posteriors, when they are read.
 """
 
 import numpy as np

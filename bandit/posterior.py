@@ -25,13 +25,17 @@ from bandit.quality import Qualities
 from bandit.shifts import Chronology, shifted, shifted_rate
 from bandit.signals import SCALE
 from bandit.sums import Sums, at, filled, with_axes
+from bandit.unjudged import doubts
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """Beliefs about every (category, model), for one instant."""
+    """Beliefs about every (category, model), for one instant.
+
+    `doubt`, of shape (C + 1, M), is what the policy takes off qualities while nobody has judged anything.
+    """
 
     now_us: int
     categories: tuple[str, ...]
@@ -42,6 +46,7 @@ class Posterior:
     first_token: Belief
     output_tokens: Belief
     input_ratio: Belief
+    doubt: Floats
 
     @property
     def shifts(self) -> Mapping[tuple[str, Signal], float]:
@@ -64,8 +69,9 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
     errors = Observed.of_rate(outcomes, decay("error"))
+    answers, judgements = outcomes[0] - outcomes[1] // SCALE, moments_of(seen, "quality", ANY_SOURCE)[0]
     # Who reports judgements only has as many requests as judgements.
-    requests = max(int(outcomes[0].sum()), int(moments_of(seen, "quality", ANY_SOURCE)[0].sum()))
+    requests = max(int(outcomes[0].sum()), int(judgements.sum()))
     chronology = Chronology.of(seen, requests, settings.change)
 
     def believed_normal(signal: Signal, default: NormalPrior) -> Belief:
@@ -78,8 +84,8 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         fit, levels = partial(rate, prior=priors), settings.shifts.get("error")
         return fit(errors) if levels is None else shifted_rate(errors, fit, levels, chronology)
 
-    answers = np.einsum("bcm,b->cm", outcomes[0] - outcomes[1] // SCALE, decay("quality"))
-    qualities = Qualities.of(seen, decay("quality"), answers, settings, chronology)
+    remembered = np.einsum("bcm,b->cm", answers, decay("quality"))
+    qualities = Qualities.of(seen, decay("quality"), remembered, settings, chronology)
     return Posterior(
         now_us=now_us,
         categories=seen.categories,
@@ -92,6 +98,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         first_token=believed_normal("first_token", settings.first_token),
         output_tokens=believed_normal("output_tokens", settings.output_tokens),
         input_ratio=believed_normal("input_ratio", settings.input_ratio),
+        doubt=doubts(judgements.sum(axis=0), answers.sum(axis=0)),
     )
 
 

@@ -12,7 +12,6 @@ from bandit.budget import PricedBudget
 from bandit.catalogue import Model
 from bandit.modes import MAXIMIZE, Mode
 from bandit.posterior import Posterior
-from bandit.unjudged import doubts
 
 Floats = NDArray[np.float64]
 
@@ -179,7 +178,7 @@ def _expectations(posterior: Posterior, columns: list[int], prices: Floats, larg
         input_variance=ratio.variance,
         input_usd=prices[0] * input_ratio,
         outcomes=error.weight,
-        doubt=kept * doubts(quality.weight, error.weight),
+        doubt=kept * posterior.doubt[:, columns],
     )
 
 

@@ -51,8 +51,8 @@ def _deaf(index: int, budget: Tables, cheapest: list[str]) -> Iterator[Finding]:
     """Find a budget for categories that take the cheapest good model at any price of money, and so cannot keep it."""
     own = budget.get("category") or ""
     covered = [category for category in cheapest if own in ("", category)]
-    amount = next((name for name in ("usd_per_request", "usd_per_period") if name in budget), None)
-    if covered and amount:
+    amount = "usd_per_request"
+    if covered and amount in budget:
         names = ", ".join(f'"{category}"' for category in covered)
         message = f"{amount} covers a category of mode cheapest_within, which no budget can slow down: {names}"
         hint = 'name a category of mode "maximize" in the budget, or remove the mode there'

@@ -110,6 +110,7 @@ def _policy(document: Document) -> PolicySettings:
         caps=dict(table.caps),
         canary_share=table.canary_share,
         canary_observations=table.canary_observations,
+        spreads_unjudged=table.spread_unjudged,
         modes={name: _mode(category) for name, category in document.categories.items()},
     )
 

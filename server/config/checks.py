@@ -3,6 +3,7 @@
 The document may be wrong in other ways, which are reported elsewhere: a value of the wrong type counts as absent.
 """
 
+import math
 import os.path
 from collections.abc import Iterator
 from pathlib import Path as FilePath
@@ -109,6 +110,10 @@ def _models(document: Tables) -> Iterator[Finding]:
             place = ("models", index, "max_output_tokens")
             message = "max_output_tokens is more than context_tokens"
             yield Finding(place, message, "an answer is part of the context: lower it")
+        typical = model.get("list_output_tokens")
+        if isinstance(typical, int | float) and isinstance(answer, int) and typical > answer:
+            place = ("models", index, "list_output_tokens")
+            yield Finding(place, "list_output_tokens is more than max_output_tokens", "a typical answer is no longer")
 
 
 def _shares(document: Tables) -> Iterator[Finding]:
@@ -121,7 +126,7 @@ def _shares(document: Tables) -> Iterator[Finding]:
     floor = number_of(document, "learning", "floor")
     if len(ids) * floor > 1:
         message = f"floor is {floor:g} for each of {len(ids)} models, which is more than 1 together"
-        yield Finding(("learning", "floor"), message, f"lower it to {1 / len(ids):.3f} or less")
+        yield Finding(("learning", "floor"), message, f"lower it to {math.floor(1000 / len(ids)) / 1000:g} or less")
     yield from _below_floor(document, floor)
 
 

@@ -161,6 +161,10 @@ class LearningTable(Table):
         description="deviation of a judge's error about a model in a category, where thumb+score:NAME counts: its "
         "scores are worth 1 / judge_delta^2 at most",
     )
+    spread_unjudged: bool = Field(
+        default=_POLICY.spreads_unjudged,
+        description="spread calls over the models while nobody has judged any answer; false where nobody ever will",
+    )
     half_life_days: HalfLifeTable = HalfLifeTable()
     caps: dict[Name, Annotated[float, Field(gt=0, le=1)]] = Field(
         default_factory=dict, description="largest probability, by model id"

@@ -51,6 +51,13 @@ def test_where_every_answer_is_judged_nothing_is_borrowed():
     assert lent(COUNT, TOTAL, COUNT) is PRIOR
 
 
+def test_a_category_that_is_judged_takes_nothing_from_those_that_are_not_and_leaves_them_what_they_borrow():
+    answers = np.array([[400.0, 400.0], [20.0, 20.0], [400.0, 400.0]])
+    means = lent(COUNT, TOTAL, answers)
+    assert means[1] == pytest.approx(PRIOR[1], abs=0.001)
+    assert means[2, 1] < means[2, 0] - 0.2
+
+
 def test_where_few_are_judged_a_model_that_is_bad_elsewhere_is_expected_to_be_bad():
     good, bad = lent(COUNT, TOTAL, 4000.0 / 6)[2]
     assert good == pytest.approx(0.85, abs=0.1)
@@ -58,7 +65,7 @@ def test_where_few_are_judged_a_model_that_is_bad_elsewhere_is_expected_to_be_ba
 
 
 def test_the_more_is_judged_the_less_is_borrowed():
-    taken = [0.85 - lent(COUNT, TOTAL, answers / 6)[2, 1] for answers in (8000.0, 800.0, 200.0, 100.0)]
+    taken = [0.85 - lent(COUNT, TOTAL, answers)[1, 1] for answers in (1300.0, 130.0, 33.0, 20.0)]
     assert taken == sorted(taken, reverse=True)
     assert taken[-1] < 0.01
 

@@ -12,9 +12,27 @@ from bandit.snapshot import PolicySettings, snapshot_of
 from bandit.sums import Moments, RowKey, Sums, add_rows
 from bandit.unjudged import doubts
 
-NOTHING = np.zeros((2, 2))
+NOTHING = np.zeros((2, 2), np.int64)
 MODELS = (Model("cheap", Prices(1.0, 1.0)), Model("dear", Prices(5.0, 5.0)))
 AT_ONCE = PolicySettings(spreads_unjudged=False)
+
+
+def test_answers_that_nobody_ever_judges_are_no_longer_waited_for():
+    assert doubts(NOTHING, np.full((2, 2), 5000)).max() < 0.13
+    assert doubts(NOTHING, np.full((2, 2), 50_000)).max() < 0.002
+
+
+def test_failed_calls_wait_for_no_judgement_and_what_is_forgotten_was_judged():
+    rows = {RowKey("chat", "cheap", "error", "", 0): Moments(300, 300 << 20, 300 << 20)}
+    assert infer(add_rows(Sums.empty(10_000_000), rows), 0, InferenceSettings()).doubt.tolist() == [[0.0], [0.0]]
+    judged = {
+        RowKey("chat", "cheap", "error", "", 0): Moments(300, 0, 0),
+        RowKey("chat", "cheap", "quality", "thumb", 0): Moments(100, 100 << 20, 100 << 20),
+    }
+    forgetful = InferenceSettings(half_lives_s={"quality": 60.0})
+    later = infer(add_rows(Sums.empty(10_000_000), judged), 3_600_000_000, forgetful)
+    assert later.quality.weight.max() < 1e-6
+    assert later.doubt.max() < 1e-6
 
 
 def chosen(thumbs: int = 0, settings: PolicySettings | None = None, limits: Limits | None = None) -> Distribution:
@@ -34,14 +52,14 @@ def test_without_answers_there_is_no_doubt():
 
 
 def test_the_models_that_were_called_are_doubted_more_up_to_some_answers():
-    doubt = doubts(NOTHING, np.array([[500.0, 3.0], [20.0, 0.0]]))
+    doubt = doubts(NOTHING, np.array([[500, 3], [20, 0]]))
     assert doubt[0, 0] == doubt[1, 0] > doubt[0, 1] > doubt[1, 1] == 0.0
     assert doubt[0, 0] == pytest.approx(0.35 * 6.0 / 8.0, rel=0.05)
 
 
 def test_a_few_answers_do_not_make_judgements_late_and_a_few_judgements_end_the_doubt():
-    assert doubts(NOTHING, np.full((2, 2), 3.0)).max() < 0.01
-    assert doubts(np.full((2, 2), 5.0), np.full((2, 2), 500.0)).max() < 0.002
+    assert doubts(NOTHING, np.full((2, 2), 3)).max() < 0.01
+    assert doubts(np.full((2, 2), 5), np.full((2, 2), 500)).max() < 0.002
 
 
 def test_calls_go_to_the_model_that_was_called_less_while_nobody_judges():

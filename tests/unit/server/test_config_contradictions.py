@@ -69,6 +69,19 @@ MODELS = "".join(
             "leave a model without one",
         ),
         (
+            "list_output_tokens = 300\nmax_output_tokens = 200\n",
+            9,
+            "list_output_tokens is more than max_output_tokens",
+            "a typical answer is no longer",
+        ),
+        (
+            "".join(MODELS.replace("large", f"l{n}").replace("small", f"s{n}") for n in range(9))
+            + "[learning]\nfloor = 0.1\n",
+            82,
+            "floor is 0.1 for each of 20 models, which is more than 1 together",
+            "lower it to 0.05 or less",
+        ),
+        (
             "[learning]\ncanary_observations = 50\n",
             10,
             "canary_observations is given without a canary_share, so there are no canaries",
@@ -109,6 +122,7 @@ def test_a_value_out_of_range_contradicts_nothing(tmp_path: Path, text: str, lin
         '[categories.chat]\nbaseline = "large"\nobserve_share = 0\n',
         "[learning]\nfloor = 0.05\ncanary_share = 0.05\n[learning.caps]\nlarge = 0.05\n",
         "[learning]\nfloor = 0\ncanary_share = 0.0001\n",
+        '[[budgets]]\nname = "month"\nusd_per_period = 9\n[categories.default]\nmode = "cheapest_within"\n',
     ],
 )
 def test_settings_that_only_come_near_to_it_are_read(tmp_path: Path, text: str) -> None:

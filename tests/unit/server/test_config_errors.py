@@ -97,10 +97,10 @@ CORPUS = [
         'name a category of mode "maximize" in the budget',
     ),
     Bad(
-        "budget per period of a category of the cheapest model that is good enough",
-        BUDGET + 'usd_per_period = 1\ncategory = "mail"\n[categories.mail]\nmode = "cheapest_within"\n',
+        "budget of a category of the cheapest model that is good enough",
+        BUDGET + 'usd_per_request = 1\ncategory = "mail"\n[categories.mail]\nmode = "cheapest_within"\n',
         8,
-        'usd_per_period covers a category of mode cheapest_within, which no budget can slow down: "mail"',
+        'usd_per_request covers a category of mode cheapest_within, which no budget can slow down: "mail"',
         "or remove the mode there",
     ),
     Bad(
@@ -286,7 +286,7 @@ CORPUS = [
     Bad("exploration", "[learning]\nexploration = 40\n" + GOOD, 2, "is 40, which is out of range", "(0.01 to 2)"),
     Bad(
         *("floor", "learning.floor = 0.1\n" + "".join(GOOD.replace("gpt-4o", f"m{i}") for i in range(11)), 1),
-        *("0.1 for each of 11 models", "lower it to 0.091 or less"),
+        *("0.1 for each of 11 models", "lower it to 0.09 or less"),
     ),
     Bad("cap of no model", '[learning.caps]\n"gpt-4" = 0.5\n' + GOOD, 2, 'no model "gpt-4"', 'did you mean "gpt-4o"?'),
     Bad("cap above 1", '[learning.caps]\n"gpt-4o" = 1.1\n' + GOOD, 2, "caps[gpt-4o] is 1.1", "(above 0 to 1)"),
