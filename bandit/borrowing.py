@@ -3,8 +3,8 @@
 1. **Credit** (`credited`). A model that does better in the other categories than the default prior says is expected to
    do better here too, so that three unlucky answers do not end its chances. Never worse: a model that is bad elsewhere
    may be the best here, and has to be tried.
-2. **Borrowing** (`borrowed`), as far as a category's answers are not judged. Where all are, each cell learns soon enough
-   by itself; where few are, there is nothing better than the other cells. The prior mean moves by
+2. **Borrowing** (`borrowed`), as far as answers of a category are not judged. Where all are, each cell learns soon
+   enough by itself; where few are, there is nothing better than the other cells. The prior mean moves by
    (1 - share judged)^4 (g + a_m + b_c), with the additive effects of two-way shrinkage (Efron and Morris 1975, with
    crossed groups):
 
