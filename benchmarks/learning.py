@@ -113,7 +113,7 @@ def on_real_table(options: argparse.Namespace) -> Iterator[Figure]:
         "named pool": NAMED,
         **{f"pool {seed}": drawn_pool(outcomes.models, seed) for seed in POOL_SEEDS},
     }
-    for case in CASES:
+    for case in options.only or CASES:
         by_pool = {where: measured(outcomes, models, case, options) for where, models in pools.items()}
         for where, comparison in by_pool.items():
             yield from score_figures(f"{case}, {where}", comparison)
@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help=f"folder with {TABLE}")
     parser.add_argument("--steps", type=int, default=4500, help="default: %(default)s")
     parser.add_argument("--seeds", type=int, default=4, help="default: %(default)s")
+    parser.add_argument("--only", action="append", metavar="CASE", choices=[*CASES], help="may be repeated")
     options = parser.parse_args()
     figures = on_real_table(options) if options.data else on_invented_tables(options)
     command = f"{COMMAND} --data DATA" if options.data else COMMAND
