@@ -147,7 +147,7 @@ def event_figures(name: str, by_form: Mapping[str, NDArray[np.object_]]) -> Iter
         events = [one.events[0] for one in results]
         for figure in events[0].figures:
             unit = "share" if figure.startswith("share_") else "requests"
-            yield {**median_figure(f"{form}: {figure}, {name}", [one.figures[figure] for one in events]), "unit": unit}
+            yield from median_figure(f"{form}: {figure}, {name}", [one.figures[figure] for one in events], unit)
 
 
 def passing_figures(name: str, by_form: Mapping[str, NDArray[np.object_]]) -> Iterator[Figure]:
@@ -155,15 +155,16 @@ def passing_figures(name: str, by_form: Mapping[str, NDArray[np.object_]]) -> It
     for form, results in by_form.items():
         passes = [one.passes_best_fixed_at for one in results]
         where = f"{form}: ahead of the best fixed model"
-        yield {**median_figure(f"{where} from request, {name}", passes), "unit": "requests"}
+        yield from median_figure(f"{where} from request, {name}", passes, "requests")
         share = float(np.mean([one is not None for one in passes]))
         yield {"name": f"{where} at the end, {name}", "value": round(share, 2), "unit": "share"}
 
 
-def median_figure(name: str, values: Sequence[float | None]) -> Figure:
-    """Return the median of numbers of which None is later than any, and None if it is among those."""
+def median_figure(name: str, values: Sequence[float | None], unit: str) -> Iterator[Figure]:
+    """Yield the median of numbers of which None is later than any; nothing if that is the median."""
     middle = float(np.median([np.inf if one is None else one for one in values]))
-    return {"name": name, "value": round(middle, 4) if np.isfinite(middle) else None}
+    if np.isfinite(middle):
+        yield {"name": name, "value": round(middle, 4), "unit": unit}
 
 
 def mean_figures(name: str, by_pool: Floats) -> Iterator[Figure]:
