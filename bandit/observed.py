@@ -30,6 +30,13 @@ def moments_of(sums: Sums, signal: Signal, source: str) -> Ints:
     return moments
 
 
+def counts_of(sums: Sums, signal: Signal) -> Ints:
+    """Return how many observations of a signal there are, whatever their source, with an empty category appended."""
+    wanted = [i for i, (name, _) in enumerate(sums.signals) if name == signal]
+    counts = sums.moments[0][:, :, wanted].sum(axis=(2, 3))
+    return np.pad(counts, ((0, 1), (0, 0)))
+
+
 def outcome_moments(sums: Sums, signal: Signal, prior_mean: Floats) -> Ints:
     """Return the sums of a signal of outcomes without what is absurd; shape (3, B, C + 1, M)."""
     moments = moments_of(sums, signal, "")

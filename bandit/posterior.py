@@ -18,9 +18,9 @@ from bandit.evidence import Signal
 from bandit.fits import normal, rate
 from bandit.grid import midpoints
 from bandit.knowledge import Knowledge, named_categories
-from bandit.observed import Observed, moments_of, outcome_moments
+from bandit.observed import Observed, counts_of, moments_of, outcome_moments
 from bandit.prior_cells import NormalPriors, QualityPriors, RatePriors
-from bandit.priors import ANY_SOURCE, InferenceSettings, NormalPrior
+from bandit.priors import InferenceSettings, NormalPrior
 from bandit.quality import Qualities
 from bandit.shifts import Chronology, shifted, shifted_rate
 from bandit.signals import SCALE
@@ -69,7 +69,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
     decay = partial(_decay, seen, now_us, settings)
     outcomes = moments_of(seen, "error", "")
     errors = Observed.of_rate(outcomes, decay("error"))
-    answers, judgements = outcomes[0] - outcomes[1] // SCALE, moments_of(seen, "quality", ANY_SOURCE)[0]
+    answers, judgements = outcomes[0] - outcomes[1] // SCALE, counts_of(seen, "quality")
     # Who reports judgements only has as many requests as judgements.
     requests = max(int(outcomes[0].sum()), int(judgements.sum()))
     chronology = Chronology.of(seen, requests, settings.change)
@@ -98,7 +98,7 @@ def infer(sums: Sums, now_us: int, settings: InferenceSettings) -> Posterior:
         first_token=believed_normal("first_token", settings.first_token),
         output_tokens=believed_normal("output_tokens", settings.output_tokens),
         input_ratio=believed_normal("input_ratio", settings.input_ratio),
-        doubt=doubts(judgements.sum(axis=0), answers.sum(axis=0)),
+        doubt=doubts(judgements, answers.sum(axis=0)),
     )
 
 

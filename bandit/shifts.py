@@ -67,8 +67,8 @@ def shifted(observed: Observed, fit: Fit, settings: ShiftSettings, chronology: C
     def evidence(usual: Belief) -> Floats:
         spread = np.clip(usual.spread, settings.least_spread, settings.largest_spread)
         rho = 1.0 / (settings.caution * (spread + observed.count * usual.variance))
-        surplus = _over_categories((observed.total - observed.count * usual.mean) * rho)
-        weight = _over_categories(observed.count * rho)
+        surplus = ordered_sum((observed.total - observed.count * usual.mean) * rho, axis=1)
+        weight = ordered_sum(observed.count * rho, axis=1)
         return offsets * surplus[..., None] - 0.5 * offsets**2 * weight[..., None]
 
     usual, levels = _agreed(observed, fit, evidence, settings, chronology)
@@ -97,17 +97,12 @@ def shifted_rate(observed: Observed, fit: Fit, settings: ShiftSettings, chronolo
             # A level below what is usual would be no failure.
             gain = np.maximum(np.log(level), log_rate) - log_rate
             loss = np.minimum(np.log1p(-level), log_rest) - log_rest
-            gains[..., place] = _over_categories(observed.total * gain + successes * loss)
+            gains[..., place] = ordered_sum(observed.total * gain + successes * loss, axis=1)
         return gains / settings.caution
 
     usual, levels = _agreed(observed, fit, evidence, settings, chronology)
     probability, rate, variance = _other_level(levels, rates)
     return _mixture(usual, probability, np.maximum(rate, usual.mean), variance + usual.variance)
-
-
-def _over_categories(values: Floats) -> Floats:
-    """Return the sum over the categories of values of shape (B, C + 1, M); shape (B, M)."""
-    return ordered_sum(values, 1)
 
 
 def _agreed(
@@ -123,7 +118,7 @@ def _agreed(
     moves = transitions(slab, chronology.elapsed_s, hazards)
     initial = np.concatenate(([hazards.usual], (1.0 - hazards.usual) * slab))
     levels = level_beliefs(evidence(whole), moves, initial)
-    most = np.add.reduce(_over_categories(observed.count)[..., None] * levels, axis=0).argmax(axis=-1)
+    most = np.add.reduce(ordered_sum(observed.count, axis=1)[..., None] * levels, axis=0).argmax(axis=-1)
     usual = fit(observed.weighted(np.take_along_axis(levels, most[None, :, None], axis=-1)[..., 0]))
     levels = level_beliefs(evidence(usual), moves, initial)
     usual = fit(observed.weighted(levels[..., 0]))

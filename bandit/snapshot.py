@@ -1,7 +1,7 @@
 """The immutable thing that decisions are made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -24,9 +24,9 @@ class PolicySettings:
 
     `exploration` scales the standard deviation of the draw and nothing else: 1 is textbook Thompson sampling.
     `floor` is the smallest probability of an eligible model, `caps` the largest one per model id. A model with fewer
-    than `canary_observations` outcomes over all categories is capped at `canary_share`; 0 caps none,
-    and where all models are new, none is capped.
-    `spreads_unjudged` spreads calls while nobody has judged anything (`bandit.unjudged`).
+    than `canary_observations` outcomes over all categories is capped at `canary_share`; 0 caps none, and where all
+    models are new, none is capped. `spreads_unjudged` spreads calls while nobody has judged anything
+    (`bandit.unjudged`).
     """
 
     exploration: float = 0.25
@@ -49,7 +49,8 @@ class Expectations:
     Means of log-normal quantities are exp(mean + spread / 2): the uncertainty of the mean itself is left out
     on purpose, it would make untried models look slow and dear. `*_variance` is relative for the log-normal ones.
     `input_usd` is the price of a prompt token as the request counts them, `output_usd` that of an answer.
-    `outcomes` is the decayed number of outcomes. `doubt` is taken off `answer` by who chooses (`bandit.unjudged`).
+    `outcomes` is the decayed number of outcomes. `doubt` is taken off `answer` where a model is chosen
+    (`bandit.unjudged`).
     """
 
     quality: Floats
@@ -129,9 +130,8 @@ def snapshot_of(
     ]
     usd_per_token = np.array(prices).reshape(-1, 3).T * 1e-6
     largest_outputs = np.array([float(model.max_output_tokens or np.inf) for model in models])
-    expectations = _expectations(posterior, columns, usd_per_token, largest_outputs)
-    if not settings.spreads_unjudged:
-        expectations = replace(expectations, doubt=np.zeros_like(expectations.doubt))
+    spreads = settings.spreads_unjudged
+    expectations = _expectations(posterior, columns, usd_per_token, largest_outputs, spreads_unjudged=spreads)
     return Snapshot(
         posterior=posterior,
         models=tuple(models),
@@ -147,14 +147,16 @@ def snapshot_of(
 
 def _caps(models: Sequence[Model], outcomes: Sequence[float], settings: PolicySettings) -> tuple[float, ...]:
     caps = [settings.caps.get(model.id, 1.0) for model in models]
-    canaries = [count < settings.canary_observations for count in outcomes] if settings.canary_share else []
+    new = [count < settings.canary_observations for count in outcomes]
     # Where all are new there is nothing that a canary could be held back for.
-    if any(model.enabled and not new for model, new in zip(models, canaries, strict=False)):
-        caps = [min(cap, settings.canary_share) if new else cap for cap, new in zip(caps, canaries, strict=True)]
+    if settings.canary_share and any(model.enabled and not new[m] for m, model in enumerate(models)):
+        caps = [min(cap, settings.canary_share) if new[m] else cap for m, cap in enumerate(caps)]
     return tuple(caps) if min(caps, default=1.0) < 1.0 else ()
 
 
-def _expectations(posterior: Posterior, columns: list[int], prices: Floats, largest_outputs: Floats) -> Expectations:
+def _expectations(
+    posterior: Posterior, columns: list[int], prices: Floats, largest_outputs: Floats, *, spreads_unjudged: bool
+) -> Expectations:
     quality, error = _of(posterior.quality, columns), _of(posterior.error, columns)
     latency, output = _of(posterior.latency, columns), _of(posterior.output_tokens, columns)
     ratio = _of(posterior.input_ratio, columns)
@@ -178,7 +180,7 @@ def _expectations(posterior: Posterior, columns: list[int], prices: Floats, larg
         input_variance=ratio.variance,
         input_usd=prices[0] * input_ratio,
         outcomes=error.weight,
-        doubt=kept * posterior.doubt[:, columns],
+        doubt=kept * posterior.doubt[:, columns] * spreads_unjudged,
     )
 
 

@@ -64,7 +64,7 @@ class Constraints:
 
     `models` are the only ones that may be chosen (at most 64), `capabilities` what the model must declare
     (at most 16), `region` where it must be served from. `max_cost_usd` bounds the expected cost,
-    `max_latency_s` must hold with the category's probability, `min_quality` (0 to 1) bounds the mean.
+    `max_latency_s` (above 0) must hold with the category's probability, `min_quality` (0 to 1) bounds the mean.
     """
 
     models: Sequence[str] = ()

@@ -27,7 +27,7 @@ _RANGES: Final = {
     "value": (0.0, 1.0),
     "latency": (0.0, _WEEK_S),
     "time_to_first_token": (0.0, _WEEK_S),
-    "max_latency": (0.0, _WEEK_S),
+    "max_latency": (1e-6, _WEEK_S),
 }
 _LENGTHS: Final = {"request_id": 128, "session_id": 128, "rater": 64, "decision_id": 400, "previous_decision_id": 400}
 _COUNTS: Final = {"models": 64, "capabilities": 16}

@@ -359,8 +359,9 @@ class Constraints(_message.Message):
 
     @_builtins.property
     def max_latency(self) -> _duration_pb2.Duration:
-        """Largest latency, which must hold with the category's SLO probability (default .95). Models whose latency is not
-        known well enough to say are tried with a small part of the tolerance, or where no model is known to hold it.
+        """Largest latency, above 0 to 7 days, which must hold with the category's SLO probability (default .95). Models whose
+        latency is not known well enough to say are tried with a small part of the tolerance, or where no model is known to
+        hold it.
         """
 
     def __init__(

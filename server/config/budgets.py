@@ -51,12 +51,11 @@ def _deaf(index: int, budget: Tables, cheapest: list[str]) -> Iterator[Finding]:
     """Find a budget for categories that take the cheapest good model at any price of money, and so cannot keep it."""
     own = budget.get("category") or ""
     covered = [category for category in cheapest if own in ("", category)]
-    amount = "usd_per_request"
-    if covered and amount in budget:
+    if covered and "usd_per_request" in budget:
         names = ", ".join(f'"{category}"' for category in covered)
-        message = f"{amount} covers a category of mode cheapest_within, which no budget can slow down: {names}"
+        message = f"usd_per_request covers a category of mode cheapest_within, which no budget can slow down: {names}"
         hint = 'name a category of mode "maximize" in the budget, or remove the mode there'
-        yield Finding(("budgets", index, "category" if own else amount), message, hint)
+        yield Finding(("budgets", index, "category" if own else "usd_per_request"), message, hint)
 
 
 def _cheapest_within(document: Tables) -> list[str]:

@@ -20,7 +20,6 @@ from server.config.tables import Tables, entries_of, number_of, table_of, tables
 
 MAX_SCORE_NAMES: Final = 7
 _MAXIMIZE: Final = "maximize"
-_HIGHEST_FLOOR: Final = 0.1
 _CHEAPEST_OPTIONS: Final = ("within", "within_probability", "within_exploration")
 
 
@@ -127,7 +126,9 @@ def _shares(document: Tables) -> Iterator[Finding]:
     if len(ids) * floor > 1:
         message = f"floor is {floor:g} for each of {len(ids)} models, which is more than 1 together"
         yield Finding(("learning", "floor"), message, f"lower it to {math.floor(1000 / len(ids)) / 1000:g} or less")
-    yield from _below_floor(document, floor)
+    else:
+        yield from _below_floor(document, floor)
+    yield from _canaries(table_of(document, "learning"))
 
 
 def _caps_below_one(document: Tables, caps: Tables) -> Iterator[Finding]:
@@ -143,9 +144,12 @@ def _below_floor(document: Tables, floor: float) -> Iterator[Finding]:
     most: dict[Path, object] = {("learning", "caps", name): cap for name, cap in table_of(learning, "caps").items()}
     most["learning", "canary_share"] = learning.get("canary_share")
     for place, share in most.items():
-        if isinstance(share, int | float) and 0 < share < floor <= _HIGHEST_FLOOR:
+        if isinstance(share, int | float) and 0 < share < floor:
             message = f"{place[-1]} may have {share:g} at most, but the floor gives every model {floor:g} at least"
             yield Finding(place, message, "raise it, or lower floor")
+
+
+def _canaries(learning: Tables) -> Iterator[Finding]:
     observations = learning.get("canary_observations", 0)
     if isinstance(observations, int | float) and observations >= 1 and not learning.get("canary_share"):
         message = "canary_observations is given without a canary_share, so there are no canaries"

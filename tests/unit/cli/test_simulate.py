@@ -42,6 +42,15 @@ def test_a_share_of_reports_that_is_no_number_ends_with_2_and_names_its_option(c
     assert "--quality-share" in ended.err
 
 
+def test_a_folder_for_the_result_that_is_not_there_is_told_before_anything_runs(
+    cli: Cli, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulations.command.simulate", lambda *_: pytest.fail("it ran"))
+    ended = cli("simulate", "--outcomes", table, "--json", str(tmp_path / "nowhere" / "result.json"))
+    assert ended.code == 2
+    assert "there is no folder" in ended.document["error"]["message"]
+
+
 def test_delay_and_share_go_with_any_scenario(cli: Cli, table: str) -> None:
     words = ("--scenario", "price-change", "--quality-delay", "5", "--quality-share", "0.5", "--steps", "9")
     ended = cli("simulate", "--outcomes", table, *words, "--seeds", "1", "--workers", "1", "--json", "-")

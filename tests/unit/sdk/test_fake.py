@@ -139,6 +139,7 @@ def test_it_refuses_long_names_of_raters():
         ({"constraints": {"min_quality": 1.5}}, "constraints.min_quality"),
         ({"constraints": {"models": ["m"] * 65}}, "constraints.models"),
         ({"constraints": {"max_latency": {"seconds": -1}}}, "constraints.max_latency"),
+        ({"constraints": {"max_latency": {}}}, "constraints.max_latency"),
     ],
 )
 def test_it_refuses_questions_that_break_a_rule(fields, field):
