@@ -17,7 +17,7 @@ demo: .venv/service ## Start the real service, send it traffic, show what it lea
 test: lint types ## Check everything: style, types, architecture, contract, tests
 	$(BIN)/pytest --numprocesses logical --maxprocesses 8
 
-test-slow: .venv/peers ## Run the tests that take minutes
+test-slow: .venv/peers .venv/slow ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
 
 lint: .venv/development ## Check style
@@ -36,17 +36,20 @@ proto: .venv/development ## Generate routeward/v1 from proto/
 
 peers: .venv/peers ## Install the bandits and routers that we compare with
 
-bench: .venv/peers ## Run every benchmark and write build/benchmarks.json and .md (DATA=folder of outcome tables, OUT=docs)
+bench: .venv/peers .venv/slow ## Run every benchmark and write build/benchmarks.json and .md (DATA=folder of outcome tables, OUT=docs)
 	$(BIN)/python -m benchmarks --out $(or $(OUT),build)/benchmarks.json $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks._page $(or $(OUT),build)/benchmarks.json
 
 lock: $(BIN)/pip ## Write requirements/ anew (UPGRADE=--upgrade for newer versions)
 	$(INSTALL) uv==0.13.9
-	$(LOCK) requirements/dev.txt pyproject.toml --all-extras --group dev
+	$(LOCK) requirements/dev.txt pyproject.toml $(SERVICE) --group dev
 	$(LOCK) requirements/peers.txt --group peers --constraints requirements/dev.txt
-	$(LOCK) requirements/all.txt pyproject.toml --extra all --no-annotate --constraints requirements/dev.txt
+	$(LOCK) requirements/slow.txt --group slow --constraints requirements/dev.txt
+	$(LOCK) requirements/service.txt pyproject.toml $(SERVICE) --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/client.txt pyproject.toml --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/build.txt --group build --no-annotate --constraints requirements/dev.txt
+# Ray is large, and only a log too large for one machine needs it.
+SERVICE = --extra server --extra replay --extra report
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --no-config --quiet $(UPGRADE) --universal \
     --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links --output-file
 
@@ -59,9 +62,9 @@ $(BIN)/pip:
 	echo "Python 3.11 or newer with venv is needed; tried: $(PYTHONS)." >&2; \
 	echo "Install it (Debian and Ubuntu: python3 python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 1
 
-.venv/service: $(BIN)/pip pyproject.toml hatch_build.py requirements/build.txt requirements/all.txt
+.venv/service: $(BIN)/pip pyproject.toml hatch_build.py requirements/build.txt requirements/service.txt
 	@echo "Setting up .venv; the first time this downloads libraries for a minute or two ..."
-	$(INSTALL) --require-hashes --requirement requirements/build.txt --requirement requirements/all.txt
+	$(INSTALL) --require-hashes --requirement requirements/build.txt --requirement requirements/service.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -72,4 +75,9 @@ $(BIN)/pip:
 .venv/peers: .venv/development requirements/peers.txt
 	@echo "Setting up the peers for comparison (scikit-learn, pandas and the like); a minute or two ..."
 	$(INSTALL) --require-hashes --requirement requirements/peers.txt
+	@touch $@
+
+.venv/slow: .venv/development requirements/slow.txt
+	@echo "Setting up what the slow tests drive (Ray, Playwright) ..."
+	$(INSTALL) --require-hashes --requirement requirements/slow.txt
 	@touch $@
