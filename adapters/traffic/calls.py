@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,14 +140,11 @@ def columns_of(batch: Sequence[Call], categories: Names, models: Names) -> Calls
     category = np.array([categories.number(call.category) for call in batch], np.int64)
     model = np.array([models.number(call.model) for call in batch], np.int64)
     drawn_from, probabilities = _distributions(batch, models)
-    integers = {
-        name: np.array([UNKNOWN if (value := getattr(call, name)) is None else value for call in batch], np.int64)
-        for name in _INTEGERS
-    }
-    numbers = {
-        name: np.array([math.nan if (value := getattr(call, name)) is None else value for call in batch], np.float64)
-        for name in _NUMBERS
-    }
+    columns: dict[str, NDArray[Any]] = {}
+    for names, kind, unknown in ((_INTEGERS, np.int64, UNKNOWN), (_NUMBERS, np.float64, math.nan)):
+        for name in names:
+            cells = (getattr(call, name) for call in batch)
+            columns[name] = np.array([unknown if cell is None else cell for cell in cells], kind)
     return Calls(
         categories=categories.all(),
         models=models.all(),
@@ -156,8 +153,7 @@ def columns_of(batch: Sequence[Call], categories: Names, models: Names) -> Calls
         session=np.array([session_number(call.session) for call in batch], np.int64),
         drawn_from=drawn_from,
         probabilities=probabilities,
-        **integers,
-        **numbers,
+        **columns,
     )
 
 
