@@ -1,0 +1,227 @@
+"""From calls to sums, batch by batch: memory is bounded by the batch, not by the log."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from adapters.traffic.calls import UNKNOWN, Calls
+from bandit.signals import Kind
+from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, ROOT_EXPOSURE, VALUES, Cells
+from simulations.offpolicy.components import COMPONENTS, VALUED, observed
+from simulations.offpolicy.slices import fitting_width, ladder_of
+from simulations.offpolicy.sums import (
+    FOLDS,
+    LATENCY_EDGES_S,
+    PAIRS,
+    PROBABILITY_EDGES,
+    Context,
+    LogSums,
+    merge,
+)
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FOLD_ROWS: Final = 16
+"""Neighbouring rows that share a fold where no session is known."""
+
+_DRAWN: Final = (UNKNOWN, Kind.SAMPLED, Kind.BASELINE)
+
+
+def collapse(batches: Iterable[Calls], *, timed: bool = True, first_row: int = 0) -> LogSums:
+    """Add up the calls of a log whose first call stands at `first_row` of the whole.
+
+    `timed` cuts by time, and leaves out calls without one; else stretches of rows are cut.
+    """
+    sums = LogSums.empty(timed=timed)
+    for calls in batches:
+        sums = merge(sums, sums_of(calls, first_row, timed=timed, width=sums.width))
+        first_row += len(calls)
+    return sums
+
+
+def sums_of(calls: Calls, first_row: int = 0, *, timed: bool = True, width: int | None = None) -> LogSums:
+    """Return the sums of one batch, cut into slices of `width` at least."""
+    reasons = _unusable(calls, timed=timed)
+    usable = np.flatnonzero(~np.any(list(reasons.values()), axis=0))
+    unusable = Counter({reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()})
+    if not len(usable):
+        return replace(LogSums.empty(timed=timed), unusable=unusable)
+    batch = _Batch(calls, usable, first_row, timed=timed)
+    return batch.sums(width or ladder_of(timed=timed)[0], unusable)
+
+
+def _unusable(calls: Calls, *, timed: bool) -> dict[str, Bools]:
+    """Which calls tell nothing of their propensity, by the first reason that holds."""
+    found: dict[str, Bools] = {}
+    taken = np.zeros(len(calls), np.bool_)
+    tests = {
+        "was not drawn (forced, fallback or degraded)": ~np.isin(calls.kind, _DRAWN),
+        "has no propensity": ~np.isfinite(calls.propensity),
+        "has a propensity that is no probability": ~((calls.propensity > 0.0) & (calls.propensity <= 1.0)),
+        "has no time": (calls.time_us == UNKNOWN) & timed,
+    }
+    for reason, rows in tests.items():
+        found[reason] = rows & ~taken
+        taken |= rows
+    return found
+
+
+class _Batch:
+    """The usable calls of a batch, with everything that sums of any grouping need."""
+
+    def __init__(self, calls: Calls, usable: Ints, first_row: int, *, timed: bool) -> None:
+        self._calls, self._usable, self._timed = calls, usable, timed
+        self._rows = first_row + usable
+        self._propensity = calls.propensity[usable]
+        self._model = calls.model[usable]
+        self._drawn_from = calls.drawn_from[usable]
+        components, known = observed(calls)
+        self._components, self._known = components[usable], known[usable]
+        self._contexts, self._context = _contexts(calls, usable)
+
+    def sums(self, width: int, unusable: Counter[str]) -> LogSums:
+        """Return everything added up."""
+        time = self._calls.time_us[self._usable] // 1_000_000 if self._timed else self._rows
+        width = fitting_width(time, width, timed=self._timed)
+        session = self._calls.session[self._usable]
+        fold = np.where(session != UNKNOWN, session, self._rows // FOLD_ROWS) % FOLDS
+        values, counts = self._values()
+        shape = len(self._contexts), len(self._calls.models)
+        place = self._context * shape[1] + self._model
+        return LogSums(
+            contexts=self._contexts,
+            models=self._calls.models,
+            timed=self._timed,
+            width=width,
+            slices=self._cells(time // width, values, counts),
+            folds=self._cells(fold, values, counts),
+            squares=_added(place, self._squares(), shape[0] * shape[1]).reshape(*shape, -1),
+            largest=self._largest(place, shape),
+            latencies=self._latencies(place, shape),
+            calibration=self._calibration(),
+            extremes=self._extremes(),
+            rows=len(self._usable),
+            undistributed=int((self._drawn_from == UNKNOWN).sum()),
+            in_sessions=int((session != UNKNOWN).sum()),
+            unusable=unusable,
+        )
+
+    def _values(self) -> tuple[Floats, Ints]:
+        """Return the columns of `cells`, of each call, without its exposure."""
+        inverse = 1.0 / self._propensity[:, None]
+        root, known, components = np.sqrt(inverse), self._known.astype(np.float64), self._components
+        nothing = np.zeros_like(inverse)
+        values = np.concatenate(
+            [components, known * root, components * root, known * inverse, components * inverse]
+            + [nothing, nothing, inverse],
+            axis=1,
+        )
+        ones = np.ones((len(values), 1), np.int64)
+        return values, np.concatenate([ones, np.zeros_like(ones), self._known.astype(np.int64)], axis=1)
+
+    def _cells(self, unit: Ints, values: Floats, counts: Ints) -> Cells:
+        keys = np.stack([unit, self._context, self._model], axis=1)
+        places, distinct = _places(keys)
+        chosen = distinct, _added(places, counts, len(distinct)), _added(places, values, len(distinct))
+        return Cells.of([chosen, self._exposures(unit)])
+
+    def _exposures(self, unit: Ints) -> tuple[Ints, Ints, Floats]:
+        """Return rows of cells for every model that could have been chosen, whichever was."""
+        known = self._drawn_from != UNKNOWN
+        places, distinct = _places(np.stack([unit, self._context, np.zeros_like(unit)], axis=1)[known])
+        probabilities = self._calls.probabilities
+        drawn = csr_matrix(
+            (np.ones(len(places)), (places, self._drawn_from[known])), shape=(len(distinct), len(probabilities))
+        )
+        could, p = ~np.isnan(probabilities), np.where(np.isfinite(probabilities), probabilities, 0.0)
+        asked, root_exposure, exposure = (drawn.dot(table) for table in (could.astype(np.float64), np.sqrt(p), p))
+        row, model = np.nonzero(asked)
+        counts, values = np.zeros((len(row), COUNTS), np.int64), np.zeros((len(row), VALUES))
+        counts[:, ASKED] = asked[row, model]
+        values[:, ROOT_EXPOSURE], values[:, EXPOSURE] = root_exposure[row, model], exposure[row, model]
+        return np.stack([distinct[row, 0], distinct[row, 1], model], axis=1), counts, values
+
+    def _squares(self) -> Floats:
+        inverse = 1.0 / self._propensity[:, None] ** 2
+        y = self._components[:, :VALUED]
+        pairs = [y[:, j] * y[:, k] for j, k in PAIRS]
+        squares: Floats = inverse * np.concatenate([np.ones_like(inverse), y, np.stack(pairs, axis=1)], axis=1)
+        return squares
+
+    def _largest(self, place: Ints, shape: tuple[int, int]) -> Floats:
+        largest = np.zeros(shape[0] * shape[1])
+        np.maximum.at(largest, place, 1.0 / self._propensity)
+        return largest.reshape(shape)
+
+    def _latencies(self, place: Ints, shape: tuple[int, int]) -> Floats:
+        latency = self._calls.latency_s[self._usable]
+        known = np.isfinite(latency)
+        bins = len(LATENCY_EDGES_S) + 1
+        cell = place[known] * bins + np.searchsorted(LATENCY_EDGES_S, latency[known])
+        columns = [
+            np.bincount(cell, weights=weights, minlength=shape[0] * shape[1] * bins).reshape(*shape, bins)
+            for weights in (None, 1.0 / self._propensity[known])
+        ]
+        counted: Floats = np.stack(columns, axis=2).astype(np.float64)
+        return counted
+
+    def _calibration(self) -> Floats:
+        rows = self._drawn_from != UNKNOWN
+        shape = self._calls.probabilities.shape
+        cell = self._drawn_from[rows] * shape[1] + self._model[rows]
+        chosen = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+        asked = np.bincount(self._drawn_from[rows], minlength=shape[0])[:, None]
+        known = np.isfinite(self._calls.probabilities)
+        p = self._calls.probabilities[known]
+        place = np.clip(np.searchsorted(PROBABILITY_EDGES, p, side="right") - 1, 0, len(PROBABILITY_EDGES) - 2)
+        times = np.broadcast_to(asked, shape)[known]
+        columns = np.stack([times, times * p, times * p * (1.0 - p), chosen[known]], axis=1)
+        return _added(place, columns, len(PROBABILITY_EDGES) - 1)
+
+    def _extremes(self) -> Floats:
+        least = np.where(self._known, self._components, np.inf).min(axis=0, initial=np.inf)
+        most = np.where(self._known, self._components, -np.inf).max(axis=0, initial=-np.inf)
+        return np.stack([least, most]).reshape(2, len(COMPONENTS))
+
+
+def _contexts(calls: Calls, usable: Ints) -> tuple[tuple[Context, ...], Ints]:
+    """Return the contexts of usable calls, and which one each has."""
+    masks = ~np.isnan(calls.probabilities)
+    distinct, mask_of = np.unique(masks, axis=0, return_inverse=True)
+    eligible = np.r_[mask_of.reshape(-1), [len(distinct)]][calls.drawn_from[usable]]
+    pair = calls.category[usable] * (len(distinct) + 1) + eligible
+    found, context = np.unique(pair, return_inverse=True)
+    names = [tuple(sorted(calls.models[m] for m in np.flatnonzero(mask))) for mask in distinct]
+    names.append(())
+    contexts = tuple(Context(calls.categories[one // len(names)], names[one % len(names)]) for one in found.tolist())
+    return contexts, context.astype(np.int64)
+
+
+def _places(keys: Ints) -> tuple[Ints, Ints]:
+    """Number distinct keys; return the number of each row, and the distinct keys in order."""
+    if not len(keys):
+        return np.zeros(0, np.int64), keys
+    sizes = keys.max(axis=0) - (low := keys.min(axis=0)) + 1
+    code = ((keys[:, 0] - low[0]) * sizes[1] + keys[:, 1] - low[1]) * sizes[2] + keys[:, 2] - low[2]
+    if sizes.prod(dtype=np.float64) <= 4 * len(keys):
+        present = np.bincount(code, minlength=int(sizes.prod())) > 0
+        distinct, places = np.flatnonzero(present), (present.cumsum() - 1)[code]
+    else:
+        distinct, places = np.unique(code, return_inverse=True)
+    rest, third = np.divmod(distinct, sizes[2])
+    first, second = np.divmod(rest, sizes[1])
+    return places, np.stack([first, second, third], axis=1) + low
+
+
+def _added(places: Ints, rows: NDArray[Any], size: int) -> NDArray[Any]:
+    """Add up rows by their place; shape (size, columns)."""
+    ones = np.ones(len(places), rows.dtype)
+    added: NDArray[Any] = csr_matrix((ones, (places, np.arange(len(places)))), shape=(size, len(places))).dot(rows)
+    return added
