@@ -141,7 +141,8 @@ class _Batch:
             (np.ones(len(places)), (places, self._drawn_from[known])), shape=(len(distinct), len(probabilities))
         )
         could, p = ~np.isnan(probabilities), np.where(np.isfinite(probabilities), probabilities, 0.0)
-        asked, root_exposure, exposure = (drawn.dot(table) for table in (could.astype(np.float64), np.sqrt(p), p))
+        exposures: list[Floats] = [drawn.dot(table) for table in (could.astype(np.float64), np.sqrt(p), p)]
+        asked, root_exposure, exposure = exposures
         row, model = np.nonzero(asked)
         counts, values = np.zeros((len(row), COUNTS), np.int64), np.zeros((len(row), VALUES))
         counts[:, ASKED] = asked[row, model]
