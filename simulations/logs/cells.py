@@ -24,6 +24,7 @@ COUNTING: Final = 0.02
 WRITING: Final = 0.35
 WAITING: Final = 0.25
 PACE: Final = 0.2
+_FIGURES: Final = ("quality", "error_rate", "cost_usd", "latency_s")
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 
 
@@ -48,6 +49,14 @@ class Truth:
         """Return what a call is worth, in dollars: V * quality * (1 - error) - cost - second_value * latency."""
         answers: Floats = objective.answer_value_usd * self.quality * (1.0 - self.error_rate)
         return answers - self.cost_usd - objective.second_value_usd * self.latency_s
+
+    def as_json(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return the means by category, model and name."""
+        figures = {name: getattr(self, name).tolist() for name in _FIGURES}
+        return {
+            category: {model: {name: figures[name][c][m] for name in _FIGURES} for m, model in enumerate(self.models)}
+            for c, category in enumerate(self.categories)
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

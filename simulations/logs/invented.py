@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from adapters.traffic.calls import BATCH, UNKNOWN, Calls, session_number
 from bandit.request import Objective
 from bandit.signals import Kind, Status
+from simulations.errors import OptionsError
 from simulations.generator import MODELS, TASKS, InventedModel, Task
 from simulations.logs.cells import Cells, Truth
 from simulations.logs.loggers import LOGGERS, Logger
 from simulations.logs.outcomes import CallOutcomes, outcomes_of
+from simulations.logs.portions import session_name
 from simulations.logs.requests import Requests, RequestTape
+from simulations.ranges import check_range
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,6 +26,9 @@ Ints = NDArray[np.int64]
 FIRST_US: Final = 1_767_571_200_000_000
 """Time of the first call: 2026-01-05 00:00 UTC, a Monday."""
 _DAY_US: Final = 86_400_000_000
+_ROWS: Final = (1, 10_000_000_000)
+_ERROR_SHARE: Final = (0, 0.5)
+_DAYS: Final = (0.001, 3650)
 BALANCED: Final = Objective(answer_value_usd=0.05, second_value_usd=0.001)
 
 
@@ -59,9 +65,13 @@ class _Stretch(NamedTuple):
 
 
 class InventedLog:
-    """A log that is drawn as it is read, the same at each reading and in portions of any size."""
+    """A log that is drawn as it is read, the same at each reading and in portions of any size.
+
+    Raises OptionsError for settings that have no meaning.
+    """
 
     def __init__(self, settings: LogSettings) -> None:
+        _check(settings)
         self.settings = settings
         self._cells = Cells.of(settings.world_seed, settings.models, settings.tasks, settings.error_share)
 
@@ -136,9 +146,15 @@ def generated_calls(settings: LogSettings, size: int = BATCH) -> tuple[Truth, It
     return log.truth, log.batches(size)
 
 
-def session_name(number: int) -> str:
-    """Return the name of a session, counted from 0."""
-    return f"session-{number}"
+def _check(settings: LogSettings) -> None:
+    if settings.logger not in LOGGERS:
+        raise OptionsError(f"there is no logger '{settings.logger}'; choose one of {', '.join(LOGGERS)}")
+    check_range("rows", settings.rows, _ROWS)
+    check_range("the judged share", settings.judged_share, (0, 1))
+    check_range("the share of errors", settings.error_share, _ERROR_SHARE)
+    check_range("the length of a session", settings.session_length, _ROWS)
+    check_range("days", settings.days, _DAYS)
+    check_range("the rows between two refreshes", settings.refresh_rows, _ROWS)
 
 
 def _bounds(requests: Requests, refresh_rows: int | None) -> list[int]:

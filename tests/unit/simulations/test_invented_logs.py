@@ -10,9 +10,10 @@ from adapters.traffic.calls import Calls, session_number
 from bandit.request import Objective
 from bandit.signals import Kind, Status
 from simulations.generator import MODELS, TASKS
-from simulations.logs.invented import LogSettings, generated_calls, session_name
+from simulations.logs.invented import LogSettings, generated_calls
 from simulations.logs.loggers import FLOOR, LOGGERS
 from simulations.logs.noise import BLOCK
+from simulations.logs.portions import session_name
 
 SMALL = LogSettings(rows=3000, models=MODELS[:4], tasks=TASKS[:3], refresh_rows=200)
 FAR_OUT = 5.0
