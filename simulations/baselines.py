@@ -23,6 +23,8 @@ MULTIPLIERS: Final = (1.0, 0.7, 0.5, 0.4, 0.3, 0.2)
 REWARD_RANGE: Final = (-0.5, 1.0)
 """What bandits on [0, 1] take for 0 and 1; rewards outside of it are cut off."""
 
+_MEAN, _VARIANCE, _SPREAD, _SPREAD_WEIGHT = 0.7, 0.1, 0.1, 8.0
+
 
 class ScalarBandit(ABC):
     """Chooses the model of the highest index, which it computes from the rewards of each (category, model)."""
@@ -58,20 +60,11 @@ class ScalarBandit(ABC):
 
 
 class GaussianThompson(ScalarBandit):
-    """Thompson sampling with a normal posterior of each mean.
-
-    The prior of a mean is that of the service's quality: .7 +- .32. The variance of single rewards is learned, from a
-    prior of .1 worth 8 rewards.
-    """
-
-    MEAN, VARIANCE, SPREAD, SPREAD_WEIGHT = 0.7, 0.1, 0.1, 8.0
+    """Thompson sampling with a normal posterior of each mean, `normal_posterior`."""
 
     def index(self, count: Floats, total: Floats, squares: Floats) -> Floats:
         """Draw each mean from its posterior."""
-        deviations = np.maximum(squares - total * total / np.maximum(count, 1.0), 0.0)
-        spread = (self.SPREAD_WEIGHT * self.SPREAD + deviations) / (self.SPREAD_WEIGHT + np.maximum(count - 1.0, 0.0))
-        precision = 1.0 / self.VARIANCE + count / spread
-        mean = (self.MEAN / self.VARIANCE + total / spread) / precision
+        mean, precision = normal_posterior(count, total, squares)
         normals = np.stack([rng.standard_normal(mean.shape[-1]) for rng in self._noise])
         drawn: Floats = mean + self._scale * normals / np.sqrt(precision)
         return drawn
@@ -107,6 +100,18 @@ class Ucb1(_UnitBandit):
         requests = np.maximum(count.sum(axis=-1, keepdims=True), 1.0)
         bound: Floats = total / tried + np.sqrt(2.0 * np.log(requests) / tried)
         return np.where(count > 0, bound, np.inf)
+
+
+def normal_posterior(count: Floats, total: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Return mean and precision of the normal posterior of each mean reward, from sums of rewards and their squares.
+
+    The prior of a mean is that of the service's quality: .7 +- .32. The variance of single rewards is learned, from a
+    prior of .1 worth 8 rewards.
+    """
+    deviations = np.maximum(squares - total * total / np.maximum(count, 1.0), 0.0)
+    spread = (_SPREAD_WEIGHT * _SPREAD + deviations) / (_SPREAD_WEIGHT + np.maximum(count - 1.0, 0.0))
+    precision = 1.0 / _VARIANCE + count / spread
+    return (_MEAN / _VARIANCE + total / spread) / precision, precision
 
 
 def scaled_to_unit(rewards: Floats) -> Floats:

@@ -6,6 +6,7 @@ SimulationError
 │   └── MissingExtraError    its format needs an optional package
 ├── UnknownOutcomesError     the world does not know what the objective asks about
 ├── OptionsError             an option has no meaning
+├── LogNotWrittenError       an invented log cannot be written
 └── PeerError                somebody else's bandit cannot be run, or did what it must not
     └── MissingPeersError    its package is not installed
 """
@@ -33,6 +34,10 @@ class UnknownOutcomesError(SimulationError):
 
 class OptionsError(SimulationError):
     """An option has no meaning."""
+
+
+class LogNotWrittenError(SimulationError):
+    """An invented log cannot be written."""
 
 
 class PeerError(SimulationError):

@@ -65,9 +65,10 @@ TASKS: Final = (
     Task("question-answering", 1200, 160, 0.6),
 )
 
-_SPECIALITY: Final = 0.7
+SPECIALITY: Final = 0.7
 """Deviation of a model's skill from one category to another, in logits."""
-_PROMPT_HARDNESS: Final = 1.2
+PROMPT_HARDNESS: Final = 1.2
+"""Deviation of what a prompt takes off every skill, in logits."""
 _UNKNOWN: Final = 0.005
 
 
@@ -103,8 +104,8 @@ def _answers(rng: np.random.Generator, task: Task, models: Sequence[InventedMode
     skill, first_token_s, tokens_per_s, verbosity, tokenizer = np.array(
         [(m.skill, m.first_token_s, m.tokens_per_s, m.verbosity, m.tokenizer) for m in models]
     ).T
-    hardness = task.difficulty + rng.normal(0.0, _PROMPT_HARDNESS, (prompts, 1))
-    speciality = rng.normal(0.0, _SPECIALITY, len(models))
+    hardness = task.difficulty + rng.normal(0.0, PROMPT_HARDNESS, (prompts, 1))
+    speciality = rng.normal(0.0, SPECIALITY, len(models))
     good = rng.random(shape) < 1.0 / (1.0 + np.exp(hardness - skill - speciality))
     length = rng.lognormal(0.0, 0.5, (prompts, 1))
     input_tokens = _counts(task.input_tokens * length * tokenizer * rng.lognormal(0.0, 0.02, shape))

@@ -15,6 +15,7 @@ from routeward.cli import (
     doctor,
     explain,
     feedback,
+    generate,
     keys,
     offline,
     route,
@@ -72,7 +73,7 @@ _command(rich_help_panel=USE)(explain.explain)
 _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(offline.simulate)
-_command(rich_help_panel=STUDY)(offline.generate)
+_command(rich_help_panel=STUDY)(generate.generate)
 _command(rich_help_panel=STUDY)(warm_start.warm_start)
 
 

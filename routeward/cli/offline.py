@@ -1,12 +1,11 @@
-"""`routeward simulate`, and `routeward generate` for a table to try it on."""
+"""`routeward simulate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from routeward.cli.options import Json
-from routeward.cli.output import WRONG_USE, CommandError, console, print_json, show
+from routeward.cli.output import WRONG_USE, CommandError, console, print_json
 
 if TYPE_CHECKING:
     from simulations.command import SimulateOptions
@@ -106,28 +105,3 @@ def _simulate(options: "SimulateOptions", out: Path | None) -> None:
     except SimulationError as error:
         raise CommandError("SIMULATION_REFUSED", str(error), exit_code=WRONG_USE) from error
     console().print(summary_table(simulation))
-
-
-def generate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to write.")],
-    *,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal tables.")] = 0,
-    prompts: Annotated[int, typer.Option(min=1, max=1_000_000, help="Prompts per category.")] = 60,
-    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Write a made-up table of outcomes, to try `simulate` and `demo` on."""
-    from simulations.errors import SimulationError
-    from simulations.generator import generate as generated
-    from simulations.generator import write_csv
-
-    if file.exists() and not force:
-        raise CommandError("FILE_EXISTS", f"{file} is there already; choose another name, or --force to replace it")
-    outcomes = generated(seed, prompts_per_category=prompts)
-    try:
-        write_csv(outcomes, file)
-    except SimulationError as error:
-        raise CommandError("NOT_WRITTEN", str(error)) from error
-    document = {"file": str(file), "answers": len(outcomes.answers), "models": outcomes.models}
-    text = f"wrote {len(outcomes.answers)} answers of {len(outcomes.models)} made-up models to {file}"
-    show(document, lambda: text, as_json=as_json)
