@@ -114,8 +114,9 @@ def _summed(place: tuple[Ints, ...], rows: Floats | Ints, shape: tuple[int, ...]
     """Add up rows at places of an array of this shape; shape (*shape, columns)."""
     flat = np.ravel_multi_index(place, shape)
     size = int(np.prod(shape))
-    columns = [np.bincount(flat, weights=column, minlength=size) for column in rows.T]
-    return np.stack(columns, axis=-1).reshape(*shape, rows.shape[1])
+    columns = [np.bincount(flat, weights=column.astype(np.float64), minlength=size) for column in rows.T]
+    added: Floats = np.stack(columns, axis=-1).reshape(*shape, rows.shape[1]).astype(np.float64)
+    return added
 
 
 def by_fold(folds: Cells, rows: Floats) -> Floats:

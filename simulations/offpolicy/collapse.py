@@ -119,8 +119,10 @@ class _Batch:
         root, known, components = np.sqrt(inverse), self._known.astype(np.float64), self._components
         nothing = np.zeros_like(inverse)
         values = np.concatenate(
-            [components, known * root, components * root, known * inverse, components * inverse]
-            + [nothing, nothing, inverse],
+            [
+                *(components, known * root, components * root, known * inverse, components * inverse),
+                *(nothing, nothing, inverse),
+            ],
             axis=1,
         )
         ones = np.ones((len(values), 1), np.int64)
@@ -141,8 +143,9 @@ class _Batch:
             (np.ones(len(places)), (places, self._drawn_from[known])), shape=(len(distinct), len(probabilities))
         )
         could, p = ~np.isnan(probabilities), np.where(np.isfinite(probabilities), probabilities, 0.0)
-        exposures: list[Floats] = [drawn.dot(table) for table in (could.astype(np.float64), np.sqrt(p), p)]
-        asked, root_exposure, exposure = exposures
+        asked, root_exposure, exposure = (
+            np.asarray(drawn.dot(table)) for table in (could.astype(np.float64), np.sqrt(p), p)
+        )
         row, model = np.nonzero(asked)
         counts, values = np.zeros((len(row), COUNTS), np.int64), np.zeros((len(row), VALUES))
         counts[:, ASKED] = asked[row, model]

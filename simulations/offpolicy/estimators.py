@@ -85,7 +85,7 @@ class Evaluator:
         return self._corrected(policies, self.arms.doubly_robust, corrections / self.calls)
 
     def adaptive(self, policies: Floats) -> Estimates:
-        """Return the values by corrections weighted by sqrt(p), which keeps their variance steady (Hadad et al. 2021)."""
+        """Return the values by corrections with weights sqrt(p), which steady their variance (Hadad et al. 2021)."""
         roots = self.arms.roots[self._context, self._model][:, None]
         own = self.arms.adaptive[self._context, self._model]
         exposure = self._rows[:, [ROOT_EXPOSURE]]
@@ -111,9 +111,8 @@ class Evaluator:
 
     def _category_share(self) -> Floats:
         """Return the share of the calls that each context's category has; shape (X,)."""
-        shares = np.bincount(self.arms.category, weights=self.shares)
-        taken: Floats = shares[self.arms.category]
-        return taken
+        shares: Floats = np.bincount(self.arms.category, weights=self.shares).astype(np.float64)
+        return shares[self.arms.category]
 
 
 def _by_category(arms: Arms, rows: Floats, context: NDArray[np.int64], model: NDArray[np.int64]) -> Floats:

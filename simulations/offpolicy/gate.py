@@ -1,0 +1,179 @@
+"""The diagnostics gate: what must hold before any number is shown.
+
+Red refuses the headline: nothing that the log knows supports it. Amber shows it with a warning.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from scipy import stats
+
+from simulations.offpolicy.arms import Arms
+from simulations.offpolicy.cells import CHOSEN, KNOWN
+from simulations.offpolicy.sums import PROBABILITY_EDGES, LogSums
+from simulations.offpolicy.weights import Weights
+
+Status = Literal["green", "amber", "red"]
+
+MIN_ESS: Final = 100.0
+FEW_ESS: Final = 1000.0
+MAX_SHARE: Final = 0.05
+MEAN_ERRORS: Final = 4.0
+MAX_UNIDENTIFIED: Final = 0.01
+MAX_UNUSABLE: Final = 0.05
+CALIBRATION_ERRORS: Final = 4.5
+"""Standard errors: of ten bins, one in 15,000 sound logs has one beyond."""
+MISSING_RATIO: Final = 1.5
+DRIFT_ERRORS: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: a `value` held against a `limit`, and what that means. `policy` is empty for the log."""
+
+    name: str
+    status: Status
+    value: float | None
+    limit: float | None
+    says: str
+    policy: str = ""
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """Return the most serious one."""
+    return max(statuses, key=("green", "amber", "red").index, default="green")
+
+
+def policy_checks(name: str, weights: Weights) -> Iterator[Check]:
+    """Yield the checks of a policy."""
+    ess = weights.ess
+    yield Check(
+        "effective sample size",
+        "red" if ess < MIN_ESS else "amber" if ess < FEW_ESS else "green",
+        ess,
+        MIN_ESS,
+        f"the log is worth {ess:,.0f} judged calls of this policy; {MIN_ESS:,.0f} are needed, {FEW_ESS:,.0f} are good",
+        name,
+    )
+    yield Check(
+        "largest weight",
+        "red" if weights.largest_share > MAX_SHARE else "green",
+        weights.largest_share,
+        MAX_SHARE,
+        f"one call makes up {weights.largest_share:.1%} of the estimate",
+        name,
+    )
+    off = abs(weights.mean - 1.0)
+    limit = MEAN_ERRORS * weights.mean_se
+    yield Check(
+        "mean weight",
+        "red" if off > max(limit, 1e-9) else "green",
+        weights.mean,
+        limit,
+        f"weights average {weights.mean:.3f} +- {weights.mean_se:.3f}; with right propensities it is 1",
+        name,
+    )
+    yield Check(
+        "unidentified mass",
+        "red" if weights.unidentified > MAX_UNIDENTIFIED else "green",
+        weights.unidentified,
+        MAX_UNIDENTIFIED,
+        f"{weights.unidentified:.1%} of what the policy would do, the log hardly ever did",
+        name,
+    )
+
+
+def log_checks(sums: LogSums, arms: Arms | None) -> Iterator[Check]:
+    """Yield the checks of a log; `arms` is None where no call is usable."""
+    yield _propensities(sums)
+    if arms is None:
+        return
+    yield _calibration(sums)
+    yield _eligibility(sums)
+    yield from _missing(sums, arms)
+
+
+def drift_check(early: float, late: float, error: float) -> Check:
+    """Return the check that the log's own value is the same in both halves; `error` is that of the difference."""
+    off = abs(late - early) / error if error > 0.0 else 0.0
+    return Check(
+        "drift",
+        "amber" if off > DRIFT_ERRORS else "green",
+        off,
+        DRIFT_ERRORS,
+        f"what calls were worth differs by {off:.1f} standard errors between the two halves of the log",
+    )
+
+
+def _propensities(sums: LogSums) -> Check:
+    unusable = sum(sums.unusable.values())
+    share = unusable / max(sums.rows + unusable, 1)
+    why = "; ".join(f"{count:,} {reason}" for reason, count in sums.unusable.most_common())
+    says = f"{sums.rows:,} calls carry a propensity" + (f", left out: {why}" if why else "")
+    if not sums.rows:
+        says += ". Without propensities no policy can be evaluated: `routeward replay` may help"
+    status: Status = "red" if not sums.rows else "amber" if share > MAX_UNUSABLE else "green"
+    return Check("propensities", status, share, MAX_UNUSABLE, says)
+
+
+def _calibration(sums: LogSums) -> Check:
+    """Hold how often models were drawn against the probabilities logged for them."""
+    _, expected, variance, chosen = sums.calibration.T
+    errors = np.abs(chosen - expected) / np.sqrt(np.maximum(variance, 1e-12))
+    # A handful of draws is no normal number: seldom events are counted exactly.
+    seldom = expected < 10.0
+    tail = stats.poisson.sf(chosen - 1, np.maximum(expected, 1e-12))
+    errors = np.where(seldom, stats.norm.isf(np.clip(tail, 1e-300, 0.5)), errors)
+    errors = np.where(variance > 0.0, errors, np.where(np.abs(chosen - expected) > 1e-6, np.inf, 0.0))
+    worst_bin = int(errors.argmax())
+    largest = float(errors[worst_bin])
+    low, high = PROBABILITY_EDGES[worst_bin : worst_bin + 2]
+    says = (
+        f"models given a probability of {low:g} to {high:g} were drawn {chosen[worst_bin]:,.0f} times, "
+        f"{expected[worst_bin]:,.0f} expected"
+    )
+    status: Status = "red" if largest > CALIBRATION_ERRORS else "green"
+    if sums.undistributed == sums.rows:
+        status, says = "amber", "only the chosen model's probability is logged, so it cannot be held against the others"
+    return Check("propensity calibration", status, min(largest, 1e9), CALIBRATION_ERRORS, says)
+
+
+def _eligibility(sums: LogSums) -> Check:
+    """Tell whether the models that could be chosen changed."""
+    categories = [context.category for context in sums.contexts]
+    changed = sorted({category for category in categories if categories.count(category) > 1})
+    if not changed:
+        return Check("eligibility", "green", 1.0, 1.0, "each category had the same models throughout")
+    largest = max(categories.count(category) for category in changed)
+    says = f"the models that could be chosen differ between calls of {', '.join(changed[:3])}"
+    return Check("eligibility", "amber", float(largest), 1.0, says + (" and others" if len(changed) > 3 else ""))
+
+
+def _missing(sums: LogSums, arms: Arms) -> Iterator[Check]:
+    """Hold the shares of judged calls of models against each other, within categories."""
+    _, context, model = sums.slices.keys.T
+    shape = len(arms.categories), len(sums.models)
+    chosen, judged = np.zeros(shape), np.zeros(shape)
+    np.add.at(chosen, (arms.category[context], model), sums.slices.counts[:, CHOSEN])
+    np.add.at(judged, (arms.category[context], model), sums.slices.counts[:, KNOWN.start])
+    if not judged.any():
+        yield Check("feedback", "red", 0.0, None, "no call tells how good its answer was")
+        return
+    rates = judged.sum(axis=1, keepdims=True) / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
+    expected, variance = (chosen * rates).sum(axis=0), (chosen * rates * (1.0 - rates)).sum(axis=0)
+    found = judged.sum(axis=0)
+    off = np.abs(found - expected) / np.sqrt(np.maximum(variance, 1e-9))
+    ratio = np.maximum(found, 0.5) / np.maximum(expected, 0.5)
+    ratio = np.where((off > MEAN_ERRORS) & (variance > 0.0), np.maximum(ratio, 1.0 / ratio), 1.0)
+    m = int(ratio.argmax())
+    says = f"{found.sum() / chosen.sum():.1%} of the calls are judged, alike for every model"
+    if ratio[m] > MISSING_RATIO:
+        says = (
+            f"{sums.models[m]} was judged {found[m]:,.0f} times, {expected[m]:,.0f} expected from other models: "
+            "if people judge what pleases or annoys them, its value is wrong"
+        )
+    yield Check(
+        "feedback per model", "amber" if ratio[m] > MISSING_RATIO else "green", float(ratio[m]), MISSING_RATIO, says
+    )

@@ -1,0 +1,118 @@
+"""Sums of a log as a file: made anywhere, merged anywhere, read back to the bit."""
+
+import json
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from simulations.errors import SimulationError
+from simulations.offpolicy.cells import COUNTS, VALUES, Cells
+from simulations.offpolicy.components import COMPONENTS
+from simulations.offpolicy.slices import ladder_of
+from simulations.offpolicy.sums import LATENCY_EDGES_S, PROBABILITY_EDGES, SQUARES, Context, LogSums
+
+FORMAT: Final = "routeward log sums 1"
+SUFFIX: Final = ".sums"
+
+_HEAD: Final = "head"
+
+
+class SumsFileError(SimulationError):
+    """A file of sums cannot be read or written."""
+
+
+def write_sums(sums: LogSums, path: Path) -> None:
+    """Write sums; a file that was there is replaced at once or not at all. Raises SumsFileError."""
+    head = {
+        "format": FORMAT,
+        "contexts": [[category, list(eligible)] for category, eligible in sums.contexts],
+        "models": list(sums.models),
+        "timed": sums.timed,
+        "width": sums.width,
+        "rows": sums.rows,
+        "undistributed": sums.undistributed,
+        "in_sessions": sums.in_sessions,
+        "unusable": dict(sums.unusable),
+    }
+    arrays: dict[str, Any] = {_HEAD: np.array(json.dumps(head))} | {name: getattr(sums, name) for name in _arrays(sums)}
+    for name, cells in (("slices", sums.slices), ("folds", sums.folds)):
+        arrays |= {f"{name}_keys": cells.keys, f"{name}_counts": cells.counts, f"{name}_values": cells.values}
+    partial = path.with_name(path.name + ".part")
+    try:
+        with partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SumsFileError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def is_sums(path: Path) -> bool:
+    """Return whether a file is one of sums, by its content."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return f"{_HEAD}.npy" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def read_sums(path: Path) -> LogSums:
+    """Read what was written. Raises SumsFileError for what is no such file, or a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            head = json.loads(str(archive[_HEAD]))
+            arrays = {name: archive[name] for name in archive.files if name != _HEAD}
+    except OSError as error:
+        raise SumsFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise SumsFileError(f"{path} holds no sums of a log; make some with  routeward collapse LOG") from error
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise SumsFileError(f"{path} is of another version; make it anew with  routeward collapse LOG")
+    try:
+        return _checked(head, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SumsFileError(f"{path} is damaged: {error}") from error
+
+
+def _arrays(sums: LogSums) -> dict[str, tuple[int, ...]]:
+    """Return the arrays that are no cells, with the shapes that they must have."""
+    shape = len(sums.contexts), len(sums.models)
+    return {
+        "squares": (*shape, SQUARES),
+        "largest": shape,
+        "latencies": (*shape, 2, len(LATENCY_EDGES_S) + 1),
+        "calibration": (len(PROBABILITY_EDGES) - 1, 4),
+        "extremes": (2, len(COMPONENTS)),
+    }
+
+
+def _checked(head: dict[str, Any], arrays: dict[str, Any]) -> LogSums:
+    cells = [
+        Cells(*(arrays.pop(f"{name}_{part}") for part in ("keys", "counts", "values"))) for name in ("slices", "folds")
+    ]
+    sums = LogSums(
+        contexts=tuple(Context(category, tuple(eligible)) for category, eligible in head["contexts"]),
+        models=tuple(head["models"]),
+        timed=bool(head["timed"]),
+        width=int(head["width"]),
+        slices=cells[0],
+        folds=cells[1],
+        rows=int(head["rows"]),
+        undistributed=int(head["undistributed"]),
+        in_sessions=int(head["in_sessions"]),
+        unusable=Counter({str(reason): int(count) for reason, count in head["unusable"].items()}),
+        **arrays,
+    )
+    wrong = [name for name, shape in _arrays(sums).items() if getattr(sums, name).shape != shape]
+    for one in cells:
+        size, numbers = len(one.keys), (len(sums.contexts), len(sums.models))
+        if (one.counts.shape, one.values.shape) != ((size, COUNTS), (size, VALUES)):
+            wrong.append("cells")
+        elif size and ((one.keys[:, 1:] < 0) | (one.keys[:, 1:] >= numbers)).any():
+            wrong.append("names")
+    if wrong or sums.width not in ladder_of(timed=sums.timed):
+        raise ValueError(f"{', '.join(wrong) or 'its slices'} do not fit its head")
+    return sums
