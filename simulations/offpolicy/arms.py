@@ -1,9 +1,8 @@
-"""What every model is worth in every context, by each estimator; a policy's value is a mean of these.
+"""A model q of what calls are worth, by category and model, and the corrections that make a value of it honest.
 
-q is a model of the components, fitted on the slices before the one that it is used in ("predictable"), so that the
-corrections stay differences of a martingale although the logger learned from its own past (Bibaut et al. 2021; Zhan et
-al. 2021, section 3). Where a component is unknown of some calls, those known stand for them: the share of known ones
-per category and model divides the correction.
+q of a slice is fitted on the slices before it ("predictable"), so that corrections stay differences of a martingale
+although the logger learned from its own past (Bibaut et al. 2021; Zhan et al. 2021, section 3). Where a component is
+unknown of some calls, those known stand for them: the share of known ones per category and model divides corrections.
 """
 
 from dataclasses import dataclass
@@ -13,18 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.offpolicy.cells import (
+    ASKED,
     CHOSEN,
     INVERSE,
+    INVERSE_EXPOSURE,
     INVERSE_KNOWN,
     KNOWN,
+    NO_FOLD,
     PLAIN,
-    ROOT,
-    ROOT_EXPOSURE,
-    ROOT_KNOWN,
-    Cells,
     K,
 )
-from simulations.offpolicy.sums import LogSums
+from simulations.offpolicy.sums import FOLDS, LogSums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,53 +33,74 @@ SHRINKAGE: Final = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arms:
-    """Values of M models in X contexts of C categories; arrays of shape (X, M, K) unless told.
+    """What a log of S slices, X contexts, C categories and M models tells by component (K of them).
 
-    `direct` is q fitted on the whole log, `doubly_robust` and `adaptive` have corrections; `known` is the share of
-    calls of each category and model whose components are known. `traffic` (X,) counts the calls of each context,
-    `roots` (X, M) sums sqrt(p), `category` (X,) is the place of each context's category.
+    `category` (X,) is the place of each context's category. Of each of the n cells, `slice_`, `context`, `model` and
+    `unit` (n,) are places; units are what varies by itself: folds of sessions, or slices where no session is known.
+    `q` (S, C, M, K) is fitted before each slice, `direct` (C, M, K) on the whole log; `known` (C, M, K) are the shares
+    of known components. `corrections` (n, K) are the sums of (y - q) / p of cells. `traffic` (S, X) counts calls, and
+    `inverse` (S, X, M) has the means of 1 / p(m), NaN where unknown.
     """
 
     categories: tuple[str, ...]
     category: Ints
-    traffic: Floats
-    roots: Floats
-    known: Floats
+    slice_: Ints
+    context: Ints
+    model: Ints
+    unit: Ints
+    q: Floats
     direct: Floats
-    doubly_robust: Floats
-    adaptive: Floats
+    known: Floats
+    corrections: Floats
+    traffic: Floats
+    inverse: Floats
 
     @classmethod
     def of(cls, sums: LogSums) -> Self:
         """Compute them from the sums of a log."""
         categories = tuple(dict.fromkeys(context.category for context in sums.contexts))
         category = np.array([categories.index(context.category) for context in sums.contexts], np.int64)
-        shape = len(sums.contexts), len(sums.models)
-        units, unit = np.unique(sums.slices.keys[:, 0], return_inverse=True)
-        _, context, model = sums.slices.keys.T
-        values, counts = sums.slices.values, sums.slices.counts
-        place = unit, category[context], model
-        q, whole, known = _fits(place, values, counts, (len(units), len(categories), shape[1]))
-        here = q[place]
-        share = known[category[context], model]
-        arm = context, model
-        traffic = _summed((unit, context), counts[:, [CHOSEN]], (len(units), shape[0]))[..., 0]
-        roots = values[:, [ROOT_EXPOSURE]]
-        summed_roots = _summed(arm, roots, shape)
-        robust = _summed(arm, (values[:, INVERSE] - here * values[:, INVERSE_KNOWN]) / share, shape)
-        robust += np.stack([np.einsum("s,smk->mk", traffic[:, x], q[:, category[x]]) for x in range(shape[0])])
-        adaptive = _summed(arm, roots * here + (values[:, ROOT] - here * values[:, ROOT_KNOWN]) / share, shape)
-        calls = traffic.sum(axis=0)
+        keys, values, counts = sums.cells.keys, sums.cells.values, sums.cells.counts
+        slices, slice_ = np.unique(keys[:, 0], return_inverse=True)
+        _, fold, context, model = keys.T
+        place = slice_, category[context], model
+        q, direct, known = _fits(place, values, counts, (len(slices), len(categories), len(sums.models)))
+        here, share = q[place], known[place[1:]]
+        shape = len(slices), len(sums.contexts), len(sums.models)
+        traffic = summed((slice_, context), counts[:, [CHOSEN]], shape[:2])[..., 0]
+        asked, inverse = (
+            summed((slice_, context, model), column, shape)[..., 0]
+            for column in (counts[:, [ASKED]], values[:, [INVERSE_EXPOSURE]])
+        )
         return cls(
             categories=categories,
             category=category,
-            traffic=calls,
-            roots=summed_roots[..., 0],
-            known=known[category],
-            direct=whole[category],
-            doubly_robust=robust / np.maximum(calls, 1.0)[:, None, None],
-            adaptive=np.where(summed_roots > 0.0, adaptive / np.where(summed_roots > 0.0, summed_roots, 1.0), np.nan),
+            slice_=slice_,
+            context=context,
+            model=model,
+            unit=np.unique(np.where(fold == NO_FOLD, FOLDS + slice_, fold), return_inverse=True)[1],
+            q=q,
+            direct=direct,
+            known=known,
+            corrections=(values[:, INVERSE] - here * values[:, INVERSE_KNOWN]) / share,
+            traffic=traffic,
+            inverse=np.where(asked > 0.0, inverse / np.maximum(asked, 1.0), np.nan),
         )
+
+    @property
+    def shares(self) -> Floats:
+        """Share of the calls that each context has; shape (X,)."""
+        calls = self.traffic.sum(axis=0)
+        share: Floats = calls / calls.sum()
+        return share
+
+
+def summed(place: tuple[Ints, ...], rows: Floats | Ints, shape: tuple[int, ...]) -> Floats:
+    """Add up rows at places of an array of this shape; shape (*shape, columns)."""
+    flat, size = np.ravel_multi_index(place, shape), int(np.prod(shape))
+    columns = [np.bincount(flat, weights=column.astype(np.float64), minlength=size) for column in rows.T]
+    added: Floats = np.stack(columns, axis=-1).reshape(*shape, rows.shape[1]).astype(np.float64)
+    return added
 
 
 def _fits(
@@ -91,12 +110,11 @@ def _fits(
 
     Shapes (S, C, M, K), (C, M, K) and (C, M, K).
     """
-    totals = _summed(place, values[:, PLAIN], shape)
-    known = _summed(place, counts[:, KNOWN], shape)
-    chosen = _summed(place[1:], counts[:, [CHOSEN]], shape[1:])
+    totals, known = summed(place, values[:, PLAIN], shape), summed(place, counts[:, KNOWN], shape)
+    chosen = summed(place[1:], counts[:, [CHOSEN]], shape[1:])
     share = known.sum(axis=0) / np.maximum(chosen, 1.0)
-    before = [np.concatenate([np.zeros((1, *shape[1:], K)), array.cumsum(axis=0)]) for array in (totals, known)]
-    fitted = _shrunk(*before)
+    nothing = np.zeros((1, *shape[1:], K))
+    fitted = _shrunk(*(np.concatenate([nothing, array.cumsum(axis=0)]) for array in (totals, known)))
     return fitted[:-1], fitted[-1], np.where(share > 0.0, share, 1.0)
 
 
@@ -108,18 +126,3 @@ def _shrunk(totals: Floats, known: Floats) -> Floats:
     by_model = by_model / (known.sum(axis=-3, keepdims=True) + SHRINKAGE)
     fitted: Floats = (totals + SHRINKAGE * by_model) / (known + SHRINKAGE)
     return fitted
-
-
-def _summed(place: tuple[Ints, ...], rows: Floats | Ints, shape: tuple[int, ...]) -> Floats:
-    """Add up rows at places of an array of this shape; shape (*shape, columns)."""
-    flat = np.ravel_multi_index(place, shape)
-    size = int(np.prod(shape))
-    columns = [np.bincount(flat, weights=column.astype(np.float64), minlength=size) for column in rows.T]
-    added: Floats = np.stack(columns, axis=-1).reshape(*shape, rows.shape[1]).astype(np.float64)
-    return added
-
-
-def by_fold(folds: Cells, rows: Floats) -> Floats:
-    """Add up rows of the cells of folds, shape (n, columns), by fold; shape (F, columns)."""
-    units, unit = np.unique(folds.keys[:, 0], return_inverse=True)
-    return _summed((unit,), rows, (len(units),))

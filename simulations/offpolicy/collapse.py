@@ -1,5 +1,6 @@
 """From calls to sums, batch by batch: memory is bounded by the batch, not by the log."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from adapters.traffic.calls import UNKNOWN, Calls
 from bandit.signals import Kind
-from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, ROOT_EXPOSURE, VALUES, Cells
+from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, NO_FOLD, VALUES, Cells
 from simulations.offpolicy.components import COMPONENTS, VALUED, observed
 from simulations.offpolicy.slices import fitting_width, ladder_of
 from simulations.offpolicy.sums import (
@@ -27,9 +28,6 @@ from simulations.offpolicy.sums import (
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-FOLD_ROWS: Final = 16
-"""Neighbouring rows that share a fold where no session is known."""
 
 _DRAWN: Final = (UNKNOWN, Kind.SAMPLED, Kind.BASELINE)
 
@@ -88,11 +86,10 @@ class _Batch:
 
     def sums(self, width: int, unusable: Counter[str]) -> LogSums:
         """Return everything added up."""
-        time = self._calls.time_us[self._usable] // 1_000_000 if self._timed else self._rows
+        time = self._calls.time_us[self._usable] if self._timed else self._rows
         width = fitting_width(time, width, timed=self._timed)
         session = self._calls.session[self._usable]
-        fold = np.where(session != UNKNOWN, session, self._rows // FOLD_ROWS) % FOLDS
-        values, counts = self._values()
+        fold = np.where(session != UNKNOWN, session % FOLDS, NO_FOLD)
         shape = len(self._contexts), len(self._calls.models)
         place = self._context * shape[1] + self._model
         return LogSums(
@@ -100,8 +97,7 @@ class _Batch:
             models=self._calls.models,
             timed=self._timed,
             width=width,
-            slices=self._cells(time // width, values, counts),
-            folds=self._cells(fold, values, counts),
+            cells=self._cells(time // width, fold),
             squares=_added(place, self._squares(), shape[0] * shape[1]).reshape(*shape, -1),
             largest=self._largest(place, shape),
             latencies=self._latencies(place, shape),
@@ -116,41 +112,33 @@ class _Batch:
     def _values(self) -> tuple[Floats, Ints]:
         """Return the columns of `cells`, of each call, without its exposure."""
         inverse = 1.0 / self._propensity[:, None]
-        root, known, components = np.sqrt(inverse), self._known.astype(np.float64), self._components
+        known, components = self._known.astype(np.float64), self._components
         nothing = np.zeros_like(inverse)
-        values = np.concatenate(
-            [
-                *(components, known * root, components * root, known * inverse, components * inverse),
-                *(nothing, nothing, inverse),
-            ],
-            axis=1,
-        )
+        values = np.concatenate([components, known * inverse, components * inverse, nothing, nothing, inverse], axis=1)
         ones = np.ones((len(values), 1), np.int64)
         return values, np.concatenate([ones, np.zeros_like(ones), self._known.astype(np.int64)], axis=1)
 
-    def _cells(self, unit: Ints, values: Floats, counts: Ints) -> Cells:
-        keys = np.stack([unit, self._context, self._model], axis=1)
-        places, distinct = _places(keys)
-        chosen = distinct, _added(places, counts, len(distinct)), _added(places, values, len(distinct))
-        return Cells.of([chosen, self._exposures(unit)])
+    def _cells(self, slice_: Ints, fold: Ints) -> Cells:
+        places, distinct = _places(np.stack([slice_, fold, self._context, self._model], axis=1))
+        values, counts = (_added(places, rows, len(distinct)) for rows in self._values())
+        return Cells.of([(distinct, counts, values), self._exposures(slice_, fold)])
 
-    def _exposures(self, unit: Ints) -> tuple[Ints, Ints, Floats]:
+    def _exposures(self, slice_: Ints, fold: Ints) -> tuple[Ints, Ints, Floats]:
         """Return rows of cells for every model that could have been chosen, whichever was."""
         known = self._drawn_from != UNKNOWN
-        places, distinct = _places(np.stack([unit, self._context, np.zeros_like(unit)], axis=1)[known])
+        places, distinct = _places(np.stack([slice_, fold, self._context], axis=1)[known])
         probabilities = self._calls.probabilities
         drawn = csr_matrix(
             (np.ones(len(places)), (places, self._drawn_from[known])), shape=(len(distinct), len(probabilities))
         )
         could, p = ~np.isnan(probabilities), np.where(np.isfinite(probabilities), probabilities, 0.0)
-        asked, root_exposure, exposure = (
-            np.asarray(drawn.dot(table)) for table in (could.astype(np.float64), np.sqrt(p), p)
-        )
+        inverse = np.where(p > 0.0, 1.0 / np.where(p > 0.0, p, 1.0), 0.0)
+        asked, exposure, inverse = (np.asarray(drawn.dot(table)) for table in (could.astype(np.float64), p, inverse))
         row, model = np.nonzero(asked)
         counts, values = np.zeros((len(row), COUNTS), np.int64), np.zeros((len(row), VALUES))
         counts[:, ASKED] = asked[row, model]
-        values[:, ROOT_EXPOSURE], values[:, EXPOSURE] = root_exposure[row, model], exposure[row, model]
-        return np.stack([distinct[row, 0], distinct[row, 1], model], axis=1), counts, values
+        values[:, EXPOSURE], values[:, INVERSE_EXPOSURE] = exposure[row, model], inverse[row, model]
+        return np.concatenate([distinct[row], model[:, None]], axis=1), counts, values
 
     def _squares(self) -> Floats:
         inverse = 1.0 / self._propensity[:, None] ** 2
@@ -212,16 +200,15 @@ def _places(keys: Ints) -> tuple[Ints, Ints]:
     """Number distinct keys; return the number of each row, and the distinct keys in order."""
     if not len(keys):
         return np.zeros(0, np.int64), keys
-    sizes = keys.max(axis=0) - (low := keys.min(axis=0)) + 1
-    code = ((keys[:, 0] - low[0]) * sizes[1] + keys[:, 1] - low[1]) * sizes[2] + keys[:, 2] - low[2]
-    if sizes.prod(dtype=np.float64) <= 4 * len(keys):
-        present = np.bincount(code, minlength=int(sizes.prod())) > 0
+    low = keys.min(axis=0)
+    sizes = (keys.max(axis=0) - low + 1).tolist()
+    code = np.ravel_multi_index(tuple((keys - low).T), sizes)
+    if math.prod(sizes) <= 4 * len(keys):
+        present = np.bincount(code, minlength=math.prod(sizes)) > 0
         distinct, places = np.flatnonzero(present), (present.cumsum() - 1)[code]
     else:
         distinct, places = np.unique(code, return_inverse=True)
-    rest, third = np.divmod(distinct, sizes[2])
-    first, second = np.divmod(rest, sizes[1])
-    return places, np.stack([first, second, third], axis=1) + low
+    return places, np.stack(np.unravel_index(distinct, sizes), axis=1) + low
 
 
 def _added(places: Ints, rows: NDArray[Any], size: int) -> NDArray[Any]:

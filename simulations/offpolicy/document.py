@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.traffic.log import LogReport
-from simulations.offpolicy.cells import CHOSEN, KNOWN
 from simulations.offpolicy.components import COMPONENTS, weights_of
 from simulations.offpolicy.estimators import Evaluator
 from simulations.offpolicy.evaluation import Evaluation, Valued
@@ -105,11 +104,11 @@ def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
 def _log(evaluator: Evaluator | None, report: LogReport | None) -> Json:
     facts: Json = {"rows": 0, "from": None, "to": None}
     if evaluator is not None:
-        sums, units = evaluator.sums, evaluator.sums.slices.units
+        sums, slices = evaluator.sums, evaluator.sums.cells.slices
         facts["rows"] = sums.rows
         facts["unusable"] = dict(sums.unusable)
         if sums.timed:
-            facts["from"], facts["to"] = (_iso(int(unit) * sums.width) for unit in (units[0], units[-1] + 1))
+            facts["from"], facts["to"] = (_iso(int(one) * sums.width) for one in (slices[0], slices[-1] + 1))
     if report is not None:
         facts["format"] = report.format
         facts["rejected"] = {reason: asdict(one) for reason, one in report.rejected.items()}
@@ -137,7 +136,7 @@ def _valued(valued: Valued, evaluation: Evaluation, evaluator: Evaluator | None)
 
 def _shares(valued: Valued, evaluator: Evaluator) -> dict[str, float]:
     [matrix] = matrices([valued.policy], evaluator.sums)
-    return dict(zip(evaluator.sums.models, (evaluator.shares @ matrix).tolist(), strict=True))
+    return dict(zip(evaluator.sums.models, (evaluator.arms.shares @ matrix).tolist(), strict=True))
 
 
 def _front(evaluation: Evaluation, evaluator: Evaluator) -> Iterator[Json]:
@@ -149,7 +148,7 @@ def _front(evaluation: Evaluation, evaluator: Evaluator) -> Iterator[Json]:
         return {"name": name, **numbers, "toml": toml}
 
     logged = evaluator.logged()
-    errors = tuple(standard_error(column) for column in logged.influences[0].T)
+    errors = tuple(standard_error(column) for column in logged.influence.T)
     yield point("logged", evaluation.logged_components, errors, "")
     for valued in evaluation.policies:
         if valued.status != "red":
@@ -164,9 +163,7 @@ def _cells(evaluator: Evaluator, factors: Floats) -> Iterator[Json]:
     """Yield what is known of each model in each category, by the plain means of its calls, drawn to the model's own."""
     timeline = timeline_of(evaluator)
     chosen, known = timeline.calls.sum(axis=0), timeline.known.sum(axis=0)
-    arms = evaluator.arms
-    _, first = np.unique(arms.category, return_index=True)
-    q = arms.direct[first]
+    arms, q = evaluator.arms, evaluator.arms.direct
     spread = np.sqrt(np.clip(q[..., 0] * (1.0 - q[..., 0]), 1e-4, None) / (known[..., 0] + 5.0))
     best = _best_probabilities(q @ factors, spread * factors[0], chosen > 0)
     for c, category in enumerate(arms.categories):
@@ -217,10 +214,8 @@ def _latency(evaluator: Evaluator) -> Json:
 
 
 def _missingness(evaluator: Evaluator) -> Json:
-    slices, models = evaluator.sums.slices, evaluator.sums.models
-    chosen, known = np.zeros(len(models)), np.zeros((len(models), len(COMPONENTS)))
-    np.add.at(chosen, slices.keys[:, 2], slices.counts[:, CHOSEN])
-    np.add.at(known, slices.keys[:, 2], slices.counts[:, KNOWN])
+    models, timeline = evaluator.sums.models, timeline_of(evaluator)
+    chosen, known = timeline.calls.sum(axis=(0, 1)), timeline.known.sum(axis=(0, 1))
     return {
         model: {part: float(known[m, k] / chosen[m]) for k, part in enumerate(COMPONENTS)}
         for m, model in enumerate(models)
@@ -229,7 +224,7 @@ def _missingness(evaluator: Evaluator) -> Json:
 
 
 def _category_calls(evaluator: Evaluator) -> list[float]:
-    counts: list[float] = np.bincount(evaluator.arms.category, weights=evaluator.arms.traffic).tolist()
+    counts: list[float] = np.bincount(evaluator.arms.category, weights=evaluator.arms.traffic.sum(axis=0)).tolist()
     return counts
 
 
@@ -245,8 +240,8 @@ def _interval(interval: Interval) -> dict[str, float]:
     return interval._asdict()
 
 
-def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+def _iso(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat()
 
 
 def _finite(value: Any) -> Any:

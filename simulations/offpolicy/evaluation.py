@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
-from simulations.offpolicy.cells import INVERSE
+from simulations.offpolicy.arms import summed
+from simulations.offpolicy.cells import INVERSE, INVERSE_ALL
 from simulations.offpolicy.components import VALUED, weights_of
 from simulations.offpolicy.estimators import ESTIMATORS, Evaluator
 from simulations.offpolicy.gate import Check, Status, drift_check, log_checks, policy_checks, worst
@@ -113,8 +114,8 @@ def _evaluation(
     valued: tuple[Valued, ...],
 ) -> Evaluation:
     logged, factors = evaluator.logged(), weights_of(objective)
-    interval = student(float(logged.values[0] @ factors), logged.influences[0] @ factors, 1.0 - confidence)
-    components = tuple(logged.values[0].tolist())
+    interval = student(float(logged.value @ factors), logged.influence @ factors, 1.0 - confidence)
+    components = tuple(logged.value.tolist())
     return Evaluation(objective, confidence, headline, verdict, checks, interval, components, valued)
 
 
@@ -129,11 +130,10 @@ def _valued(
 ) -> tuple[tuple[Valued, ...], list[Check]]:
     sums, factors, alpha = evaluator.sums, weights_of(objective), 1.0 - confidence
     matrix = matrices(policies, sums)
-    estimates = {name: estimator(evaluator, matrix) for name, estimator in ESTIMATORS.items()}
-    if sums.undistributed:
-        del estimates["awdr"]
-    best, logged = estimates[headline], evaluator.logged()
-    differences = (best.influences - logged.influences) @ factors
+    names = [name for name in ESTIMATORS if name != "awdr" or not sums.undistributed]
+    estimates = [{name: ESTIMATORS[name](evaluator, probabilities) for name in names} for probabilities in matrix]
+    logged = evaluator.logged()
+    differences = np.array([(one[headline].influence - logged.influence) @ factors for one in estimates])
     weights = [importance_of(probabilities, sums, evaluator.arms) for probabilities in matrix]
     checks = [list(policy_checks(policy.name, one)) for policy, one in zip(policies, weights, strict=True)]
     statuses = [worst([check.status for check in found] + [verdict]) for found in checks]
@@ -142,12 +142,13 @@ def _valued(
     valued = []
     for p, policy in enumerate(policies):
         intervals = {
-            name: student(float(one.values[p] @ factors), one.influences[p] @ factors, alpha)
-            for name, one in estimates.items()
+            name: student(float(one.value @ factors), one.influence @ factors, alpha)
+            for name, one in estimates[p].items()
         }
         moments = _moments(evaluator, matrix[p], objective)
         intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
-        lift = float((best.values[p] - logged.values[0]) @ factors)
+        best = estimates[p][headline]
+        lift = float((best.value - logged.value) @ factors)
         alone, error = student(lift, differences[p], alpha), standard_error(differences[p])
         valued.append(
             Valued(
@@ -156,8 +157,8 @@ def _valued(
                 reasons=tuple(check.says for check in checks[p] if check.status != "green"),
                 weights=weights[p],
                 estimates=intervals,
-                components=tuple(best.values[p].tolist()),
-                component_errors=tuple(standard_error(column) for column in best.influences[p].T),
+                components=tuple(best.value.tolist()),
+                component_errors=tuple(standard_error(column) for column in best.influence.T),
                 headline=intervals[headline] if shown[p] else None,
                 lift=Lift(*alone, lift - factor * error, lift + factor * error) if shown[p] else None,
             )
@@ -168,12 +169,10 @@ def _valued(
 def _moments(evaluator: Evaluator, policy: Floats, objective: Objective) -> WeightedMoments:
     """Return the moments of weights and of weighted values in dollars, over all calls."""
     sums, arms = evaluator.sums, evaluator.arms
-    factors = weights_of(objective)[:VALUED] / arms.known[..., :VALUED]
-    _, context, model = sums.slices.keys.T
-    weights, values = np.zeros(policy.shape), np.zeros((*policy.shape, VALUED))
-    inverse_all = sums.slices.values[:, -1]
-    np.add.at(weights, (context, model), inverse_all)
-    np.add.at(values, (context, model), sums.slices.values[:, INVERSE][:, :VALUED])
+    factors = weights_of(objective)[:VALUED] / arms.known[arms.category][..., :VALUED]
+    cell = arms.context, arms.model
+    weights = summed(cell, sums.cells.values[:, [INVERSE_ALL]], policy.shape)[..., 0]
+    values = summed(cell, sums.cells.values[:, INVERSE][:, :VALUED], policy.shape)
     squares = sums.squares
     products = sum(
         (1.0 if j == k else 2.0) * factors[..., j] * factors[..., k] * squares[..., 1 + VALUED + place]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
-from simulations.offpolicy.cells import Cells
+from simulations.offpolicy.cells import CHOSEN
 from simulations.offpolicy.components import weights_of
 from simulations.offpolicy.estimators import Evaluator
 from simulations.offpolicy.intervals import standard_error
@@ -24,6 +24,8 @@ Ints = NDArray[np.int64]
 
 FACTORS: Final = tuple(float(factor) for factor in np.geomspace(1.0 / 256.0, 256.0, 17))
 """Of the value of an answer, from thrifty to demanding."""
+
+_LEAST_UNITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,9 @@ class FrontPoint:
 
 def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
     """Yield a point for each choice of models that is the best one for some value of an answer."""
-    halves = [_half(evaluator, parity) for parity in (0, 1)]
-    if any(len(half.sums.folds.units) < 2 for half in halves):
+    if evaluator.arms.unit.max() < _LEAST_UNITS:
         return
+    halves = [_half(evaluator, parity) for parity in (0, 1)]
     seen = set[tuple[int, ...]]()
     for factor in FACTORS:
         asked = objective._replace(answer_value_usd=objective.answer_value_usd * factor)
@@ -49,7 +51,10 @@ def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
             continue
         seen.add(tuple(choice.tolist()))
         values, errors = zip(
-            *(_judged(judge, _choice(chooser, evaluator, asked)) for chooser, judge in (halves, halves[::-1])),
+            *(
+                _judged(judge, _choice(chooser, evaluator, asked), evaluator)
+                for chooser, judge in (halves, halves[::-1])
+            ),
             strict=True,
         )
         yield FrontPoint(
@@ -61,31 +66,27 @@ def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
 
 
 def _half(evaluator: Evaluator, parity: int) -> Evaluator:
-    """Return what the even, or the odd, folds alone tell, as one stretch of time."""
-    folds = evaluator.sums.folds
-    here = folds.keys[:, 0] % 2 == parity
-    cells = Cells(folds.keys[here], folds.counts[here], folds.values[here])
-    keys = cells.keys.copy()
-    # q of a fold comes from the folds before it, as that of a stretch of time does.
-    return Evaluator(replace(evaluator.sums, slices=Cells(keys, cells.counts, cells.values), folds=cells))
+    """Return what the even, or the odd, units alone tell."""
+    cells = evaluator.sums.cells.where(evaluator.arms.unit % 2 == parity)
+    return Evaluator(replace(evaluator.sums, cells=cells, rows=int(cells.counts[:, CHOSEN].sum())))
 
 
 def _choice(chooser: Evaluator, whole: Evaluator, objective: Objective) -> Ints:
     """Return the best model of each category by q, of those that the log tells enough of; shape (C,)."""
-    utility = chooser.arms.direct @ weights_of(objective)
-    utility = np.where(identified(whole.sums, whole.arms)[whole.arms.category], utility, -np.inf)
-    by_category = np.full((len(whole.arms.categories), utility.shape[1]), -np.inf)
-    np.maximum.at(by_category, whole.arms.category, utility)
-    best: Ints = by_category.argmax(axis=1)
-    return best
+    utility = dict(zip(chooser.arms.categories, chooser.arms.direct @ weights_of(objective), strict=True))
+    nothing = np.full(len(whole.sums.models), -np.inf)
+    able = identified(whole.sums, whole.arms)
+    by_category = [
+        np.where(able[c], utility.get(name, nothing), -np.inf) for c, name in enumerate(whole.arms.categories)
+    ]
+    return np.array([int(row.argmax()) for row in by_category], np.int64)
 
 
-def _judged(judge: Evaluator, choice: Ints) -> tuple[Floats, Floats]:
-    policy = np.zeros((1, *judge.arms.roots.shape))
-    policy[0, np.arange(policy.shape[1]), choice[judge.arms.category]] = 1.0
-    estimates = judge.adaptive(policy) if not judge.sums.undistributed else judge.doubly_robust(policy)
-    errors = [standard_error(column) for column in estimates.influences[0].T]
-    return estimates.values[0], np.array(errors)
+def _judged(judge: Evaluator, choice: Ints, whole: Evaluator) -> tuple[Floats, Floats]:
+    policy = np.zeros((len(judge.sums.contexts), len(judge.sums.models)))
+    policy[np.arange(len(policy)), choice[whole.arms.category]] = 1.0
+    estimate = judge.doubly_robust(policy) if judge.sums.undistributed else judge.adaptive(policy)
+    return estimate.value, np.array([standard_error(column) for column in estimate.influence.T])
 
 
 def _policy(evaluator: Evaluator, choice: Ints, answer_value_usd: float) -> Policy:

@@ -153,11 +153,11 @@ def _eligibility(sums: LogSums) -> Check:
 
 def _missing(sums: LogSums, arms: Arms) -> Iterator[Check]:
     """Hold the shares of judged calls of models against each other, within categories."""
-    _, context, model = sums.slices.keys.T
+    _, _, context, model = sums.cells.keys.T
     shape = len(arms.categories), len(sums.models)
     chosen, judged = np.zeros(shape), np.zeros(shape)
-    np.add.at(chosen, (arms.category[context], model), sums.slices.counts[:, CHOSEN])
-    np.add.at(judged, (arms.category[context], model), sums.slices.counts[:, KNOWN.start])
+    np.add.at(chosen, (arms.category[context], model), sums.cells.counts[:, CHOSEN])
+    np.add.at(judged, (arms.category[context], model), sums.cells.counts[:, KNOWN.start])
     if not judged.any():
         yield Check("feedback", "red", 0.0, None, "no call tells how good its answer was")
         return

@@ -30,9 +30,23 @@ def standard_error(influence: Floats) -> float:
 
 
 def student(value: float, influence: Floats, alpha: float) -> Interval:
-    """Return the interval by the central limit theorem, with the Student quantile of the number of folds."""
-    half = stats.t.ppf(1.0 - alpha / 2.0, max(len(influence) - 1, 1)) * standard_error(influence)
+    """Return the interval by the central limit theorem, with a Student quantile."""
+    half = quantile(influence, alpha) * standard_error(influence)
     return Interval(value, value - half, value + half)
+
+
+def quantile(influence: Floats, alpha: float) -> float:
+    """Return by how many standard errors an interval is wide.
+
+    Degrees of freedom are those of a variance estimated from these influences (Satterthwaite 1946): few folds that
+    carry large weights tell little of their spread.
+    """
+    folds, squares = len(influence), float((influence**2).sum())
+    if folds < 2 or squares == 0.0:
+        return float(stats.t.ppf(1.0 - alpha / 2.0, 1))
+    kurtosis = folds * float((influence**4).sum()) / squares**2
+    freedom = min(max(2.0 * folds / max(kurtosis - 1.0, 1e-9), 2.0), folds - 1.0)
+    return float(stats.t.ppf(1.0 - alpha / 2.0, freedom))
 
 
 def simultaneous_factor(influences: Floats, alpha: float, rng: np.random.Generator) -> float:
@@ -71,7 +85,8 @@ def cressie_read(moments: WeightedMoments, alpha: float) -> Interval:
 
     Of all reweightings of the calls under which w has mean 1, those near enough to the calls as they came bound the
     mean of w r (Karampatziakis, Langford and Mineiro 2020, section 3, where the bound has a closed form). For each
-    bound one call is added that nobody saw, with the largest weight and the reward that hurts the most.
+    bound one call is added that nobody saw, with the weight that a typical part of the value has, w^2 / w in the mean,
+    and the reward that hurts the most.
     """
     n = moments.n
     value, *_ = _regressed(moments)
@@ -80,7 +95,7 @@ def cressie_read(moments: WeightedMoments, alpha: float) -> Interval:
     radius = float(stats.f.ppf(1.0 - alpha, 1, n - 1)) / n
     bounds = []
     for reward, sign in ((moments.least_r, -1.0), (moments.largest_r, 1.0)):
-        unseen = moments.largest_w if moments.w < 1.0 else 0.0
+        unseen = moments.ww / moments.w if moments.w > 0.0 else moments.largest_w
         middle, spread = _regressed(_with_call(moments, unseen, reward))
         bounds.append(middle + sign * np.sqrt(max(spread, 0.0) * radius))
     low, high = np.clip(bounds, moments.least_r, moments.largest_r).tolist()

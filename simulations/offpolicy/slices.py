@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 MOST: Final = 150
 """Slices of a log at most."""
 
-_HOUR: Final = 3600
-SECONDS: Final = (
-    *(1, 5, 10, 30, 60, 300, 600, 1800),
+_SECOND: Final = 1_000_000
+_HOUR: Final = 3600 * _SECOND
+MICROSECONDS: Final = (
+    *(1_000, 5_000, 10_000, 50_000, 100_000, 500_000),
+    *(_SECOND * seconds for seconds in (1, 5, 10, 30, 60, 300, 600, 1800)),
     *(_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR),
     *(24 * _HOUR * 2**doubling for doubling in range(16)),
 )
-"""Widths in seconds: up to a minute's parts, hours, days."""
+"""Widths in time: parts of a second, of a minute, of an hour, of a day, and days."""
 
 ROWS: Final = tuple(16 * 2**doubling for doubling in range(40))
 """Widths in rows."""
@@ -26,7 +28,7 @@ ROWS: Final = tuple(16 * 2**doubling for doubling in range(40))
 
 def ladder_of(*, timed: bool) -> tuple[int, ...]:
     """Return the widths in the unit of the log."""
-    return SECONDS if timed else ROWS
+    return MICROSECONDS if timed else ROWS
 
 
 def next_width(width: int, *, timed: bool) -> int:
@@ -36,7 +38,7 @@ def next_width(width: int, *, timed: bool) -> int:
 
 
 def fitting_width(places: NDArray[np.int64], least: int, *, timed: bool) -> int:
-    """Return the smallest width, at least `least`, by which these seconds or rows fall into few enough slices."""
+    """Return the smallest width, at least `least`, by which these times or rows fall into few enough slices."""
     width, span = least, int(np.ptp(places))
     while span // width >= MOST and len(np.unique(places // width)) > MOST:
         width = next_width(width, timed=timed)

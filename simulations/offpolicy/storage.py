@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from simulations.errors import SimulationError
-from simulations.offpolicy.cells import COUNTS, VALUES, Cells
+from simulations.offpolicy.cells import COUNTS, KEYS, VALUES, Cells
 from simulations.offpolicy.components import COMPONENTS
 from simulations.offpolicy.slices import ladder_of
 from simulations.offpolicy.sums import LATENCY_EDGES_S, PROBABILITY_EDGES, SQUARES, Context, LogSums
@@ -38,8 +38,7 @@ def write_sums(sums: LogSums, path: Path) -> None:
         "unusable": dict(sums.unusable),
     }
     arrays: dict[str, Any] = {_HEAD: np.array(json.dumps(head))} | {name: getattr(sums, name) for name in _arrays(sums)}
-    for name, cells in (("slices", sums.slices), ("folds", sums.folds)):
-        arrays |= {f"{name}_keys": cells.keys, f"{name}_counts": cells.counts, f"{name}_values": cells.values}
+    arrays |= {"keys": sums.cells.keys, "counts": sums.cells.counts, "values": sums.cells.values}
     partial = path.with_name(path.name + ".part")
     try:
         with partial.open("wb") as file:
@@ -90,16 +89,13 @@ def _arrays(sums: LogSums) -> dict[str, tuple[int, ...]]:
 
 
 def _checked(head: dict[str, Any], arrays: dict[str, Any]) -> LogSums:
-    cells = [
-        Cells(*(arrays.pop(f"{name}_{part}") for part in ("keys", "counts", "values"))) for name in ("slices", "folds")
-    ]
+    cells = Cells(*(arrays.pop(part) for part in ("keys", "counts", "values")))
     sums = LogSums(
         contexts=tuple(Context(category, tuple(eligible)) for category, eligible in head["contexts"]),
         models=tuple(head["models"]),
         timed=bool(head["timed"]),
         width=int(head["width"]),
-        slices=cells[0],
-        folds=cells[1],
+        cells=cells,
         rows=int(head["rows"]),
         undistributed=int(head["undistributed"]),
         in_sessions=int(head["in_sessions"]),
@@ -107,12 +103,11 @@ def _checked(head: dict[str, Any], arrays: dict[str, Any]) -> LogSums:
         **arrays,
     )
     wrong = [name for name, shape in _arrays(sums).items() if getattr(sums, name).shape != shape]
-    for one in cells:
-        size, numbers = len(one.keys), (len(sums.contexts), len(sums.models))
-        if (one.counts.shape, one.values.shape) != ((size, COUNTS), (size, VALUES)):
-            wrong.append("cells")
-        elif size and ((one.keys[:, 1:] < 0) | (one.keys[:, 1:] >= numbers)).any():
-            wrong.append("names")
+    size, numbers = len(cells.keys), (len(sums.contexts), len(sums.models))
+    if (cells.keys.shape, cells.counts.shape, cells.values.shape) != ((size, KEYS), (size, COUNTS), (size, VALUES)):
+        wrong.append("cells")
+    elif ((cells.keys[:, 2:] < 0) | (cells.keys[:, 2:] >= numbers)).any():
+        wrong.append("names")
     if wrong or sums.width not in ladder_of(timed=sums.timed):
         raise ValueError(f"{', '.join(wrong) or 'its slices'} do not fit its head")
     return sums

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Name = TypeVar("Name")
 
-FOLDS: Final = 100
-"""Groups of sessions, or of short stretches of rows where no session is known: what intervals are computed from."""
+FOLDS: Final = 32
+"""Groups that sessions are put into."""
 
 LATENCY_EDGES_S: Final = np.geomspace(1e-3, 3600.0, 81)
 PROBABILITY_EDGES: Final = np.array([0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
@@ -40,23 +40,22 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogSums:
-    """Sums of `rows` usable calls; cells number `contexts` and `models` by their places.
+    """Sums of `rows` usable calls; `cells` number `contexts` and `models` by their places.
 
-    `slices` are cells by time (or by rows, unless `timed`), each `width` seconds or rows wide; `folds` are cells by
-    fold. By context X and model M there are: `squares` of shape (X, M, SQUARES), `largest` (X, M), the largest 1 / p,
-    and `latencies` (X, M, 2, bins), counts and sums of 1 / p between `LATENCY_EDGES_S`. `calibration` of shape
-    (bins, 4) has, by logged probability of any model between `PROBABILITY_EDGES`: probabilities, their sum, the sum of
-    p (1 - p), and how often the model was drawn. `extremes` (2, K) are the least and the largest known component.
-    `unusable` counts calls that carry no propensity to use, by reason; `undistributed` are usable ones of which only
-    the chosen model's probability is known; `in_sessions` those with a known session.
+    Slices of time are `width` microseconds wide, or that many rows unless `timed`. By context X and model M there are
+    `squares` of shape (X, M, SQUARES), `largest` (X, M), the largest 1 / p, and `latencies` (X, M, 2, bins), counts
+    and sums of 1 / p between `LATENCY_EDGES_S`. `calibration` of shape (bins, 4) has, by logged probability of any
+    model between `PROBABILITY_EDGES`: probabilities, their sum, the sum of p (1 - p), and how often the model was
+    drawn. `extremes` (2, K) are the least and the largest known component. `unusable` counts calls that carry no
+    propensity to use, by reason; `undistributed` are usable ones of which only the chosen model's probability is known;
+    `in_sessions` those with a known session.
     """
 
     contexts: tuple[Context, ...]
     models: tuple[str, ...]
     timed: bool
     width: int
-    slices: Cells
-    folds: Cells
+    cells: Cells
     squares: Floats
     largest: Floats
     latencies: Floats
@@ -75,8 +74,7 @@ class LogSums:
             models=(),
             timed=timed,
             width=ladder_of(timed=timed)[0],
-            slices=Cells.empty(),
-            folds=Cells.empty(),
+            cells=Cells.empty(),
             squares=np.zeros((0, 0, SQUARES)),
             largest=np.zeros((0, 0)),
             latencies=np.zeros((0, 0, 2, len(LATENCY_EDGES_S) + 1)),
@@ -98,8 +96,7 @@ def merge(a: LogSums, b: LogSums) -> LogSums:
     return _bounded(
         replace(
             left,
-            slices=left.slices.plus(right.slices),
-            folds=left.folds.plus(right.folds),
+            cells=left.cells.plus(right.cells),
             squares=left.squares + right.squares,
             largest=np.maximum(left.largest, right.largest),
             latencies=left.latencies + right.latencies,
@@ -117,7 +114,7 @@ def merge(a: LogSums, b: LogSums) -> LogSums:
 
 def _bounded(sums: LogSums) -> LogSums:
     """Widen the slices until they are few enough."""
-    while len(sums.slices.units) > MOST:
+    while len(sums.cells.slices) > MOST:
         sums = _widened(sums, next_width(sums.width, timed=sums.timed))
     return sums
 
@@ -125,7 +122,7 @@ def _bounded(sums: LogSums) -> LogSums:
 def _widened(sums: LogSums, width: int) -> LogSums:
     if width == sums.width:
         return sums
-    return replace(sums, width=width, slices=sums.slices.coarser(width // sums.width))
+    return replace(sums, width=width, cells=sums.cells.coarser(width // sums.width))
 
 
 def _laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, ...]) -> LogSums:
@@ -143,8 +140,7 @@ def _laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, .
         sums,
         contexts=contexts,
         models=models,
-        slices=sums.slices.renamed(rows, columns),
-        folds=sums.folds.renamed(rows, columns),
+        cells=sums.cells.renamed(rows, columns),
         squares=spread(sums.squares),
         largest=spread(sums.largest),
         latencies=spread(sums.latencies),

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.offpolicy.arms import summed
 from simulations.offpolicy.cells import CHOSEN, INVERSE, INVERSE_KNOWN, KNOWN, PLAIN
 from simulations.offpolicy.components import COMPONENTS
 from simulations.offpolicy.estimators import Evaluator
@@ -38,8 +39,7 @@ class Timeline:
 
     def logged(self, evaluator: Evaluator) -> Floats:
         """Return what the calls of each slice brought, by component; shape (S, K). Unknown parts count as the mean."""
-        share = _by_category(evaluator, evaluator.arms.known)
-        q = _by_category(evaluator, evaluator.arms.direct)
+        share, q = evaluator.arms.known, evaluator.arms.direct
         rows = q * self.calls[..., None] + (self.components - q * self.known) / share
         return np.asarray(rows.sum(axis=(1, 2)))
 
@@ -47,27 +47,22 @@ class Timeline:
 def timeline_of(evaluator: Evaluator) -> Timeline:
     """Return the timeline of a log."""
     sums, arms = evaluator.sums, evaluator.arms
-    units, unit = np.unique(sums.slices.keys[:, 0], return_inverse=True)
-    place = unit, arms.category[sums.slices.keys[:, 1]], sums.slices.keys[:, 2]
-    shape = len(units), len(arms.categories), len(sums.models)
-    calls, components, known = np.zeros(shape), *np.zeros((2, *shape, len(COMPONENTS)))
-    np.add.at(calls, place, sums.slices.counts[:, CHOSEN])
-    np.add.at(components, place, sums.slices.values[:, PLAIN])
-    np.add.at(known, place, sums.slices.counts[:, KNOWN])
-    return Timeline(units * sums.width * (1_000_000 if sums.timed else 1), calls, components, known)
+    place = arms.slice_, arms.category[arms.context], arms.model
+    shape = len(arms.traffic), len(arms.categories), len(sums.models)
+    calls = summed(place, sums.cells.counts[:, [CHOSEN]], shape)[..., 0]
+    components = summed(place, sums.cells.values[:, PLAIN], shape)
+    known = summed(place, sums.cells.counts[:, KNOWN], shape)
+    return Timeline(sums.cells.slices * sums.width, calls, components, known)
 
 
 def played(evaluator: Evaluator, policy: Floats) -> Floats:
     """Return what a policy of shape (X, M) would have brought in each slice (doubly robust); shape (S, K)."""
-    sums, arms = evaluator.sums, evaluator.arms
-    units, unit = np.unique(sums.slices.keys[:, 0], return_inverse=True)
-    _, context, model = sums.slices.keys.T
-    traffic = np.zeros((len(units), len(sums.contexts)))
-    np.add.at(traffic, (unit, context), sums.slices.counts[:, CHOSEN])
-    values, q = sums.slices.values, arms.direct[context, model]
-    rows = (values[:, INVERSE] - q * values[:, INVERSE_KNOWN]) / arms.known[context, model]
-    brought: Floats = traffic @ np.einsum("xm,xmk->xk", policy, arms.direct)
-    np.add.at(brought, unit, rows * policy[context, model][:, None])
+    arms, values = evaluator.arms, evaluator.sums.cells.values
+    place = arms.category[arms.context], arms.model
+    rows = (values[:, INVERSE] - arms.direct[place] * values[:, INVERSE_KNOWN]) / arms.known[place]
+    expected = np.einsum("xm,xmk->xk", policy, arms.direct[arms.category])
+    corrections = summed((arms.slice_,), rows * policy[arms.context, arms.model][:, None], (len(arms.traffic),))
+    brought: Floats = arms.traffic @ expected + corrections
     return brought
 
 
@@ -128,9 +123,3 @@ def _split(n: Floats, y: Floats) -> tuple[int, float, float] | None:
     errors = np.where(able & (spread > 0.0), np.abs(after - before) / np.where(spread > 0.0, spread, 1.0), 0.0)
     at = int(errors.argmax())
     return (at + 1, float(before[at]), float(after[at])) if errors[at] > CHANGE_ERRORS else None
-
-
-def _by_category(evaluator: Evaluator, rows: Floats) -> Floats:
-    """Return rows of contexts, which are the same throughout a category, by category."""
-    _, first = np.unique(evaluator.arms.category, return_index=True)
-    return rows[first]

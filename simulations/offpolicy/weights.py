@@ -34,14 +34,14 @@ class Weights:
 
 def weights_of(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
     """Return the weights of a policy of shape (X, M)."""
-    _, context, model = sums.slices.keys.T
+    _, _, context, model = sums.cells.keys.T
     inverse, answered = np.zeros(policy.shape), np.zeros(policy.shape)
     for table, column in ((inverse, INVERSE_ALL), (answered, INVERSE_KNOWN.start)):
-        np.add.at(table, (context, model), sums.slices.values[:, column])
+        np.add.at(table, (context, model), sums.cells.values[:, column])
     calls = float(sums.rows)
     total, squares = float((policy * inverse).sum()), float((policy**2 * sums.squares[..., 0]).sum())
     known = float((policy * answered).sum())
-    known_squares = float((policy**2 * sums.squares[..., 0] * arms.known[..., 0]).sum())
+    known_squares = float((policy**2 * sums.squares[..., 0] * arms.known[arms.category][..., 0]).sum())
     mean = total / calls
     mass = (policy * identified(sums, arms)[arms.category]).sum(axis=1)
     return Weights(
@@ -49,17 +49,17 @@ def weights_of(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
         largest_share=float((policy * sums.largest).max(initial=0.0)) / total if total else 1.0,
         mean=mean,
         mean_se=float(np.sqrt(max(squares / calls - mean**2, 0.0) / calls)),
-        unidentified=float(1.0 - (arms.traffic * mass).sum() / arms.traffic.sum()),
+        unidentified=float(1.0 - arms.shares @ mass),
     )
 
 
 def identified(sums: LogSums, arms: Arms) -> NDArray[np.bool_]:
     """Return of which models the log tells something, by category; shape (C, M)."""
-    _, context, model = sums.slices.keys.T
+    _, _, context, model = sums.cells.keys.T
     place = arms.category[context], model
     chosen, expected = np.zeros((2, len(arms.categories), len(sums.models)))
-    np.add.at(chosen, place, sums.slices.counts[:, CHOSEN])
-    np.add.at(expected, place, sums.slices.values[:, EXPOSURE])
+    np.add.at(chosen, place, sums.cells.counts[:, CHOSEN])
+    np.add.at(expected, place, sums.cells.values[:, EXPOSURE])
     if sums.undistributed:
         expected = np.maximum(expected, chosen)
     return (chosen >= 1.0) & (expected >= MIN_VISITS)
