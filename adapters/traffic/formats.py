@@ -12,6 +12,7 @@ from adapters.traffic.errors import LogError
 from adapters.traffic.fields import FIELDS, SCORE, ColumnMap
 from adapters.traffic.findings import Findings
 from adapters.traffic.log import LogReport, Progress
+from adapters.traffic.own import reader as own
 from adapters.traffic.reading import ANY_SOURCE, Found, Reading
 from adapters.traffic.source import LogFile, Source, source_of
 from bandit.signals import THUMB
@@ -29,7 +30,10 @@ class Reader(NamedTuple):
     calls: Callable[[Source, Reading], Iterator[Found]]
 
 
-READERS: Final = (Reader("generic", generic.matches, generic.calls),)
+READERS: Final = (
+    Reader("routeward", own.matches, own.calls),
+    Reader("generic", generic.matches, generic.calls),
+)
 """In the order in which they are tried: the first that matches reads the log."""
 
 
@@ -42,11 +46,12 @@ class FileLog:
     column_map: ColumnMap
     quality_source: str
     report: LogReport
+    namespace: str = ""
 
     def calls(self, progress: Progress | None = None) -> Iterator[Call]:
         """Read every usable call in the order of the log. Raises LogError where it cannot be read on."""
         report = self.report = LogReport(self.reader.name)
-        reading = Reading(report, self.column_map, self.quality_source)
+        reading = Reading(report, self.column_map, self.quality_source, self.namespace)
         findings, shown = Findings(report), 0
         for found in self.reader.calls(self.source, reading):
             if progress is not None and int(found.record.done * PROGRESS_STEPS) > shown:
@@ -65,12 +70,18 @@ class FileLog:
 
 
 def open_log(
-    path: Path, *, column_map: ColumnMap | None = None, quality_source: str = ANY_SOURCE, fmt: str | None = None
+    path: Path,
+    *,
+    column_map: ColumnMap | None = None,
+    quality_source: str = ANY_SOURCE,
+    fmt: str | None = None,
+    namespace: str = "",
 ) -> FileLog:
     """Open a file or a folder.
 
     `column_map` says for fields where they are and in which unit, `quality_source` which judgements count (`any`,
-    `thumb` or `score:NAME`), `fmt` names the format where it is not to be found by the columns.
+    `thumb` or `score:NAME`), `fmt` names the format where it is not to be found by the columns, `namespace` what to
+    read of routeward's own logs where they are of several.
 
     Raises LogError where it cannot be read, or no format fits: with the columns that are there, and what is missing.
     """
@@ -78,7 +89,7 @@ def open_log(
         raise LogError(f"quality source {quality_source} is none of {ANY_SOURCE}, {THUMB}, {SCORE}NAME")
     mapped, source = dict(column_map or {}), source_of(path)
     reader = _reader(source, mapped, fmt)
-    return FileLog(source, reader, mapped, quality_source, LogReport(reader.name))
+    return FileLog(source, reader, mapped, quality_source, LogReport(reader.name), namespace)
 
 
 def _reader(source: Source, column_map: ColumnMap, fmt: str | None) -> Reader:

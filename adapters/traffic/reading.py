@@ -31,12 +31,14 @@ class Found(NamedTuple):
 class Reading:
     """What rows are read with, and what is counted while they are.
 
-    `quality_source` is `any` for the mean of a call's judgements, or the one source that counts.
+    `quality_source` is `any` for the mean of a call's judgements, or the one source that counts. `namespace` is the one
+    to read of logs that name it; empty where they have only one.
     """
 
     report: LogReport
     column_map: ColumnMap = field(default_factory=dict)
     quality_source: str = ANY_SOURCE
+    namespace: str = ""
     without_category: int = 0
     unusable_judgements: Counter[str] = field(default_factory=Counter)
 
