@@ -14,6 +14,7 @@ from routeward.cli import (
     demo,
     doctor,
     explain,
+    export,
     feedback,
     generate,
     keys,
@@ -75,6 +76,7 @@ _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(generate.generate)
 _command(rich_help_panel=STUDY)(warm_start.warm_start)
+_command(rich_help_panel=STUDY)(export.export)
 
 
 def run(arguments: Sequence[str]) -> int:
