@@ -23,15 +23,19 @@ _DAILY_SUMS: Final = frozenset({"date", "model", "requests", "usage"})
 
 
 class Reader(NamedTuple):
-    """What can read a format: its name, whether a file has its columns, and the calls of a log in it."""
+    """What can read a format: its name, whether a file has its columns, and the calls of a log in it.
+
+    `batches` reads a log in columns at once; it returns None where that cannot be done.
+    """
 
     name: str
     matches: Callable[[frozenset[str]], bool]
     calls: Callable[[Source, Reading], Iterator[Found]]
+    batches: Callable[[Source, Reading, int, Progress | None], Iterator[Calls] | None] | None = None
 
 
 READERS: Final = (
-    Reader("routeward", own.matches, own.calls),
+    Reader("routeward", own.matches, own.calls, own.batches),
     Reader("generic", generic.matches, generic.calls),
 )
 """In the order in which they are tried: the first that matches reads the log."""
@@ -50,8 +54,8 @@ class FileLog:
 
     def calls(self, progress: Progress | None = None) -> Iterator[Call]:
         """Read every usable call in the order of the log. Raises LogError where it cannot be read on."""
-        report = self.report = LogReport(self.reader.name)
-        reading = Reading(report, self.column_map, self.quality_source, self.namespace)
+        reading = self._begun()
+        report = self.report = reading.report
         findings, shown = Findings(report), 0
         for found in self.reader.calls(self.source, reading):
             if progress is not None and int(found.record.done * PROGRESS_STEPS) > shown:
@@ -66,7 +70,17 @@ class FileLog:
 
     def batches(self, size: int = BATCH, progress: Progress | None = None) -> Iterator[Calls]:
         """Read them in columns."""
-        return batches(self.calls(progress), size)
+        reading = self._begun()
+        found = self.reader.batches and self.reader.batches(self.source, reading, size, progress)
+        if not found:
+            yield from batches(self.calls(progress), size)
+            return
+        self.report = reading.report
+        yield from found
+        Findings(reading.report).conclude(reading)
+
+    def _begun(self) -> Reading:
+        return Reading(LogReport(self.reader.name), self.column_map, self.quality_source, self.namespace)
 
 
 def open_log(
