@@ -91,7 +91,7 @@ def _doubts_about(name: str, counts: Counter[int]) -> list[str]:
         low = {place: count for place, count in counts.items() if place < cut}
         high = {place: count for place, count in counts.items() if place >= cut}
         smaller = min(sum(low.values()), sum(high.values()))
-        middle = sum(counts[place] for place in range(cut - _PER_DECADE // 4, cut + _PER_DECADE // 4))
+        middle = sum(counts[place] for place in range(cut - _PER_DECADE // 2, cut + _PER_DECADE // 2))
         if smaller < _SHARE * total or middle > _EMPTY * smaller:
             continue
         if abs(_median(high) - _median(low) - _FACTOR) <= _PER_DECADE // 2:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from adapters.traffic import generic
+from adapters.traffic import full_information, generic, langfuse, litellm, otel
 from adapters.traffic.calls import BATCH, Call, Calls, batches
 from adapters.traffic.errors import LogError
 from adapters.traffic.fields import FIELDS, SCORE, ColumnMap
@@ -36,6 +36,10 @@ class Reader(NamedTuple):
 
 READERS: Final = (
     Reader("routeward", own.matches, own.calls, own.batches),
+    Reader("litellm", litellm.matches, litellm.calls),
+    Reader("langfuse", langfuse.matches, langfuse.calls),
+    Reader("otel", otel.matches, otel.calls),
+    Reader("full-information", full_information.matches, full_information.calls),
     Reader("generic", generic.matches, generic.calls),
 )
 """In the order in which they are tried: the first that matches reads the log."""
@@ -137,9 +141,7 @@ def _reader_of(file: LogFile, column_map: ColumnMap) -> Reader:
         if reader.matches(columns):
             return reader
     if columns >= _DAILY_SUMS:
-        raise LogError(
-            f"{file.name} has a row for each day and model, as OpenRouter's activity export; give single calls"
-        )
+        raise LogError(f"{file.name} has sums by day and model, as OpenRouter's activity has; give single calls")
     lacking = "what was measured of a call" if "model" in columns else "the model of a call"
     raise LogError(
         f"{file.name} is in no format that is known: there is no column that says {lacking}. It has {shown}. "
