@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from bandit.signals import Kind, Status
@@ -15,6 +16,9 @@ from bandit.signals import Kind, Status
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9._:/-]+")
 _UNKNOWN: Final = {"", "nan", "null", "none"}
+_LONGEST_UNKNOWN: Final = max(map(len, _UNKNOWN))
+_REMEMBERED: Final = 10_000
+"""Names and distributions that need not be checked again."""
 _TRUTH: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _THUMB: Final = _TRUTH | {"up": True, "down": False, "+1": True, "-1": False, "positive": True, "negative": False}
 _STATUS: Final[Mapping[str, Status]] = {
@@ -26,6 +30,7 @@ _STATUS: Final[Mapping[str, Status]] = {
 }
 _SUM_TOLERANCE: Final = 1e-3
 """Probabilities are often written with a few digits."""
+_DIGITS: Final = 20
 LATEST_US: Final = 7_258_118_400_000_000
 """The year 2200: a number beyond it is in another unit than was said."""
 
@@ -56,13 +61,19 @@ def structure(cell: object) -> object:
 
 def text(cell: object) -> str:
     """Return a text without blanks around it; an empty one is unknown."""
-    found = "" if cell is None else str(cell).strip()
-    return "" if found.lower() in _UNKNOWN else found
+    if cell is None:
+        return ""
+    found = (cell if isinstance(cell, str) else str(cell)).strip()
+    return "" if len(found) <= _LONGEST_UNKNOWN and found.lower() in _UNKNOWN else found
 
 
 def name(column: str, cell: object, *, mended: bool = False) -> str:
     """Return a name. `mended` writes a minus for each run of characters that no name can have."""
-    found = text(cell)
+    return _name(column, text(cell), mended)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _name(column: str, found: str, mended: bool) -> str:
     if mended:
         found = _NO_NAME.sub("-", found).strip("-").lstrip("._:/-")
     if not found:
@@ -74,14 +85,23 @@ def name(column: str, cell: object, *, mended: bool = False) -> str:
 
 def number(column: str, cell: object, low: float, high: float) -> float | None:
     """Return a number between two bounds, both included."""
+    value = cell if type(cell) is float else _number(column, cell)
+    if value is None or low <= value <= high:
+        return value
+    if math.isnan(value):
+        return None
+    raise ValueError(f"{column} is out of range")
+
+
+def _number(column: str, cell: object) -> float | None:
+    if type(cell) is int:
+        return _float(cell)
     written = text(cell)
     if not written:
         return None
     value = _float(written)
     if value is None or math.isnan(value) or isinstance(cell, bool):
         raise ValueError(f"{column} is not a number")
-    if not low <= value <= high:
-        raise ValueError(f"{column} is out of range")
     return value
 
 
@@ -141,7 +161,7 @@ def instant(column: str, cell: object, unit_us: float | None = None) -> int | No
     written = text(cell)
     if not written:
         return None
-    value = int(written) if written.isdecimal() else _float(written)
+    value = cell if type(cell) is int else int(written) if _is_count(written) else _float(written)
     if value is None:
         return _of_iso(column, written)
     if unit_us is None:
@@ -151,11 +171,15 @@ def instant(column: str, cell: object, unit_us: float | None = None) -> int | No
     return round(value * unit_us)
 
 
-def _float(written: str) -> float | None:
+def _float(written: str | int) -> float | None:
     try:
         return float(written)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+
+
+def _is_count(written: str) -> bool:
+    return written.isascii() and written.isdecimal() and len(written) <= _DIGITS
 
 
 def _of_iso(column: str, written: str) -> int:
@@ -193,8 +217,16 @@ def probabilities(column: str, cell: object) -> Mapping[str, float] | None:
         return None
     if not isinstance(found, Mapping) or not found:
         raise ValueError(f"{column} is no object of models and their probabilities")
+    try:
+        return _distribution(column, tuple(found.items()))
+    except TypeError:
+        raise ValueError(f"{column} is no object of models and their probabilities") from None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _distribution(column: str, found: tuple[tuple[object, object], ...]) -> Mapping[str, float]:
     known: dict[str, float] = {}
-    for model, cell_of_model in found.items():
+    for model, cell_of_model in found:
         probability = number(column, cell_of_model, 0.0, 1.0)
         if probability is None:
             raise ValueError(f"{column} leaves out the probability of a model")

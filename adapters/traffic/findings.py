@@ -6,7 +6,7 @@ from typing import Final
 
 from adapters.traffic.calls import Call
 from adapters.traffic.log import LogReport
-from adapters.traffic.reading import ANY_SOURCE, Found, Reading
+from adapters.traffic.reading import ANY_SOURCE, DEFAULT_CATEGORY, Found, Reading
 
 MAX_REMEMBERED: Final = 2_000_000
 """Ids among which duplicates are looked for, some 150 MB."""
@@ -31,6 +31,7 @@ class Findings:
         self._report = report
         self._ids: set[int] = set()
         self._has_forgotten = False
+        self._by_default = 0
         self._durations: dict[str, Counter[int]] = {"latency_s": Counter(), "first_token_s": Counter()}
         self._earliest_us: int | None = None
 
@@ -45,6 +46,9 @@ class Findings:
             [name for name, cell in zip(Call._fields, call, strict=True) if cell not in (None, "")]
         )
         self._report.sources.update(found.sources)
+        if call.category == DEFAULT_CATEGORY:
+            self._by_default += 1
+            self._report.knows["category"] -= 1
         for name, counts in self._durations.items():
             duration = getattr(call, name)
             if duration is not None:
@@ -56,9 +60,8 @@ class Findings:
     def conclude(self, reading: Reading) -> None:
         """Write what the reader of the report should know."""
         report, notes = self._report, self._report.notes
-        if reading.without_category:
-            report.knows["category"] -= reading.without_category
-            notes.append(f"{reading.without_category:,} calls say no category; they are read as category default")
+        if self._by_default:
+            notes.append(f"{self._by_default:,} calls are in category default, which is where those go that say none")
         for source, count in sorted(reading.unusable_judgements.items()):
             notes.append(f"{count:,} judgements of {source} are not between 0 and 1, and unknown")
         if self._has_forgotten:

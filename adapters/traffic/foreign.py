@@ -5,20 +5,20 @@ from typing import Any
 
 from adapters.traffic import cells
 from adapters.traffic.calls import Call
-from adapters.traffic.fields import Layout
-from adapters.traffic.reading import Reading, consistent, first, read_judgements, read_numbers, read_texts
+from adapters.traffic.plan import Plan
+from adapters.traffic.reading import Reading, consistent
 from adapters.traffic.rows import Row
 
 
 def foreign_call(
-    row: Row, layout: Layout, reading: Reading, judgements: Mapping[str, float], **known: Any
+    row: Row, plan: Plan, reading: Reading, judgements: Mapping[str, float], **known: Any
 ) -> tuple[Call, tuple[str, ...]]:
     """Read a row with the names in it mended; `known` are attributes that its reader found by its own rules."""
-    column, cell = first(row, layout.get("category", ()))
+    column, cell = plan.first(row, "category")
     category = reading.category(column.path, cell)
-    model = cells.name("model", first(row, layout.get("model", ()))[1], mended=True)
-    said = {**judgements, **read_judgements(row, layout)}
-    attributes = {**read_texts(row, layout), **read_numbers(row, layout), **known}
+    model = cells.name("model", plan.first(row, "model")[1], mended=True)
+    said = {**judgements, **plan.judgements(row)}
+    attributes = {**plan.attributes(row), **known}
     call = Call(category, model, **attributes)
     return consistent(call._replace(quality=reading.quality(said))), tuple(said)
 

@@ -12,7 +12,8 @@ from adapters.traffic.calls import Call
 from adapters.traffic.fields import Column, Layout
 from adapters.traffic.generic import COLUMNS, call_of, present
 from adapters.traffic.log import LogReport
-from adapters.traffic.reading import Found, Reading, first
+from adapters.traffic.plan import Plan, first
+from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import BROKEN, Record, Row
 from adapters.traffic.source import Source
 from bandit.signals import SCORE_PREFIX, Kind
@@ -38,27 +39,27 @@ def calls(source: Source, reading: Reading) -> Iterator[Found]:
     columns = frozenset[str]().union(*(file.columns for file in source.files))
     if is_wide(columns):
         return _wide(source, reading)
-    return _long(source, reading, present(reading.layout(LONG), columns))
+    return _long(source, reading, Plan.of(present(reading.layout(LONG), columns)))
 
 
-def _long(source: Source, reading: Reading, layout: Layout) -> Iterator[Found]:
+def _long(source: Source, reading: Reading, plan: Plan) -> Iterator[Found]:
     """Read twice: who answered a prompt is known after the first time."""
     answered: dict[str, frozenset[str]] = {}
     kept: dict[frozenset[str], frozenset[str]] = {}
-    for found in _answers(source, Reading(LogReport("")), layout):
+    for found in _answers(source, Reading(LogReport("")), plan):
         among = answered.get(found.call.session, frozenset()) | {found.call.model}
         answered[found.call.session] = kept.setdefault(among, among)
     chances = {among: _even(among) for among in kept}
-    for found in _answers(source, reading, layout):
+    for found in _answers(source, reading, plan):
         yield found._replace(call=_drawn(found.call, chances[answered[found.call.session]]))
 
 
-def _answers(source: Source, reading: Reading, layout: Layout) -> Iterator[Found]:
+def _answers(source: Source, reading: Reading, plan: Plan) -> Iterator[Found]:
     def read(row: Row) -> tuple[Call, tuple[str, ...]]:
-        prompt = cells.text(first(row, layout.get("prompt_id", ()))[1])
+        prompt = cells.text(plan.first(row, "prompt_id")[1])
         if not prompt:
             raise ValueError("prompt_id is missing")
-        call, sources = call_of(row, layout, reading, has_category="category" in layout)
+        call, sources = call_of(row, plan, reading)
         if not sources and call.latency_s is call.cost_usd is call.output_tokens is call.status is None:
             raise ValueError("nothing is known of the answer")
         return call._replace(session=prompt), sources

@@ -6,15 +6,8 @@ from typing import Final
 from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.fields import SCORE, Column, Layout
-from adapters.traffic.reading import (
-    Found,
-    Reading,
-    consistent,
-    first,
-    read_judgements,
-    read_numbers,
-    read_texts,
-)
+from adapters.traffic.plan import Plan
+from adapters.traffic.reading import DEFAULT_CATEGORY, Found, Reading, consistent
 from adapters.traffic.rows import Row
 from adapters.traffic.source import Source
 
@@ -61,9 +54,8 @@ def named(field: str) -> frozenset[str]:
 def calls(source: Source, reading: Reading) -> Iterator[Found]:
     """Yield the calls of a log."""
     columns = frozenset[str]().union(*(file.columns for file in source.files))
-    layout = present(reading.layout(COLUMNS), columns)
-    has_category = "category" in layout
-    return reading.usable(source.records(), lambda row: call_of(row, layout, reading, has_category=has_category))
+    plan = Plan.of(present(reading.layout(COLUMNS), columns))
+    return reading.usable(source.records(), lambda row: call_of(row, plan, reading))
 
 
 def present(layout: Layout, columns: frozenset[str]) -> Layout:
@@ -79,13 +71,14 @@ def present(layout: Layout, columns: frozenset[str]) -> Layout:
     return scores | found
 
 
-def call_of(row: Row, layout: Layout, reading: Reading, *, has_category: bool) -> tuple[Call, tuple[str, ...]]:
-    """Read a row. Raises ValueError with the reason for which it cannot be used."""
-    if has_category:
-        category = cells.name("category", first(row, layout["category"])[1])
-    else:
-        category = reading.category("category", None)
-    model = cells.name("model", first(row, layout.get("model", ()))[1])
-    judgements = read_judgements(row, layout)
-    call = Call(category, model, **read_texts(row, layout), **read_numbers(row, layout))
-    return consistent(call._replace(quality=reading.quality(judgements))), tuple(judgements)
+def call_of(row: Row, plan: Plan, reading: Reading) -> tuple[Call, tuple[str, ...]]:
+    """Read a row. Raises ValueError with the reason for which it cannot be used.
+
+    A category is wanted where the log has a column for it, and `default` elsewhere.
+    """
+    is_told = "category" in plan.layout
+    category = cells.name("category", plan.first(row, "category")[1]) if is_told else DEFAULT_CATEGORY
+    model = cells.name("model", plan.first(row, "model")[1])
+    judgements = plan.judgements(row)
+    call = Call(category, model, quality=reading.quality(judgements), **plan.attributes(row))
+    return consistent(call), tuple(judgements)

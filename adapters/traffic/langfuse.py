@@ -17,7 +17,8 @@ from adapters.traffic.errors import LogError
 from adapters.traffic.fields import Column, Layout
 from adapters.traffic.foreign import foreign_call, paid, timed
 from adapters.traffic.judgements import Judgements
-from adapters.traffic.reading import Found, Reading, first
+from adapters.traffic.plan import Plan, first
+from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import Row
 from adapters.traffic.source import LogFile, Source
 from bandit.signals import SCORE_PREFIX, Status
@@ -81,11 +82,11 @@ def calls(source: Source, reading: Reading) -> Iterator[Found]:
     if not observations:
         raise LogError(f"{source.path} has no observations of Langfuse; give the folder with observations and scores")
     judgements = _judgements(source, observations, reading)
-    layout = reading.layout(COLUMNS)
-    return reading.usable(source.records(observations), lambda row: _call_of(row, layout, reading, judgements))
+    plan = Plan.of(reading.layout(COLUMNS))
+    return reading.usable(source.records(observations), lambda row: _call_of(row, plan, reading, judgements))
 
 
-def _call_of(row: Row, layout: Layout, reading: Reading, judgements: Judgements) -> tuple[Call, tuple[str, ...]]:
+def _call_of(row: Row, plan: Plan, reading: Reading, judgements: Judgements) -> tuple[Call, tuple[str, ...]]:
     if cells.text(row.get("type")).upper() != "GENERATION":
         raise ValueError("an observation that is no generation")
     values, judged_us = judgements.of((cells.text(row.get("id")), _trace(row)))
@@ -94,21 +95,21 @@ def _call_of(row: Row, layout: Layout, reading: Reading, judgements: Judgements)
         "input_tokens": _tokens(usage, "input"),
         "output_tokens": _tokens(usage, "output"),
         "cached_input_tokens": _tokens(usage, "cache", among="input"),
-        "status": _status(row, layout),
+        "status": _status(row, plan),
         "judged_us": judged_us,
     }
     mapped = {name: value for name, value in known.items() if name not in reading.column_map}
-    call, sources = foreign_call(row, layout, reading, values, **mapped)
+    call, sources = foreign_call(row, plan, reading, values, **mapped)
     column, cell = first(row, _FIRST_TOKEN)
     call = paid(call, is_free=bool(_numbers(row, _COSTS)))
     return timed(call, cells.instant(column.path, cell), reading), sources
 
 
-def _status(row: Row, layout: Layout) -> Status | None:
+def _status(row: Row, plan: Plan) -> Status | None:
     """Return how a generation went; one without an end may still be under way."""
     if cells.text(row.get("level")).upper() == "ERROR":
         return Status.ERROR
-    return None if first(row, layout["answered"])[1] is None else Status.OK
+    return None if first(row, plan.layout["answered"])[1] is None else Status.OK
 
 
 def _judgements(source: Source, observations: tuple[LogFile, ...], reading: Reading) -> Judgements:

@@ -14,7 +14,8 @@ from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.fields import Column, Layout
 from adapters.traffic.foreign import foreign_call, paid, timed
-from adapters.traffic.reading import Found, Reading, first
+from adapters.traffic.plan import Plan, first
+from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import Row
 from adapters.traffic.source import Source
 from bandit.signals import Status
@@ -56,11 +57,11 @@ def matches(columns: frozenset[str]) -> bool:
 
 def calls(source: Source, reading: Reading) -> Iterator[Found]:
     """Yield the calls of a log."""
-    layout = reading.layout(COLUMNS)
-    return reading.usable(source.records(), lambda row: _call_of(row, layout, reading))
+    plan = Plan.of(reading.layout(COLUMNS))
+    return reading.usable(source.records(), lambda row: _call_of(row, plan, reading))
 
 
-def _call_of(row: Row, layout: Layout, reading: Reading) -> tuple[Call, tuple[str, ...]]:
+def _call_of(row: Row, plan: Plan, reading: Reading) -> tuple[Call, tuple[str, ...]]:
     kind = cells.text(row.get("call_type")).lower()
     if any(word in kind for word in _NO_LANGUAGE_MODEL):
         raise ValueError("no call to a language model")
@@ -70,7 +71,7 @@ def _call_of(row: Row, layout: Layout, reading: Reading) -> tuple[Call, tuple[st
         row = {**row, "request_tags": _tag(row.get("request_tags"))}
     if "model" not in reading.column_map:
         row = {**row, "model": _model(row)}
-    call, sources = foreign_call(row, layout, reading, {})
+    call, sources = foreign_call(row, plan, reading, {})
     column, cell = first(row, _FIRST_TOKEN)
     call = timed(paid(call, is_free=_is_free(row)), cells.instant(column.path, cell, 1e6), reading)
     if not cells.number("total_tokens", row.get("total_tokens"), 0.0, 1e9):

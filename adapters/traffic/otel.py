@@ -11,9 +11,9 @@ from typing import Final
 
 from adapters.traffic import cells, otel_names
 from adapters.traffic.calls import Call
-from adapters.traffic.fields import Layout
 from adapters.traffic.foreign import foreign_call, timed
 from adapters.traffic.judgements import Judgements
+from adapters.traffic.plan import Plan
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import BROKEN, Record, Row
 from adapters.traffic.source import Source
@@ -35,9 +35,9 @@ def matches(columns: frozenset[str]) -> bool:
 
 def calls(source: Source, reading: Reading) -> Iterator[Found]:
     """Yield the calls of a log; it is read once before for the evaluations, which may stand after their spans."""
-    judgements, layout = _judgements(source, reading), reading.layout(otel_names.COLUMNS)
+    judgements, plan = _judgements(source, reading), Plan.of(reading.layout(otel_names.COLUMNS))
     for record in source.records():
-        yield from reading.usable(_spans(record), lambda row: _call_of(row, layout, reading, judgements))
+        yield from reading.usable(_spans(record), lambda row: _call_of(row, plan, reading, judgements))
 
 
 def _spans(record: Record) -> Iterator[Record]:
@@ -51,15 +51,15 @@ def _spans(record: Record) -> Iterator[Record]:
         yield record._replace(row=BROKEN)
 
 
-def _call_of(row: Row, layout: Layout, reading: Reading, judgements: Judgements) -> tuple[Call, tuple[str, ...]]:
-    named = [column for column in layout["model"] if cells.text(cells.cell_at(row, column.path))]
+def _call_of(row: Row, plan: Plan, reading: Reading, judgements: Judgements) -> tuple[Call, tuple[str, ...]]:
+    named = [column for column in plan.layout["model"] if cells.text(cells.cell_at(row, column.path))]
     if not named or row.get(otel_names.OPERATION) in otel_names.NO_CALL:
         raise ValueError("a span of no call to a language model")
     if named[0] in _MODELS[1:]:
         row = {**row, "routeward.model": _with_provider(row, named[0].path)}
     response, span = cells.text(row.get(otel_names.RESPONSE_ID)), cells.text(row.get("span.id"))
     values, judged_us = judgements.of((span, response))
-    call, sources = foreign_call(row, layout, reading, values, status=_status(row), judged_us=judged_us)
+    call, sources = foreign_call(row, plan, reading, values, status=_status(row), judged_us=judged_us)
     return timed(call, None, reading), sources
 
 

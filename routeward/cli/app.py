@@ -17,6 +17,7 @@ from routeward.cli import (
     export,
     feedback,
     generate,
+    inspect,
     keys,
     offline,
     route,
@@ -75,6 +76,7 @@ _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(generate.generate)
+_command(rich_help_panel=STUDY)(inspect.inspect)
 _command(rich_help_panel=STUDY)(warm_start.warm_start)
 _command(rich_help_panel=STUDY)(export.export)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.options import Json
 from routeward.cli.output import WRONG_USE, CommandError, console, show
 
@@ -16,27 +17,31 @@ OUTPUT: Final = Path("warm-start.json")
 
 
 def warm_start(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="Log of calls: a file or a folder.")],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="Log of calls: a file, a folder or a store.")],
     *,
     output: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")] = OUTPUT,
+    map_: Map = None,
+    quality: Quality = "any",
+    format_: Format = "",
+    namespace: Namespace = "",
     force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")] = False,
     as_json: Json = False,
 ) -> None:
     """Turn a log of earlier calls into a file that a server can start from.
 
-    A row is a call: category, model, and any of quality, latency_s or latency_ms, output_tokens, and error or status.
+    What teaches is quality, latency, output tokens and how calls ended; `routeward inspect` tells what a log knows.
     """
     from adapters.traffic.errors import LogError, WarmStartError
-    from adapters.traffic.formats import open_log
     from adapters.traffic.lessons import lessons_of
     from adapters.traffic.warm_start import write_warm_start
     from simulations.progress import shown_progress
 
     if output.exists() and not force:
         raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
+    found = opened(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
     try:
         with shown_progress(console(stderr=True), "reading the log, per mille") as progress:
-            lessons = lessons_of(open_log(log), progress)
+            lessons = lessons_of(found, progress)
     except LogError as error:
         raise CommandError("LOG_REFUSED", str(error), exit_code=WRONG_USE) from error
     if not lessons.cells:

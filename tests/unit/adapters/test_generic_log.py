@@ -9,6 +9,7 @@ import pytest
 from adapters.traffic import generic
 from adapters.traffic.calls import Call
 from adapters.traffic.log import LogReport
+from adapters.traffic.plan import Plan
 from adapters.traffic.reading import Reading
 from bandit.signals import Kind, Status
 
@@ -16,9 +17,9 @@ SMALLEST = {"category": "chat", "model": "large", "quality": 0.5}
 
 
 def read(row: Mapping[str, Any], source: str = "any") -> Call:
-    layout = generic.present(generic.COLUMNS, frozenset(row))
+    plan = Plan.of(generic.present(generic.COLUMNS, frozenset(row)))
     reading = Reading(LogReport("generic"), quality_source=source)
-    return generic.call_of(row, layout, reading, has_category="category" in row)[0]
+    return generic.call_of(row, plan, reading)[0]
 
 
 def test_a_row_of_text_and_one_of_numbers_say_the_same():
