@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from adapters.traffic import full_information, generic, langfuse, litellm, otel
+from adapters.traffic import full_information, generic
 from adapters.traffic.calls import BATCH, Call, Calls, batches
 from adapters.traffic.errors import LogError
 from adapters.traffic.fields import FIELDS, SCORE, ColumnMap
 from adapters.traffic.findings import Findings
+from adapters.traffic.foreign import langfuse, litellm, otel
 from adapters.traffic.log import LogReport, Progress
 from adapters.traffic.own import reader as own
 from adapters.traffic.reading import ANY_SOURCE, Found, Reading

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from adapters.traffic.errors import LogError
-from adapters.traffic.rows import SUFFIXES, Record, records_of
+from adapters.traffic.files.kinds import SUFFIXES, records_of
+from adapters.traffic.rows import Record
 
 LOOKED_AT: Final = 100
 """Rows whose columns say what a file is."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.traffic import rows
 from adapters.traffic.errors import LogError
 from adapters.traffic.fields import Column, parsed_map
+from adapters.traffic.files import text
 from adapters.traffic.formats import open_log
 
 ROW = {"category": "chat", "model": "large", "latency_s": 1.5, "call_id": "1"}
@@ -33,7 +33,7 @@ def test_the_content_says_what_a_file_is_and_not_its_suffix_alone(tmp_path):
 
 @pytest.mark.parametrize("bytes_at_a_time", [1, 7, 1000])
 def test_an_array_is_read_in_pieces(tmp_path, monkeypatch, bytes_at_a_time):
-    monkeypatch.setattr(rows, "MAX_LINE_BYTES", bytes_at_a_time)
+    monkeypatch.setattr(text, "PIECE_BYTES", bytes_at_a_time)
     known = [ROW | {"call_id": f"ä{number}"} for number in range(20)]
     (tmp_path / "log.json").write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
     assert [call.call_id for call in open_log(tmp_path / "log.json").calls()] == [row["call_id"] for row in known]

@@ -10,13 +10,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from adapters.traffic import rows, warm_start
+from adapters.traffic import warm_start
 from adapters.traffic.calls import Call
 from adapters.traffic.errors import LogError, WarmStartError
+from adapters.traffic.files import json_rows
+from adapters.traffic.files.kinds import records_of
+from adapters.traffic.files.table import MAX_LINE_BYTES
 from adapters.traffic.formats import open_log
 from adapters.traffic.lessons import Lessons, lessons_of
 from adapters.traffic.log import CallLog
-from adapters.traffic.rows import BROKEN, MAX_LINE_BYTES, records_of
+from adapters.traffic.rows import BROKEN
 from adapters.traffic.warm_start import read_warm_start, write_warm_start
 from bandit.priors import PastCell
 from bandit.signals import Status
@@ -122,7 +125,7 @@ def test_a_rejected_row_counts_no_names():
 
 
 def test_a_line_as_long_as_allowed_is_read_and_a_longer_one_is_broken(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "MAX_JSON_BYTES", MAX_LINE_BYTES)
+    monkeypatch.setattr(json_rows, "MAX_JSON_BYTES", MAX_LINE_BYTES)
     path, end = tmp_path / "log.jsonl", '"}\n'
     start = '{"category": "chat", "model": "m", "status": "ok", "prompt": "'
     longest = start + "x" * (MAX_LINE_BYTES - len(start) - len(end)) + end
@@ -149,7 +152,7 @@ def test_names_of_columns_that_fill_a_long_line_are_refused(tmp_path):
 
 
 def test_a_long_line_is_not_held_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "MAX_JSON_BYTES", MAX_LINE_BYTES)
+    monkeypatch.setattr(json_rows, "MAX_JSON_BYTES", MAX_LINE_BYTES)
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"x" * (20 * MAX_LINE_BYTES))
     tracemalloc.start()

@@ -9,15 +9,16 @@
 from collections.abc import Iterator
 from typing import Final
 
-from adapters.traffic import cells, otel_names
+from adapters.traffic import cells
 from adapters.traffic.calls import Call
-from adapters.traffic.foreign import foreign_call, timed
-from adapters.traffic.judgements import Judgements
+from adapters.traffic.foreign import otel_names
+from adapters.traffic.foreign.call import foreign_call, timed
+from adapters.traffic.foreign.judgements import Judgements
+from adapters.traffic.foreign.spans import Evaluation, evaluations_of, spans_of
 from adapters.traffic.plan import Plan
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import BROKEN, Record, Row
 from adapters.traffic.source import Source
-from adapters.traffic.spans import Evaluation, evaluations_of, spans_of
 from bandit.signals import SCORE_PREFIX, Status
 
 _PREFIXES: Final = ("gen_ai.", "llm.")

@@ -15,8 +15,8 @@ from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.errors import LogError
 from adapters.traffic.fields import Column, Layout
-from adapters.traffic.foreign import foreign_call, paid, timed
-from adapters.traffic.judgements import Judgements
+from adapters.traffic.foreign.call import foreign_call, paid, timed
+from adapters.traffic.foreign.judgements import Judgements
 from adapters.traffic.plan import Plan, first
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import Row

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from adapters.traffic import cells, otel_names
+from adapters.traffic import cells
+from adapters.traffic.foreign import otel_names
 from adapters.traffic.rows import Row
 
 _DEPTH: Final = 8

@@ -13,7 +13,7 @@ from typing import Any, Final
 from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.fields import Column, Layout
-from adapters.traffic.foreign import foreign_call, paid, timed
+from adapters.traffic.foreign.call import foreign_call, paid, timed
 from adapters.traffic.plan import Plan, first
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import Row
