@@ -132,7 +132,7 @@ def _extent(wanted: Wanted) -> "Extent":
 
 def _to_file(wanted: Wanted, output: Path, *, force: bool) -> dict[str, Any]:
     from adapters.sql.traffic import decisions_of
-    from adapters.traffic.own.files import write_file
+    from adapters.traffic.own.writing import write_file
 
     if output.exists() and not force:
         raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")

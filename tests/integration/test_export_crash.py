@@ -10,9 +10,10 @@ import pytest
 from adapters.sql import SqlStore
 from adapters.sql.traffic import decisions_of
 from adapters.traffic.formats import open_log
+from adapters.traffic.own.folder import HOUR_US
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status
-from tests.integration.exporter import HOUR_US, export
+from tests.integration.exporter import export
 
 ROOT = Path(__file__).parents[2]
 START_US = 490_000 * HOUR_US

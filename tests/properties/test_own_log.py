@@ -15,7 +15,7 @@ from adapters.sql.traffic import decisions_of, store_log
 from adapters.traffic.calls import Calls, batches
 from adapters.traffic.formats import open_log
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.files import write_file
+from adapters.traffic.own.writing import write_file
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast, SignalRecord
 from bandit.signals import SCALE, DecisionFacts, Fact, Kind, Outcome, Score, Status, Thumb
 
@@ -44,7 +44,13 @@ def facts(signal: str) -> st.SearchStrategy[Fact | None]:
 
 distributions = st.builds(
     lambda revision, values, drawn: DistributionRecord(
-        revision, 4, "c0ffee", *values, {name: ModelForecast(p, 0.9, 0.01, 1.0, 0.1) for name, p in drawn.items()}, {}
+        revision,
+        4,
+        "c0ffee",
+        values[0],
+        values[1],
+        {name: ModelForecast(p, 0.9, 0.01, 1.0, 0.1) for name, p in drawn.items()},
+        {},
     ),
     st.integers(0, 1 << 50),
     st.tuples(shares, st.floats(0.0, 1e6)),

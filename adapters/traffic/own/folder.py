@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from adapters.traffic.errors import ExportError
 from adapters.traffic.log import Progress
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.files import replace_file, scratch, told_as_export_errors
 from adapters.traffic.own.manifest import NAME, Choice, Manifest, Part, read_manifest, write_manifest
+from adapters.traffic.own.writing import replace_file, scratch, told_as_export_errors
 
 DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000

@@ -7,12 +7,13 @@ from typing import Final
 
 from adapters.traffic.calls import Call, Calls
 from adapters.traffic.errors import LogError
+from adapters.traffic.files.kinds import kind_of
 from adapters.traffic.log import Progress
 from adapters.traffic.own.columns import ColumnReader
 from adapters.traffic.own.rows import decision_of, is_own
 from adapters.traffic.own.survey import Survey, surveyed
 from adapters.traffic.reading import ANY_SOURCE, Found, Reading
-from adapters.traffic.rows import BROKEN, Record, Row, kind_of
+from adapters.traffic.rows import BROKEN, Record, Row
 from adapters.traffic.source import Source
 
 SHOWN: Final = 5

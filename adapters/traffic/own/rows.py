@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 
 from adapters.traffic.calls import Call
 from adapters.traffic.own.decision import Judgement, LoggedDecision
+from adapters.traffic.rows import Row
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
 
-Row = Mapping[str, Any]
 NamedT = TypeVar("NamedT", bound=IntEnum)
 
 FORMAT: Final = "routeward decisions 1"

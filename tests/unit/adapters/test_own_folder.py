@@ -13,10 +13,10 @@ from adapters.traffic.calls import Call
 from adapters.traffic.errors import ExportError, LogError
 from adapters.traffic.formats import open_log
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.files import scratch, write_file
 from adapters.traffic.own.folder import DAY_US, HOUR_US, Exported, Span, export_folder
 from adapters.traffic.own.manifest import Choice
 from adapters.traffic.own.parquet import write_piece
+from adapters.traffic.own.writing import scratch, write_file
 from bandit.signals import Kind
 
 FIRST_DAY = 20_000
@@ -50,8 +50,10 @@ class Decided:
         self.held[place] = one._replace(call=one.call._replace(quality=1.0, judged_us=START_US))
 
 
-def exported(folder: Path, decided: Decided, span: Span, choice: Choice = LINES, **how: bool) -> Exported:
-    return export_folder(folder, decided, choice, span, **how)
+def exported(
+    folder: Path, decided: Decided, span: Span, choice: Choice = LINES, *, resume: bool = False, force: bool = False
+) -> Exported:
+    return export_folder(folder, decided, choice, span, resume=resume, force=force)
 
 
 def read(folder: Path) -> list[Call]:
