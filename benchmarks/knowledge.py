@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from adapters.traffic.calls import Call
 from adapters.traffic.lessons import lessons_of
+from adapters.traffic.log import CallLog
 from bandit import Sums, events_of, infer, record
 from bandit.priors import InferenceSettings, ModelPrior, PastCell
 from bandit.request import Objective
@@ -152,18 +154,22 @@ def past(world: World, seed: int) -> tuple[PastCell, ...]:
     categories = rng.integers(len(world.categories), size=PAST_CALLS)
     models = rng.integers(len(world.models), size=PAST_CALLS)
     prompts = [rng.choice(world.prompts_by_category[c]) for c in categories.tolist()]
-    rows = [
-        {
-            "category": world.categories[c],
-            "model": world.models[m].id,
-            "quality": float(world.quality[p, m]),
-            "latency_s": float(world.latency_s[p, m]),
-            "output_tokens": float(world.output_tokens[p, m]),
-            "status": "ok",
-        }
+    calls = [
+        Call(
+            category=world.categories[c],
+            model=world.models[m].id,
+            quality=_known(world.quality[p, m]),
+            latency_s=_known(world.latency_s[p, m]),
+            output_tokens=None if np.isnan(world.output_tokens[p, m]) else round(float(world.output_tokens[p, m])),
+            status=Status.OK,
+        )
         for c, m, p in zip(categories.tolist(), models.tolist(), prompts, strict=True)
     ]
-    return lessons_of((row, 0.0) for row in rows).cells
+    return lessons_of(CallLog(calls)).cells
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def studies(steps: int) -> Iterator[Study]:

@@ -3,17 +3,18 @@
 Whether a server has it is found by taking its lock for an instant, in which no server can start on it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from sqlite3 import connect
 
 from sqlalchemy import Connection, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError
 
 from adapters.ledger import StoreError, StoreLockedError, StoreSchemaError
 from adapters.sql.database import APPLICATION_ID
-from adapters.sql.errors import typed_error
+from adapters.sql.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.lock import FileLock, Holder
 from adapters.sql.versions import HEAD
 
@@ -51,16 +52,27 @@ def facts_of(file: Path) -> StoreFacts:
     file = file.resolve()
     if file.stat().st_nlink > 1:
         raise StoreError(f"{file} has a second name (hard link), by which another server could write to it")
+    with read_only(file) as connection:
+        return _facts(connection, file)
+
+
+@contextmanager
+def read_only(file: Path) -> Iterator[Connection]:
+    """Give a connection that only reads, also beside a server: what it reads stays as it was when it began.
+
+    Make it short. While it reads, a server cannot reuse what it wrote meanwhile.
+    """
+    file = file.resolve()
     log = file.with_name(file.name + "-wal")
     # Without a log to read, SQLite is told that nothing changes: it then leaves no files behind.
     mode = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-    engine = create_engine(
-        "sqlite://", creator=partial(connect, f"{file.as_uri()}?{mode}", uri=True), poolclass=NullPool
-    )
+    opened = partial(connect, f"{file.as_uri()}?{mode}", uri=True, isolation_level=None)
+    engine = create_engine("sqlite://", creator=opened, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            return _facts(connection, file)
-    except DBAPIError as error:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+    except DRIVER_ERRORS as error:
         raise typed_error(error, file) from error
 
 

@@ -37,7 +37,7 @@ def signal_row(record: SignalRecord) -> tuple[object, ...]:
     )
 
 
-def signal_record(row: Row[*tuple[Any, ...]]) -> SignalRecord:
+def signal_record(row: Row[*tuple[Any, ...]] | tuple[Any, ...]) -> SignalRecord:
     """Return the record that a row of `signals` keeps."""
     namespace, nonce, signal, observed_us, received_us = row[:5]
     category, model, kind, decided_us, input_tokens = row[5:10]

@@ -59,7 +59,7 @@ class Call(NamedTuple):
     judged_us: int | None = None
 
 
-_NUMBERS: Final = (
+NUMBERS: Final = (
     "propensity",
     "answer_value_usd",
     "second_value_usd",
@@ -72,7 +72,7 @@ _NUMBERS: Final = (
     "first_token_s",
     "quality",
 )
-_INTEGERS: Final = ("time_us", "kind", "status", "answered_us", "judged_us")
+INTEGERS: Final = ("time_us", "kind", "status", "answered_us", "judged_us")
 
 
 class Names:
@@ -141,7 +141,7 @@ def columns_of(batch: Sequence[Call], categories: Names, models: Names) -> Calls
     model = np.array([models.number(call.model) for call in batch], np.int64)
     drawn_from, probabilities = _distributions(batch, models)
     columns: dict[str, NDArray[Any]] = {}
-    for names, kind, unknown in ((_INTEGERS, np.int64, UNKNOWN), (_NUMBERS, np.float64, math.nan)):
+    for names, kind, unknown in ((INTEGERS, np.int64, UNKNOWN), (NUMBERS, np.float64, math.nan)):
         for name in names:
             cells = (getattr(call, name) for call in batch)
             columns[name] = np.array([unknown if cell is None else cell for cell in cells], kind)

@@ -3,6 +3,7 @@
 TrafficError
 ├── LogError              a log cannot be read, or holds nothing to learn from
 │   └── MissingExtraError its format needs an optional package
+├── ExportError           decisions cannot be written, or an export not be continued
 └── WarmStartError        a warm start cannot be read or written
 """
 
@@ -17,6 +18,10 @@ class LogError(TrafficError):
 
 class MissingExtraError(LogError):
     """The log's format needs an optional package."""
+
+
+class ExportError(TrafficError):
+    """Decisions cannot be written, or an export cannot be continued."""
 
 
 class WarmStartError(TrafficError):

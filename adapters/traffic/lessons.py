@@ -3,27 +3,22 @@
 So statuses teach what they always do, and a single absurd latency is left out here as well.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 import numpy as np
 
-from adapters.traffic.past_calls import PastCall, past_call
-from adapters.traffic.rows import Row
+from adapters.traffic.calls import Call
+from adapters.traffic.log import Log, LogReport, Progress, Rejected
 from bandit.evidence import Event, Signal, events_of
 from bandit.posterior import infer
 from bandit.priors import CELLS_ALONE, BetaPrior, NormalPrior, PastCell
 from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, to_fixed_point
 from bandit.sums import Sums, record
 
-Progress = Callable[[int, int], None]
-"""Told how much is done, of how much."""
-
 SIGNALS: Final[tuple[Signal, ...]] = ("quality", "error", "latency", "output_tokens")
-PROGRESS_STEPS: Final = 1000
 MAX_CATEGORIES: Final = 1000
 """Each has a row in every posterior."""
 MAX_MODELS: Final = 256
@@ -42,44 +37,39 @@ class Lessons:
 
     cells: tuple[PastCell, ...]
     used: int
-    rejected: Mapping[str, int]
+    rejected: Mapping[str, Rejected]
 
 
-def unwatched(done: int, total: int) -> None:
-    """Show nothing."""
+def lessons_of(log: Log, progress: Progress | None = None) -> Lessons:
+    """Learn from a log. Raises LogError where it cannot be read.
 
-
-def lessons_of(rows: Iterable[tuple[Row, float]], progress: Progress = unwatched) -> Lessons:
-    """Learn from rows, each with the fraction of the log that is read with it.
-
-    Rows with another category or model than `MAX_CATEGORIES`, `MAX_MODELS` and `MAX_CELLS` allow are rejected; names
+    Calls with another category or model than `MAX_CATEGORIES`, `MAX_MODELS` and `MAX_CELLS` allow are rejected; names
     count in the order in which they come.
     """
-    rejected: Counter[str] = Counter()
-    calls = _calls(rows, rejected, progress)
+    unused = LogReport("")
+    calls = _teaching(log, unused, progress)
     sums, used = Sums.empty(_BUCKET_US), 0
     while batch := list(islice(calls, _BATCH)):
         used += len(batch)
         sums = record(sums, [event for call in batch for event in _events(call)])
+    rejected = {**log.report.rejected, **unused.rejected}
     return Lessons(tuple(_cells(sums)), used, dict(sorted(rejected.items())))
 
 
-def _calls(rows: Iterable[tuple[Row, float]], rejected: Counter[str], progress: Progress) -> Iterator[PastCall]:
-    shown, categories, models = 0, set[str](), set[str]()
-    for row, fraction in rows:
-        if int(fraction * PROGRESS_STEPS) > shown:
-            shown = int(fraction * PROGRESS_STEPS)
-            progress(shown, PROGRESS_STEPS)
+def _teaching(log: Log, unused: LogReport, progress: Progress | None) -> Iterator[Call]:
+    categories, models = set[str](), set[str]()
+    for call in log.calls(progress):
         try:
-            call = past_call(row)
+            if call.quality is call.latency_s is call.output_tokens is call.status is None:
+                raise ValueError("nothing is known of how the call went")
             _place(call, categories, models)
         except ValueError as error:
-            rejected[str(error)] += 1
+            unused.reject(str(error), log.report.line, log.report.file)
         else:
             yield call
 
 
-def _place(call: PastCall, categories: set[str], models: set[str]) -> None:
+def _place(call: Call, categories: set[str], models: set[str]) -> None:
     """Add the names of a call. Raises ValueError where they would be too many, and adds none then."""
     if call.category in categories and call.model in models:
         return
@@ -95,8 +85,8 @@ def _place(call: PastCall, categories: set[str], models: set[str]) -> None:
     models.add(call.model)
 
 
-def _events(call: PastCall) -> Iterator[Event]:
-    decision = DecisionFacts(call.category, call.model, Kind.SAMPLED, 0)
+def _events(call: Call) -> Iterator[Event]:
+    decision = DecisionFacts(call.category, call.model, call.kind or Kind.SAMPLED, 0)
     latency_us = None if call.latency_s is None else round(call.latency_s * 1e6)
     outcome = Outcome(call.status or Status.OK, latency_us, output_tokens=call.output_tokens)
     for event in events_of(decision, outcome):

@@ -16,10 +16,20 @@ SHOWN_LINES: Final = 5
 
 @dataclass(slots=True)
 class Rejected:
-    """Rows left out for one reason: how many, and the numbers of the first of them (lines of a text count from 1)."""
+    """Rows left out for one reason: how many, and the numbers of the first of them (lines of a text count from 1).
+
+    `files` names the file of each of these lines where a log has several.
+    """
 
     count: int = 0
     lines: list[int] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    def places(self) -> str:
+        """Return the first lines as a reader looks them up."""
+        if any(self.files):
+            return ", ".join(f"{file}:{line}" for file, line in zip(self.files, self.lines, strict=True))
+        return ", ".join(map(str, self.lines))
 
 
 @dataclass(slots=True)
@@ -27,7 +37,8 @@ class LogReport:
     """What reading told: rows used and left out, and what the log can say, by the share of used rows that say it.
 
     `knows` counts rows that know a field of `Call`; `sources` counts judgements by their source. `notes` are sentences
-    for the reader. It is complete when the log has been read to its end, and begins anew with each reading.
+    for the reader. It is complete when the log has been read to its end, and begins anew with each reading. `line`, and
+    `file` where a log has several, are those of the call that was read last; 0 where a log has no lines.
     """
 
     format: str
@@ -36,13 +47,16 @@ class LogReport:
     knows: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    line: int = 0
+    file: str = ""
 
-    def reject(self, reason: str, line: int) -> None:
+    def reject(self, reason: str, line: int, file: str = "") -> None:
         """Count a row that was left out."""
         found = self.rejected.setdefault(reason, Rejected())
         found.count += 1
         if len(found.lines) < SHOWN_LINES:
             found.lines.append(line)
+            found.files.append(file)
 
 
 class Log(Protocol):

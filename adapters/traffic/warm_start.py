@@ -10,9 +10,9 @@ import reprlib
 from pathlib import Path
 from typing import Any, Final
 
+from adapters.traffic import cells
 from adapters.traffic.errors import WarmStartError
 from adapters.traffic.lessons import MAX_CATEGORIES, SIGNALS, Lessons
-from adapters.traffic.past_calls import name_of
 from bandit.priors import PastCell
 
 FORMAT: Final = "routeward warm start 1"
@@ -32,7 +32,8 @@ _RANGES: Final = {
 
 def write_warm_start(lessons: Lessons, path: Path) -> None:
     """Write what a log taught. Raises WarmStartError where that cannot be done, or a server would refuse the file."""
-    head = {"format": FORMAT, "rows_used": lessons.used, "rows_rejected": dict(lessons.rejected)}
+    rejected = {reason: one.count for reason, one in lessons.rejected.items()}
+    head = {"format": FORMAT, "rows_used": lessons.used, "rows_rejected": rejected}
     lines = ",\n".join(f"  {json.dumps(_written(cell))}" for cell in lessons.cells)
     text = f'{json.dumps(head, indent=1)[:-2]},\n "cells": [\n{lines}\n ]\n}}\n'
     if len(text) > MAX_BYTES:
@@ -93,7 +94,7 @@ def _document(path: Path) -> Any:
 def _read(cell: object) -> PastCell:
     if not isinstance(cell, dict):
         raise ValueError("not an object with category, model, signal, value and observations")
-    category, model = name_of(cell, "category"), name_of(cell, "model")
+    category, model = (cells.name(column, cell.get(column)) for column in ("category", "model"))
     signal = next((known for known in SIGNALS if known == cell.get("signal")), None)
     if signal is None:
         raise ValueError(f"signal is {_shown(cell.get('signal'))}; known: {', '.join(SIGNALS)}")

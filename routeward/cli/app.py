@@ -14,8 +14,10 @@ from routeward.cli import (
     demo,
     doctor,
     explain,
+    export,
     feedback,
     generate,
+    inspect,
     keys,
     offline,
     route,
@@ -74,7 +76,9 @@ _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(generate.generate)
+_command(rich_help_panel=STUDY)(inspect.inspect)
 _command(rich_help_panel=STUDY)(warm_start.warm_start)
+_command(rich_help_panel=STUDY)(export.export)
 
 
 def run(arguments: Sequence[str]) -> int:

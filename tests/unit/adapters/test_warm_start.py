@@ -3,6 +3,7 @@
 import json
 import math
 import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,18 @@ import duckdb
 import pytest
 
 from adapters.traffic import warm_start
+from adapters.traffic.calls import Call
 from adapters.traffic.errors import LogError, WarmStartError
+from adapters.traffic.files import json_rows
+from adapters.traffic.files.kinds import records_of
+from adapters.traffic.files.table import MAX_LINE_BYTES
+from adapters.traffic.formats import open_log
 from adapters.traffic.lessons import Lessons, lessons_of
-from adapters.traffic.rows import BROKEN, MAX_LINE_BYTES, log_rows
+from adapters.traffic.log import CallLog
+from adapters.traffic.rows import BROKEN
 from adapters.traffic.warm_start import read_warm_start, write_warm_start
 from bandit.priors import PastCell
+from bandit.signals import Status
 
 CALLS: list[dict[str, Any]] = [
     {"category": "chat", "model": "large", "quality": 1.0, "latency_s": 2.0, "output_tokens": 100, "status": "ok"},
@@ -53,7 +61,7 @@ def written(folder: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
 def test_a_log_teaches_the_same_in_every_format(tmp_path, kind):
-    lessons = lessons_of(log_rows(written(tmp_path, kind)))
+    lessons = lessons_of(open_log(written(tmp_path, kind)))
     assert (lessons.used, lessons.rejected) == (4, {})
     assert by_cell(lessons.cells) == TAUGHT
 
@@ -62,57 +70,69 @@ def test_bad_rows_are_counted_by_reason_and_the_others_kept(tmp_path):
     path = tmp_path / "log.jsonl"
     bad = ["not json", "[1]", '{"category": "chat"}', '{"category": "chat", "model": "m", "quality": 2}', ""]
     path.write_text("\n".join([*bad, json.dumps(CALLS[0])]), encoding="utf-8")
-    lessons = lessons_of(log_rows(path))
+    lessons = lessons_of(open_log(path))
     assert lessons.used == 1
-    assert lessons.rejected == {
+    assert counts(lessons) == {
         "model is missing": 1,
         "not a row of the log's format": 2,
         "quality is out of range": 1,
     }
+    assert lessons.rejected["not a row of the log's format"].lines == [1, 2]
+    assert lessons.rejected["quality is out of range"].lines == [4]
 
 
 def test_lines_of_a_table_with_too_few_or_too_many_cells_are_left_out(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("category,model,quality\nchat,large\nchat,large,1,1\nchat,large,1\n", encoding="utf-8")
-    lessons = lessons_of(log_rows(path))
-    assert (lessons.used, sum(lessons.rejected.values())) == (1, 2)
+    lessons = lessons_of(open_log(path))
+    assert (lessons.used, sum(counts(lessons).values())) == (1, 2)
 
 
-def call_of(category: str, model: str) -> tuple[dict[str, object], float]:
-    return {"category": category, "model": model, "status": "ok"}, 1.0
+def counts(lessons: Lessons) -> dict[str, int]:
+    return {reason: one.count for reason, one in lessons.rejected.items()}
+
+
+def call_of(category: str, model: str) -> Call:
+    return Call(category, model, status=Status.OK)
+
+
+def taught(calls: Iterable[Call]) -> Lessons:
+    return lessons_of(CallLog(calls))
 
 
 def test_a_log_with_names_of_its_own_in_every_row_is_cut_at_models():
-    lessons = lessons_of(call_of(f"c{i}", f"m{i}") for i in range(20_000))
+    lessons = taught(call_of(f"c{i}", f"m{i}") for i in range(20_000))
     assert lessons.used == len(lessons.cells) == 256
-    assert lessons.rejected == {"model is one more than the 256 that a warm start holds": 20_000 - 256}
+    assert counts(lessons) == {"model is one more than the 256 that a warm start holds": 20_000 - 256}
 
 
 def test_categories_beyond_a_thousand_are_left_out_and_the_others_go_on():
-    lessons = lessons_of([*(call_of(f"c{i}", "m") for i in range(1003)), call_of("c0", "m")])
+    lessons = taught([*(call_of(f"c{i}", "m") for i in range(1003)), call_of("c0", "m")])
     assert lessons.used == 1001
-    assert lessons.rejected == {"category is one more than the 1,000 that a warm start holds": 3}
+    assert counts(lessons) == {"category is one more than the 1,000 that a warm start holds": 3}
 
 
 def test_categories_times_models_are_limited_whether_seen_or_not():
     calls = [*(call_of(f"c{i}", "m0") for i in range(1000)), *(call_of("c0", f"m{i}") for i in range(103))]
-    lessons = lessons_of(calls)
-    assert (lessons.used, lessons.rejected) == (1100, {"categories times models would be more than 100,000": 3})
+    lessons = taught(calls)
+    assert (lessons.used, counts(lessons)) == (1100, {"categories times models would be more than 100,000": 3})
 
 
 def test_a_rejected_row_counts_no_names():
-    wrong = [({"category": f"c{i}", "model": f"m{i}", "quality": 2}, 1.0) for i in range(2000)]
-    assert lessons_of([*wrong, call_of("chat", "m")]).used == 1
+    silent = [Call(f"c{i}", f"m{i}", cost_usd=0.1) for i in range(2000)]
+    lessons = taught([*silent, call_of("chat", "m")])
+    assert (lessons.used, counts(lessons)) == (1, {"nothing is known of how the call went": 2000})
 
 
-def test_a_line_as_long_as_allowed_is_read_and_a_longer_one_is_broken(tmp_path):
+def test_a_line_as_long_as_allowed_is_read_and_a_longer_one_is_broken(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_rows, "MAX_JSON_BYTES", MAX_LINE_BYTES)
     path, end = tmp_path / "log.jsonl", '"}\n'
     start = '{"category": "chat", "model": "m", "status": "ok", "prompt": "'
     longest = start + "x" * (MAX_LINE_BYTES - len(start) - len(end)) + end
     longer = start + "x" * (3 * MAX_LINE_BYTES) + end
     path.write_text(longest + longest.replace("x", "xx", 1) + longer + json.dumps(CALLS[0]) + "\n" + longer[:-1])
-    assert [row is BROKEN for row, _ in log_rows(path)] == [False, True, True, False, True]
-    assert [*log_rows(path)][-1][1] == 1
+    assert [record.row is BROKEN for record in records_of(path)] == [False, True, True, False, True]
+    assert [*records_of(path)][-1].done == 1
 
 
 @pytest.mark.parametrize("before", ["", '"an answer\nof lines ', '"'])
@@ -121,41 +141,41 @@ def test_a_long_line_of_a_table_breaks_its_own_row_alone(tmp_path, before):
     long = f"{before}{'x' * MAX_LINE_BYTES}\n{closing}" if before == '"' else f"{before}{'x' * MAX_LINE_BYTES}{closing}"
     path = tmp_path / "log.csv"
     path.write_text(f"prompt,category,model,quality\nshort,chat,m,1\n{long},chat,m,1\nshort,chat,m,0\n")
-    assert [row.get("quality") for row, _ in log_rows(path)] == ["1", None, "0"]
-    assert lessons_of(log_rows(path)).rejected == {"not a row of the log's format": 1}
+    assert [record.row.get("quality") for record in records_of(path)] == ["1", None, "0"]
+    assert counts(lessons_of(open_log(path))) == {"not a row of the log's format": 1}
 
 
 def test_names_of_columns_that_fill_a_long_line_are_refused(tmp_path):
     (tmp_path / "log.csv").write_text("category,model," + "x" * MAX_LINE_BYTES + "\nchat,m,1\n")
     with pytest.raises(LogError, match="names of columns is longer than 1,000,000 bytes"):
-        lessons_of(log_rows(tmp_path / "log.csv"))
+        lessons_of(open_log(tmp_path / "log.csv"))
 
 
-def test_a_long_line_is_not_held_in_memory(tmp_path):
+def test_a_long_line_is_not_held_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_rows, "MAX_JSON_BYTES", MAX_LINE_BYTES)
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"x" * (20 * MAX_LINE_BYTES))
     tracemalloc.start()
     try:
-        assert [row is BROKEN for row, _ in log_rows(path)] == [True]
+        assert [record.row is BROKEN for record in records_of(path)] == [True]
         assert tracemalloc.get_traced_memory()[1] < 5 * MAX_LINE_BYTES
     finally:
         tracemalloc.stop()
 
 
 def test_a_call_without_status_teaches_no_error():
-    lessons = lessons_of([({"category": "chat", "model": "m", "latency_s": 1.0}, 1.0)])
+    lessons = taught([Call("chat", "m", latency_s=1.0)])
     assert [cell.signal for cell in lessons.cells] == ["latency"]
 
 
 def test_one_absurd_latency_of_a_log_is_left_out():
-    calls = [{"category": "chat", "model": "m", "latency_s": one} for one in [1.0] * 20 + [3600.0]]
-    [cell] = lessons_of((call, 1.0) for call in calls).cells
+    [cell] = taught(Call("chat", "m", latency_s=one) for one in [1.0] * 20 + [3600.0]).cells
     assert cell[3:] == pytest.approx((0.0, 20.0), abs=1e-4)
 
 
 def test_progress_ends_with_all_of_it(tmp_path):
     told = []
-    lessons_of(log_rows(written(tmp_path, "csv")), lambda done, total: told.append(done / total))
+    lessons_of(open_log(written(tmp_path, "csv")), lambda done, total: told.append(done / total))
     assert told == sorted(told)
     assert told[-1] == 1
 
@@ -173,12 +193,12 @@ def test_what_is_no_log_is_refused(tmp_path, name, content, complaint):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(LogError, match=complaint):
-        lessons_of(log_rows(tmp_path / name))
+        lessons_of(open_log(tmp_path / name))
 
 
 def test_a_file_says_what_was_written_to_it(tmp_path):
     path = tmp_path / "warm.json"
-    lessons = lessons_of(log_rows(written(tmp_path, "jsonl")))
+    lessons = lessons_of(open_log(written(tmp_path, "jsonl")))
     write_warm_start(lessons, path)
     assert by_cell(read_warm_start(path)) == TAUGHT
     line = next(line for line in path.read_text().splitlines() if '"latency"' in line)
@@ -238,7 +258,7 @@ def test_a_wrong_value_is_repeated_up_to_eighty_characters(tmp_path, field, wron
 
 
 def test_a_file_that_a_server_would_refuse_for_its_size_is_not_written(tmp_path, monkeypatch):
-    lessons = lessons_of([call_of("chat", "m")])
+    lessons = taught([call_of("chat", "m")])
     write_warm_start(lessons, tmp_path / "warm.json")
     monkeypatch.setattr(warm_start, "MAX_BYTES", (tmp_path / "warm.json").stat().st_size - 1)
     with pytest.raises(WarmStartError, match="would be larger"):

@@ -18,7 +18,7 @@ def test_a_log_becomes_a_file_and_what_was_left_out_is_told(cli: Cli, log: str, 
     ended = cli("warm-start", log)
     assert ended.code == 0, ended.err
     assert "2 rows used: 1 models in 1 categories" in ended.out
-    assert "1 rows left out: quality is out of range" in ended.out
+    assert "1 rows left out: quality is out of range (lines 4)" in ended.out
     assert (tmp_path / "warm-start.json").is_file()
 
 
@@ -27,6 +27,7 @@ def test_the_json_tells_the_same(cli: Cli, log: str) -> None:
         "file": "past.json",
         "rows_used": 2,
         "rows_rejected": {"quality is out of range": 1},
+        "first_lines": {"quality is out of range": "4"},
         "categories": ["chat"],
         "models": ["large"],
         "signals": {"latency": 1, "quality": 1},
@@ -47,7 +48,7 @@ def test_a_file_that_is_there_is_replaced_only_when_forced(cli: Cli, log: str) -
 
 
 def test_a_log_without_usable_rows_ends_with_1_and_the_reasons(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("kind,model,quality\nchat,large,1\n")
+    (tmp_path / "log.csv").write_text("category,model,quality\n,large,1\n")
     ended = cli("warm-start", "log.csv")
     assert ended.code == 1
     assert "1 x category is missing" in ended.err

@@ -1,0 +1,117 @@
+"""A store as a log of calls, also while a server is running on it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from adapters.ledger import StoreError
+from adapters.sql import timeline
+from adapters.sql.inspection import facts_of, read_only
+from adapters.sql.logged import logged_decisions
+from adapters.sql.marks import RETAINED, mark
+from adapters.sql.timeline import DrawnFrom
+from adapters.traffic.errors import LogError
+from adapters.traffic.log import LogReport, Progress
+from adapters.traffic.own.decision import ANY, LoggedDecision
+from adapters.traffic.own.log import DecisionLog
+
+PER_MILLE: Final = 1000
+SHOWN: Final = 5
+"""Namespaces that a message names."""
+_SQLITE: Final = b"SQLite format 3\0"
+
+
+class Extent(NamedTuple):
+    """What a store holds: its namespaces, the times of its decisions, and the time before which rows were dropped."""
+
+    namespaces: Sequence[str] = ()
+    oldest_us: int = 0
+    newest_us: int = -1
+    retained_us: int = 0
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether a file is a database, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
+
+
+def extent_of(file: Path) -> Extent:
+    """Return what a store holds. Raises LogError for what is no store, or one of a newer version."""
+    if not file.is_file():
+        raise LogError(f"{file} is not a file")
+    with _told_as_log_errors():
+        if facts_of(file).version is None:
+            return Extent()
+        with read_only(file) as connection:
+            oldest_us, newest_us = timeline.span(connection) or (0, -1)
+            return Extent(timeline.namespaces(connection), oldest_us, newest_us, mark(connection, RETAINED))
+
+
+def decisions_of(
+    file: Path, since_us: int, until_us: int, *, namespace: str = "", progress: Progress | None = None
+) -> Iterator[LoggedDecision]:
+    """Yield the decisions from `since_us` up to before `until_us` in the order of time, with what became of them.
+
+    Those of all namespaces, unless one is named. Each page is read in a transaction of its own, so that a server on
+    the same file is not held up. Raises LogError.
+    """
+    start_us, drawn_from = since_us, dict[timeline.DecisionKey, DrawnFrom]()
+    while start_us < until_us:
+        with _told_as_log_errors(), read_only(file) as connection:
+            page = timeline.page(connection, start_us, until_us, drawn_from)
+        start_us, drawn_from = page.end_us, dict(page.drawn_from)
+        found = logged_decisions(page)
+        yield from found if not namespace else (one for one in found if one.namespace == namespace)
+        if progress is not None:
+            progress((start_us - since_us) * PER_MILLE // (until_us - since_us), PER_MILLE)
+
+
+def store_log(
+    file: Path,
+    *,
+    namespace: str = "",
+    since_us: int | None = None,
+    until_us: int | None = None,
+    quality_source: str = ANY,
+) -> DecisionLog:
+    """Open a store as a log of one namespace, which may be left out where there is only one.
+
+    Each reading reads up to the decision that is the newest now. Raises LogError for what is no store, or one of a
+    newer version, and for a namespace that it does not have.
+    """
+    extent = extent_of(file)
+    if not namespace and len(extent.namespaces) > 1:
+        raise LogError(f"{file} has several namespaces; choose one: {shown(extent.namespaces)}")
+    require_namespace(file, extent, namespace)
+    start_us = extent.oldest_us if since_us is None else max(since_us, extent.oldest_us)
+    end_us = extent.newest_us + 1 if until_us is None else min(until_us, extent.newest_us + 1)
+
+    def read(_: LogReport, progress: Progress | None) -> Iterator[LoggedDecision]:
+        return decisions_of(file, start_us, end_us, namespace=namespace, progress=progress)
+
+    return DecisionLog(read, "routeward store", quality_source=quality_source)
+
+
+def require_namespace(file: Path, extent: Extent, namespace: str) -> None:
+    """Raise LogError for a namespace that a store does not have."""
+    if namespace and namespace not in extent.namespaces:
+        raise LogError(f"{file} has no namespace '{namespace}'; it has {shown(extent.namespaces) or 'none'}")
+
+
+def shown(names: Sequence[str]) -> str:
+    """Return the first names of many, for a message."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+@contextmanager
+def _told_as_log_errors() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise LogError(str(error)) from error

@@ -1,0 +1,1 @@
+"""Rows of files: comma-separated values and JSON (standard library), Parquet (DuckDB)."""

@@ -1,0 +1,257 @@
+"""An export in parts: what is written again, what is left alone, what is refused."""
+
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.traffic.calls import Call
+from adapters.traffic.errors import ExportError, LogError
+from adapters.traffic.formats import open_log
+from adapters.traffic.own.decision import LoggedDecision
+from adapters.traffic.own.folder import DAY_US, HOUR_US, Exported, Span, export_folder
+from adapters.traffic.own.manifest import Choice
+from adapters.traffic.own.parquet import write_piece
+from adapters.traffic.own.writing import scratch, write_file
+from bandit.signals import Kind
+
+FIRST_DAY = 20_000
+START_US = FIRST_DAY * DAY_US
+LINES = Choice(suffix=".jsonl")
+
+
+class Decided:
+    """Decisions every six hours over some days, and which ranges of time were read of them."""
+
+    def __init__(self, days: int) -> None:
+        times = range(START_US, START_US + days * DAY_US, 6 * HOUR_US)
+        self.held = [
+            LoggedDecision(Call("chat", "large", time, f"{time:x}", kind=Kind.SAMPLED), "acme") for time in times
+        ]
+        self.read: list[int] = []
+
+    def __call__(self, start_us: int, end_us: int) -> Iterator[LoggedDecision]:
+        self.read.append((start_us - START_US) // DAY_US)
+        return (one for one in self.held if start_us <= (one.call.time_us or 0) < end_us)
+
+    def span(self, *, settled_days: float = 0.0, retained_days: float = -1.0, until_days: float | None = None) -> Span:
+        oldest, newest = (self.held[end].call.time_us or 0 for end in (0, -1))
+        settled, retained = (round(START_US + days * DAY_US) for days in (settled_days, retained_days))
+        until = None if until_days is None else round(START_US + until_days * DAY_US)
+        return Span(oldest, newest, retained, settled, until)
+
+    def judged(self, place: int) -> None:
+        """Let a decision be judged late."""
+        one = self.held[place]
+        self.held[place] = one._replace(call=one.call._replace(quality=1.0, judged_us=START_US))
+
+
+def exported(
+    folder: Path, decided: Decided, span: Span, choice: Choice = LINES, *, resume: bool = False, force: bool = False
+) -> Exported:
+    return export_folder(folder, decided, choice, span, resume=resume, force=force)
+
+
+def read(folder: Path) -> list[Call]:
+    log = open_log(folder)
+    calls = list(log.calls())
+    assert log.report.rejected == {}
+    return calls
+
+
+def test_a_folder_has_a_file_per_day_and_reads_as_what_was_exported(tmp_path):
+    decided = Decided(days=3)
+    result = exported(tmp_path / "out", decided, decided.span())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "_manifest.json",
+        *(f"decisions-2024-10-0{day}.jsonl" for day in (4, 5, 6)),
+    ]
+    assert (result.rows, result.written) == (12, 3)
+    assert read(tmp_path / "out") == [one.call for one in decided.held]
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_resumed_export_reads_only_what_may_have_changed(tmp_path, hours):
+    decided, choice = Decided(days=4), replace(LINES, part_us=hours * HOUR_US)
+    exported(tmp_path / "out", decided, decided.span(settled_days=2.5), choice)
+    decided.read.clear()
+    decided.judged(10)
+    decided.held += Decided(days=5).held[16:]
+    result = exported(tmp_path / "out", decided, decided.span(settled_days=2.5), choice, resume=True)
+    assert set(decided.read) == {2, 3, 4}
+    assert result.manifest.final_before_us == START_US + (2 if hours == 24 else 2.5) * DAY_US
+    assert read(tmp_path / "out") == [one.call for one in decided.held]
+
+
+def test_a_resumed_export_of_nothing_new_writes_nothing(tmp_path):
+    decided = Decided(days=2)
+    exported(tmp_path / "out", decided, decided.span(settled_days=9))
+    assert exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=True).written == 0
+
+
+def test_the_first_export_to_a_folder_may_be_a_resumed_one(tmp_path):
+    decided = Decided(days=1)
+    assert exported(tmp_path / "out", decided, decided.span(), resume=True).rows == 4
+
+
+def test_what_the_store_has_dropped_stays_in_the_export(tmp_path):
+    decided = Decided(days=4)
+    exported(tmp_path / "out", decided, decided.span())
+    expected = [one.call for one in decided.held]
+    del decided.held[:6]
+    exported(tmp_path / "out", decided, decided.span(retained_days=1.5), resume=True)
+    assert read(tmp_path / "out") == expected
+
+
+def test_a_part_of_which_only_a_beginning_was_asked_for_is_completed_later(tmp_path):
+    decided = Decided(days=2)
+    exported(tmp_path / "out", decided, decided.span(settled_days=9, until_days=0.5))
+    assert len(read(tmp_path / "out")) == 2
+    exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=True)
+    assert read(tmp_path / "out") == [one.call for one in decided.held]
+
+
+def test_an_export_that_ends_anywhere_is_completed_by_the_next(tmp_path):
+    decided = Decided(days=3)
+    for broken_at in range(12):
+
+        def breaking(start: int, end: int, left: int = broken_at) -> Iterator[LoggedDecision]:
+            for one in decided(start, end):
+                if one is decided.held[left]:
+                    raise LogError("the store is gone")
+                yield one
+
+        folder = tmp_path / f"out-{broken_at}"
+        with pytest.raises(LogError):
+            export_folder(folder, breaking, LINES, decided.span())
+        exported(folder, decided, decided.span(), resume=True)
+        assert read(folder) == [one.call for one in decided.held]
+
+
+def test_an_empty_range_leaves_a_folder_without_decisions(tmp_path):
+    decided = Decided(days=1)
+    result = exported(tmp_path / "out", decided, decided.span(until_days=-1))
+    assert (result.rows, dict(result.manifest.parts)) == (0, {})
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["_manifest.json"]
+
+
+def test_an_export_that_is_there_is_replaced_only_when_forced(tmp_path):
+    decided = Decided(days=2)
+    exported(tmp_path / "out", decided, decided.span())
+    with pytest.raises(ExportError, match="--resume continues it, --force replaces it"):
+        exported(tmp_path / "out", decided, decided.span())
+    del decided.held[4:]
+    exported(tmp_path / "out", decided, decided.span(), force=True)
+    assert read(tmp_path / "out") == [one.call for one in decided.held]
+
+
+@pytest.mark.parametrize("changed", [{"namespace": "acme"}, {"part_us": HOUR_US}, {"suffix": ".parquet"}])
+def test_an_export_cannot_be_continued_otherwise_than_it_began(tmp_path, changed):
+    decided = Decided(days=1)
+    exported(tmp_path / "out", decided, decided.span())
+    with pytest.raises(ExportError, match="was exported otherwise: "):
+        exported(tmp_path / "out", decided, decided.span(), replace(LINES, **changed), resume=True)
+
+
+def test_an_export_cannot_be_shortened(tmp_path):
+    decided = Decided(days=2)
+    exported(tmp_path / "out", decided, decided.span())
+    with pytest.raises(ExportError, match="goes beyond the end"):
+        exported(tmp_path / "out", decided, decided.span(until_days=1), resume=True)
+
+
+def test_a_final_part_that_was_changed_or_lost_is_noticed(tmp_path):
+    decided = Decided(days=2)
+    exported(tmp_path / "out", decided, decided.span(settled_days=9))
+    (tmp_path / "out/decisions-2024-10-04.jsonl").write_text("")
+    with pytest.raises(ExportError, match=r"2024-10-04.jsonl is gone or was changed; export anew with --force"):
+        exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=True)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "\x00"])
+def test_a_broken_manifest_is_told(tmp_path, text):
+    decided = Decided(days=1)
+    (tmp_path / "_manifest.json").write_text(text)
+    with pytest.raises(ExportError, match=r"_manifest.json is"):
+        exported(tmp_path, decided, decided.span(), resume=True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_other_people_s_files_are_never_touched(tmp_path, force):
+    decided = Decided(days=1)
+    (tmp_path / "thesis.txt").write_text("chapter 1")
+    with pytest.raises(ExportError, match=r"holds other things \(thesis.txt\)"):
+        exported(tmp_path, decided, decided.span(), force=force)
+    assert (tmp_path / "thesis.txt").read_text() == "chapter 1"
+
+
+def test_parts_without_a_manifest_are_other_people_s_files(tmp_path):
+    decided = Decided(days=1)
+    write_file(decided.held, tmp_path / "decisions-2024-10-04.jsonl")
+    with pytest.raises(ExportError, match="holds other things"):
+        exported(tmp_path, decided, decided.span(), resume=True)
+
+
+def test_two_exports_to_one_place_do_not_meet(tmp_path):
+    with scratch(tmp_path / ".part"), pytest.raises(ExportError, match="another export has"):
+        exported(tmp_path, Decided(days=1), Decided(days=1).span())
+
+
+def test_what_a_killed_export_left_behind_is_removed(tmp_path):
+    (tmp_path / ".part").mkdir()
+    (tmp_path / ".part/whole.jsonl").write_text("half a ro")
+    exported(tmp_path, Decided(days=1), Decided(days=1).span())
+    assert not (tmp_path / ".part").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder, reason in ((tmp_path / "file/out", "Not a directory"), (tmp_path / "gone/out", "No such file")):
+        with pytest.raises(ExportError, match=f"cannot be written: {reason}"):
+            exported(folder, Decided(days=1), Decided(days=1).span())
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let the system take no more of a file than this, as a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_what_a_disk_does_not_take_is_told_and_what_was_there_stays(tmp_path, suffix):
+    held, path = Decided(days=1).held, tmp_path / f"log{suffix}"
+    write_file(held, path)
+    before = path.read_bytes()
+    with files_of_at_most(100_000), pytest.raises(ExportError, match=f"log{suffix} cannot be written: File too large"):
+        write_file(held * 500, path)
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_library_of_parquet_cannot_write_is_told(tmp_path):
+    (tmp_path / "text.jsonl").write_text("{}")
+    with pytest.raises(ExportError, match=r"log.parquet cannot be written as Parquet: .*No such file"):
+        write_piece(tmp_path / "text.jsonl", tmp_path / "gone/log.parquet")
+
+
+def test_the_manifest_tells_what_a_folder_holds(tmp_path):
+    decided = Decided(days=1)
+    exported(tmp_path, decided, decided.span(settled_days=9))
+    part = tmp_path / "decisions-2024-10-04.jsonl"
+    assert json.loads((tmp_path / "_manifest.json").read_text()) == {
+        "format": "routeward decisions 1",
+        "choice": {"namespace": "", "since_us": None, "suffix": ".jsonl", "part_us": DAY_US},
+        "final_before_us": START_US + DAY_US,
+        "parts": {
+            part.name: {"from_us": START_US, "to_us": START_US + DAY_US, "rows": 4, "bytes": part.stat().st_size}
+        },
+    }
