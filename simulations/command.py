@@ -1,6 +1,5 @@
 """`routeward simulate`: from options to a result, and its JSON."""
 
-import json
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 from bandit.request import Objective
 from simulations import ranges
 from simulations.compare import Comparison, compare
-from simulations.errors import OptionsError
+from simulations.documents import write_document
 from simulations.outcomes import Outcomes, read_outcomes
 from simulations.parallel import Progress, unwatched
 from simulations.peers.kinds import PEERS
@@ -113,11 +112,7 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
 
 def write_json(simulation: Simulation, path: Path) -> None:
     """Write the result to a file. Raises OptionsError where that cannot be done."""
-    text = json.dumps(simulation.as_json(), indent=2, allow_nan=False)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OptionsError(f"{path} cannot be written: {error.strerror}") from error
+    write_document(simulation.as_json(), path)
 
 
 def _check(options: SimulateOptions) -> None:

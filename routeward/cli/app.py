@@ -13,6 +13,7 @@ from routeward.cli import (
     config,
     demo,
     doctor,
+    evaluate,
     explain,
     export,
     feedback,
@@ -74,6 +75,9 @@ _command(rich_help_panel=USE)(feedback.feedback)
 _command(rich_help_panel=USE)(explain.explain)
 _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
+_command(rich_help_panel=STUDY)(evaluate.evaluate)
+_command(rich_help_panel=STUDY)(evaluate.collapse)
+_command(rich_help_panel=STUDY)(evaluate.merge)
 _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(generate.generate)
 _command(rich_help_panel=STUDY)(inspect.inspect)

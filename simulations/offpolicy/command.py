@@ -74,11 +74,22 @@ def evaluated(sums: LogSums, name: str, options: EvaluateOptions, report: LogRep
     return document_of(evaluation, evaluator, name, report)
 
 
-def has_problem(document: dict[str, Any], options: EvaluateOptions) -> bool:
-    """Return whether the gate refused what was asked: the log, a policy that was named, or each one that was tried."""
-    statuses = [policy["status"] for policy in document["policies"].values()]
-    refused = [status == "red" for status in statuses]
-    return document["verdict"] == "red" or (any(refused) if options.policies is not None else all(refused))
+def problems(document: dict[str, Any], *, named: bool, min_lift: float | None = None) -> list[str]:
+    """Return why a pipeline should stop: the log is refused, a policy that was `named`, or each one that was tried.
+
+    With `min_lift` so is a policy whose lift is not surely above it, in dollars a call.
+    """
+    if document["verdict"] == "red":
+        return ["refused: the log cannot support any evaluation"]
+    policies = document["policies"]
+    refused = [name for name, policy in policies.items() if policy["status"] == "red"]
+    if refused and (named or len(refused) == len(policies)):
+        return [f"refused: {', '.join(refused)}"]
+    if min_lift is None:
+        return []
+    lifts = {name: policy["lift"] for name, policy in policies.items() if policy["lift"] is not None}
+    low = [name for name, lift in lifts.items() if not (lift["low"] or 0.0) > min_lift]
+    return [f"the lift of {name} is not surely above {min_lift:g} dollars a call" for name in low]
 
 
 def _policies(sums: LogSums, file: Path | None) -> tuple[Policy, ...]:
