@@ -46,11 +46,19 @@ class ServiceSettings:
 
 def service_choices(world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings) -> Ints:
     """Return the model that the service chooses for each request; shape (T,)."""
+    return np.array([model for model, _ in service_decisions(world, scenario, stream, settings)])
+
+
+def service_decisions(
+    world: World, scenario: Scenario, stream: Stream, settings: ServiceSettings
+) -> Iterator[tuple[int, Distribution]]:
+    """Yield the model that serves each request, and what it was drawn from."""
     regimes = regimes_of(world, scenario)
     purse = Purse(budgets_of(scenario.usd_per_request), scenario.objectives[0])
     service = _Service(world, regimes[0].world.models, settings, purse)
     callers = _Callers(service, world, scenario, stream, settings)
-    return np.array([model for regime in regimes for model in callers.played(regime)])
+    for regime in regimes:
+        yield from callers.played(regime)
 
 
 class _Callers:
@@ -69,8 +77,8 @@ class _Callers:
         self._uniforms = _Tape(stream.uniforms.tolist())
         self._unreported: deque[tuple[DecisionFacts, Sequence[Fact]]] = deque()
 
-    def played(self, regime: Regime) -> Iterator[int]:
-        """Yield the model that serves each request of a regime."""
+    def played(self, regime: Regime) -> Iterator[tuple[int, Distribution]]:
+        """Yield the model that serves each request of a regime, and what it was drawn from."""
         self._service.offer(regime.world.models)
         eligible = sum(1 << m for m, available in enumerate(regime.available.tolist()) if available)
         spoilage, failing = regime.spoilage.tolist(), regime.failing.tolist()
@@ -94,7 +102,7 @@ class _Callers:
             else:
                 outcome, *quality = reports(answers, prompt, model)
                 self._report(decision, outcome, [*(quality if judged else ()), *self._scores(prompt, model)])
-            yield model
+            yield model, distribution
 
     def _scores(self, prompt: int, model: int) -> Iterator[Fact]:
         score = math.nan if self._judge is None else float(self._judge.scores[prompt, model])

@@ -26,7 +26,7 @@ def verdict_and_policies(document: dict[str, Any]) -> "RenderableType":
     parts: list[Any] = [head, *said]
     if document["policies"]:
         parts += [Text(), _policies(document), Text(), *_refusals(document)]
-        parts.append(Text(f"Values in dollars a call: {_objective(document)}. Headline: {document['headline']}."))
+        parts.append(Text(f"Dollars per 1,000 calls: {_objective(document)}. Estimator: {document['headline']}."))
     return Group(*parts)
 
 
@@ -48,9 +48,9 @@ def _policies(document: dict[str, Any]) -> "RenderableType":
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     level = percent(document["confidence"])
-    table.add_column("policy", no_wrap=True)
-    for title in ("", "value", f"lift ({level})", f"all at once ({level})", "quality", "cost", "latency", "ESS"):
-        table.add_column(title, justify="left" if not title else "right")
+    table.add_column("policy", overflow="fold")
+    for title in ("", "value", f"lift ({level})", "beside all others", "quality", "cost", "ESS"):
+        table.add_column(title, justify="right" if title else "left", no_wrap=True)
     policies = document["policies"].items()
     for name, policy in sorted(policies, key=lambda item: -((item[1]["lift"] or {"value": -1e300})["value"] or 0.0)):
         table.add_row(name, *_cells(policy), style="dim" if policy["status"] == "red" else "")
@@ -64,17 +64,20 @@ def _cells(policy: dict[str, Any]) -> list[Any]:
     word = Text(WORDS[status], style=COLOURS[status])
     ess = f"{policy['weights']['ess']:,.0f}"
     if policy["headline"] is None or lift is None:
-        return [word, "", "", "", "", "", "", ess]
+        return [word, "", "", "", "", "", ess]
     return [
         word,
-        usd(policy["headline"]["value"]),
-        f"{usd(lift['value'])} ({usd(lift['low'])} to {usd(lift['high'])})",
-        f"{usd(lift['low_simultaneous'])} to {usd(lift['high_simultaneous'])}",
+        _thousand(policy["headline"]["value"]),
+        f"{_thousand(lift['value'])} ({_thousand(lift['low'])} to {_thousand(lift['high'])})",
+        f"{_thousand(lift['low_simultaneous'])} to {_thousand(lift['high_simultaneous'])}",
         f"{components['answer']:.3f}",
-        usd(components["cost_usd"]),
-        f"{components['latency_s']:.2f} s",
+        _thousand(components["cost_usd"]),
         ess,
     ]
+
+
+def _thousand(usd_per_call: float | None) -> str:
+    return "?" if usd_per_call is None else f"{1000.0 * usd_per_call:.2f}"
 
 
 def _refusals(document: dict[str, Any]) -> list[Any]:
