@@ -170,12 +170,12 @@ class _Batch:
         cell = self._drawn_from[rows] * shape[1] + self._model[rows]
         chosen = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
         asked = np.bincount(self._drawn_from[rows], minlength=shape[0])[:, None]
-        known = np.isfinite(self._calls.probabilities)
-        p = self._calls.probabilities[known]
-        place = np.clip(np.searchsorted(PROBABILITY_EDGES, p, side="right") - 1, 0, len(PROBABILITY_EDGES) - 2)
+        _, model = np.nonzero(known := np.isfinite(self._calls.probabilities))
+        p, bins = self._calls.probabilities[known], len(PROBABILITY_EDGES) - 1
+        place = np.clip(np.searchsorted(PROBABILITY_EDGES, p, side="right") - 1, 0, bins - 1)
         times = np.broadcast_to(asked, shape)[known]
         columns = np.stack([times, times * p, times * p * (1.0 - p), chosen[known]], axis=1)
-        return _added(place, columns, len(PROBABILITY_EDGES) - 1)
+        return _added(model * bins + place, columns, shape[1] * bins).reshape(shape[1], bins, 4)
 
     def _extremes(self) -> Floats:
         least = np.where(self._known, self._components, np.inf).min(axis=0, initial=np.inf)

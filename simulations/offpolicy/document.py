@@ -94,7 +94,7 @@ def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
         "calibration": [
             {"low": low, "high": high, "n": n, "expected": expected, "chosen": chosen}
             for low, high, (n, expected, _, chosen) in zip(
-                PROBABILITY_EDGES, PROBABILITY_EDGES[1:], evaluator.sums.calibration.tolist(), strict=False
+                PROBABILITY_EDGES, PROBABILITY_EDGES[1:], evaluator.sums.calibration.sum(axis=0).tolist(), strict=False
             )
         ],
         "missingness": _missingness(evaluator),
@@ -147,7 +147,7 @@ def _front(evaluation: Evaluation, evaluator: Evaluator) -> Iterator[Json]:
         }
         return {"name": name, **numbers, "toml": toml}
 
-    logged = evaluator.logged()
+    logged = evaluator.logged
     errors = tuple(standard_error(column) for column in logged.influence.T)
     yield point("logged", evaluation.logged_components, errors, "")
     for valued in evaluation.policies:

@@ -28,7 +28,10 @@ class Estimate:
 
 
 class Evaluator:
-    """Evaluates policies of shape (X, M): the probability of each model in each context."""
+    """Evaluates policies of shape (X, M): the probability of each model in each context.
+
+    `logged` is what the log itself was worth.
+    """
 
     def __init__(self, sums: LogSums) -> None:
         self.sums = sums
@@ -40,9 +43,10 @@ class Evaluator:
         self._chosen, self._known = counts[:, [CHOSEN]], counts[:, KNOWN]
         self._share, self._direct = arms.known[category], arms.direct[category]
         self._units = int(arms.unit.max()) + 1
+        self.logged = self._on_policy()
 
-    def logged(self) -> Estimate:
-        """Return what the log itself was worth: the on-policy mean."""
+    def _on_policy(self) -> Estimate:
+        """Return what the log itself was worth: the mean of its calls."""
         rows = self._direct * self._chosen
         rows = rows + (self._values[:, PLAIN] - self._direct * self._known) / self._share
         value = rows.sum(axis=0) / self.calls

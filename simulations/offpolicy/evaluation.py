@@ -1,29 +1,27 @@
 """Evaluate policies on the sums of a log: the gate first, then values, lifts and intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
-from simulations.offpolicy.arms import summed
-from simulations.offpolicy.cells import INVERSE, INVERSE_ALL
-from simulations.offpolicy.components import VALUED, weights_of
-from simulations.offpolicy.estimators import ESTIMATORS, Evaluator
+from simulations.offpolicy.components import weights_of
+from simulations.offpolicy.estimators import ESTIMATORS, Estimate, Evaluator
 from simulations.offpolicy.gate import Check, Status, drift_check, log_checks, policy_checks, worst
 from simulations.offpolicy.intervals import (
     Interval,
-    WeightedMoments,
     bernstein,
     cressie_read,
-    simultaneous_factor,
+    simultaneous_ratio,
     standard_error,
     student,
 )
+from simulations.offpolicy.moments import moments_of
 from simulations.offpolicy.policies import Policy, matrices
-from simulations.offpolicy.sums import PAIRS, LogSums
+from simulations.offpolicy.sums import LogSums
 from simulations.offpolicy.timeline import timeline_of
 from simulations.offpolicy.weights import Weights
 from simulations.offpolicy.weights import weights_of as importance_of
@@ -96,110 +94,83 @@ def evaluate(
         return Evaluation(objective, confidence, "", "red", checks, nothing, (), ()), None
     evaluator = Evaluator(sums)
     drift = _drift(evaluator, objective)
-    log = (*log_checks(sums, evaluator.arms), drift)
-    verdict = worst([check.status for check in log])
-    # Weights by propensity also weigh times against each other: with drift that is another question.
-    headline = "dr" if sums.undistributed or drift.status != "green" else "awdr"
-    valued, of_policies = _valued(evaluator, policies, objective, verdict, headline, confidence, rng)
-    return _evaluation(evaluator, objective, confidence, headline, verdict, (*log, *of_policies), valued), evaluator
+    checks = (*log_checks(sums, evaluator.arms), drift)
+    logged, factors = evaluator.logged, weights_of(objective)
+    evaluation = Evaluation(
+        objective=objective,
+        confidence=confidence,
+        # Weights by propensity also weigh times against each other: with drift that is another question.
+        headline="dr" if sums.undistributed or drift.status != "green" else "awdr",
+        verdict=worst([check.status for check in checks]),
+        checks=checks,
+        logged=student(float(logged.value @ factors), logged.influence @ factors, 1.0 - confidence),
+        logged_components=tuple(logged.value.tolist()),
+        policies=(),
+    )
+    measured = [
+        _measured(evaluator, policy, probabilities, evaluation)
+        for policy, probabilities in zip(policies, matrices(policies, sums), strict=True)
+    ]
+    compared = np.array([one.difference for one in measured if one.status != "red"])
+    ratio = simultaneous_ratio(compared, 1.0 - confidence, rng) if len(compared) else 1.0
+    valued = tuple(_valued(one, evaluator, evaluation, ratio) for one in measured)
+    of_policies = (check for one in measured for check in one.checks)
+    return replace(evaluation, policies=valued, checks=(*checks, *of_policies)), evaluator
 
 
-def _evaluation(
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A policy before it is known whether its numbers may be shown."""
+
+    policy: Policy
+    weights: Weights
+    checks: tuple[Check, ...]
+    status: Status
+    estimates: Mapping[str, Estimate]
+    intervals: Mapping[str, Interval]
+    difference: Floats
+
+
+def _measured(
     evaluator: Evaluator,
-    objective: Objective,
-    confidence: float,
-    headline: str,
-    verdict: Status,
-    checks: tuple[Check, ...],
-    valued: tuple[Valued, ...],
-) -> Evaluation:
-    logged, factors = evaluator.logged(), weights_of(objective)
-    interval = student(float(logged.value @ factors), logged.influence @ factors, 1.0 - confidence)
-    components = tuple(logged.value.tolist())
-    return Evaluation(objective, confidence, headline, verdict, checks, interval, components, valued)
-
-
-def _valued(
-    evaluator: Evaluator,
-    policies: Sequence[Policy],
-    objective: Objective,
-    verdict: Status,
-    headline: str,
-    confidence: float,
-    rng: np.random.Generator,
-) -> tuple[tuple[Valued, ...], list[Check]]:
-    sums, factors, alpha = evaluator.sums, weights_of(objective), 1.0 - confidence
-    matrix = matrices(policies, sums)
+    policy: Policy,
+    probabilities: Floats,
+    evaluation: Evaluation,
+) -> _Measured:
+    """Evaluate one policy by every estimator, and check what the log knows of it."""
+    sums, alpha, headline = evaluator.sums, 1.0 - evaluation.confidence, evaluation.headline
+    factors = weights_of(evaluation.objective)
     names = [name for name in ESTIMATORS if name != "awdr" or not sums.undistributed]
-    estimates = [{name: ESTIMATORS[name](evaluator, probabilities) for name in names} for probabilities in matrix]
-    logged = evaluator.logged()
-    differences = np.array([(one[headline].influence - logged.influence) @ factors for one in estimates])
-    weights = [importance_of(probabilities, sums, evaluator.arms) for probabilities in matrix]
-    checks = [list(policy_checks(policy.name, one)) for policy, one in zip(policies, weights, strict=True)]
-    statuses = [worst([check.status for check in found] + [verdict]) for found in checks]
-    shown = np.array([status != "red" for status in statuses], np.bool_)
-    factor = simultaneous_factor(differences[shown], alpha, rng)
-    valued = []
-    for p, policy in enumerate(policies):
-        intervals = {
-            name: student(float(one.value @ factors), one.influence @ factors, alpha)
-            for name, one in estimates[p].items()
-        }
-        moments = _moments(evaluator, matrix[p], objective)
-        intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
-        best = estimates[p][headline]
-        lift = float((best.value - logged.value) @ factors)
-        alone, error = student(lift, differences[p], alpha), standard_error(differences[p])
-        valued.append(
-            Valued(
-                policy=policy,
-                status=statuses[p],
-                reasons=tuple(check.says for check in checks[p] if check.status != "green"),
-                weights=weights[p],
-                estimates=intervals,
-                components=tuple(best.value.tolist()),
-                component_errors=tuple(standard_error(column) for column in best.influence.T),
-                headline=intervals[headline] if shown[p] else None,
-                lift=Lift(*alone, lift - factor * error, lift + factor * error) if shown[p] else None,
-            )
-        )
-    return tuple(valued), [check for found in checks for check in found]
+    estimates = {name: ESTIMATORS[name](evaluator, probabilities) for name in names}
+    intervals = {
+        name: student(float(one.value @ factors), one.influence @ factors, alpha) for name, one in estimates.items()
+    }
+    moments = moments_of(evaluator, probabilities, evaluation.objective)
+    intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
+    weights = importance_of(probabilities, sums, evaluator.arms)
+    error = standard_error(estimates["dr"].influence[:, 0])
+    checks = tuple(policy_checks(policy.name, weights, error))
+    status = worst([*(check.status for check in checks), evaluation.verdict])
+    difference = (estimates[headline].influence - evaluator.logged.influence) @ factors
+    return _Measured(policy, weights, checks, status, estimates, intervals, difference)
 
 
-def _moments(evaluator: Evaluator, policy: Floats, objective: Objective) -> WeightedMoments:
-    """Return the moments of weights and of weighted values in dollars, over all calls."""
-    sums, arms = evaluator.sums, evaluator.arms
-    factors = weights_of(objective)[:VALUED] / arms.known[arms.category][..., :VALUED]
-    cell = arms.context, arms.model
-    weights = summed(cell, sums.cells.values[:, [INVERSE_ALL]], policy.shape)[..., 0]
-    values = summed(cell, sums.cells.values[:, INVERSE][:, :VALUED], policy.shape)
-    squares = sums.squares
-    products = sum(
-        (1.0 if j == k else 2.0) * factors[..., j] * factors[..., k] * squares[..., 1 + VALUED + place]
-        for place, (j, k) in enumerate(PAIRS)
+def _valued(one: _Measured, evaluator: Evaluator, evaluation: Evaluation, ratio: float) -> Valued:
+    """Return what may be shown of a policy; beside all others its lift is `ratio` times as uncertain."""
+    shown, factors, best = one.status != "red", weights_of(evaluation.objective), one.estimates[evaluation.headline]
+    lift = student(float((best.value - evaluator.logged.value) @ factors), one.difference, 1.0 - evaluation.confidence)
+    beside = ((lift.low - lift.value) * ratio + lift.value, (lift.high - lift.value) * ratio + lift.value)
+    return Valued(
+        policy=one.policy,
+        status=one.status,
+        reasons=tuple(check.says for check in one.checks if check.status != "green"),
+        weights=one.weights,
+        estimates=one.intervals,
+        components=tuple(best.value.tolist()),
+        component_errors=tuple(standard_error(column) for column in best.influence.T),
+        headline=one.intervals[evaluation.headline] if shown else None,
+        lift=Lift(*lift, *beside) if shown else None,
     )
-    n = float(sums.rows)
-    largest = policy * sums.largest
-    low, high = _range(evaluator, objective)
-    return WeightedMoments(
-        n=n,
-        w=float((policy * weights).sum()) / n,
-        ww=float((policy**2 * squares[..., 0]).sum()) / n,
-        wr=float((policy[..., None] * values * factors).sum()) / n,
-        wwr=float((policy[..., None] ** 2 * squares[..., 1 : 1 + VALUED] * factors).sum()) / n,
-        wwrr=float((policy**2 * products).sum()) / n,
-        largest_w=float(largest.max(initial=0.0)),
-        least_r=low,
-        largest_r=high,
-    )
-
-
-def _range(evaluator: Evaluator, objective: Objective) -> tuple[float, float]:
-    """Return between what a call's value lies: quality is bounded, cost and latency by the largest ones seen."""
-    factors, extremes = weights_of(objective), evaluator.sums.extremes
-    high = np.where(np.isfinite(extremes[1]), extremes[1], 0.0)
-    low = factors[1] * high[1] + factors[2] * high[2]
-    return float(low), float(factors[0])
 
 
 def _drift(evaluator: Evaluator, objective: Objective) -> Check:

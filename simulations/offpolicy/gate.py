@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from simulations.offpolicy.arms import Arms
-from simulations.offpolicy.cells import CHOSEN, KNOWN
+from simulations.offpolicy.cells import CHOSEN, KNOWN, PLAIN
 from simulations.offpolicy.sums import PROBABILITY_EDGES, LogSums
 from simulations.offpolicy.weights import Weights
 
@@ -22,9 +22,11 @@ FEW_ESS: Final = 1000.0
 MAX_SHARE: Final = 0.05
 MEAN_ERRORS: Final = 4.0
 MAX_UNIDENTIFIED: Final = 0.01
+MAX_ERROR: Final = 0.025
+"""Standard error of the quality of answers: two models that differ by less than .1 could not be told apart."""
 MAX_UNUSABLE: Final = 0.05
 CALIBRATION_ERRORS: Final = 4.5
-"""Standard errors: of ten bins, one in 15,000 sound logs has one beyond."""
+"""Standard errors: of ten bins of eight models, one in 2,000 sound logs has one beyond."""
 MISSING_RATIO: Final = 1.5
 DRIFT_ERRORS: Final = 4.0
 
@@ -46,8 +48,8 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=("green", "amber", "red").index, default="green")
 
 
-def policy_checks(name: str, weights: Weights) -> Iterator[Check]:
-    """Yield the checks of a policy."""
+def policy_checks(name: str, weights: Weights, error: float) -> Iterator[Check]:
+    """Yield the checks of a policy; `error` is the standard error of the quality of its answers."""
     ess = weights.ess
     yield Check(
         "effective sample size",
@@ -81,6 +83,14 @@ def policy_checks(name: str, weights: Weights) -> Iterator[Check]:
         weights.unidentified,
         MAX_UNIDENTIFIED,
         f"{weights.unidentified:.1%} of what the policy would do, the log hardly ever did",
+        name,
+    )
+    yield Check(
+        "precision",
+        "red" if not error <= MAX_ERROR else "green",
+        error,
+        MAX_ERROR,
+        f"quality is known to a standard error of {error:.3f} only; {MAX_ERROR:g} at most decides anything",
         name,
     )
 
@@ -120,19 +130,18 @@ def _propensities(sums: LogSums) -> Check:
 
 def _calibration(sums: LogSums) -> Check:
     """Hold how often models were drawn against the probabilities logged for them."""
-    _, expected, variance, chosen = sums.calibration.T
+    _, expected, variance, chosen = np.moveaxis(sums.calibration, 2, 0)
     errors = np.abs(chosen - expected) / np.sqrt(np.maximum(variance, 1e-12))
     # A handful of draws is no normal number: seldom events are counted exactly.
-    seldom = expected < 10.0
     tail = stats.poisson.sf(chosen - 1, np.maximum(expected, 1e-12))
-    errors = np.where(seldom, stats.norm.isf(np.clip(tail, 1e-300, 0.5)), errors)
+    errors = np.where(expected < 10.0, stats.norm.isf(np.clip(tail, 1e-300, 0.5)), errors)
     errors = np.where(variance > 0.0, errors, np.where(np.abs(chosen - expected) > 1e-6, np.inf, 0.0))
-    worst_bin = int(errors.argmax())
-    largest = float(errors[worst_bin])
-    low, high = PROBABILITY_EDGES[worst_bin : worst_bin + 2]
+    m, place = np.unravel_index(int(errors.argmax()), errors.shape)
+    largest = float(errors[m, place])
+    low, high = PROBABILITY_EDGES[place : place + 2]
     says = (
-        f"models given a probability of {low:g} to {high:g} were drawn {chosen[worst_bin]:,.0f} times, "
-        f"{expected[worst_bin]:,.0f} expected"
+        f"{sums.models[m]}, given a probability of {low:g} to {high:g}, was drawn {chosen[m, place]:,.0f} times, "
+        f"{expected[m, place]:,.0f} expected"
     )
     status: Status = "red" if largest > CALIBRATION_ERRORS else "green"
     if sums.undistributed == sums.rows:
@@ -156,8 +165,10 @@ def _missing(sums: LogSums, arms: Arms) -> Iterator[Check]:
     _, _, context, model = sums.cells.keys.T
     shape = len(arms.categories), len(sums.models)
     chosen, judged = np.zeros(shape), np.zeros(shape)
-    np.add.at(chosen, (arms.category[context], model), sums.cells.counts[:, CHOSEN])
-    np.add.at(judged, (arms.category[context], model), sums.cells.counts[:, KNOWN.start])
+    # A call that failed needs no judge.
+    failed = sums.cells.values[:, PLAIN.stop - 1]
+    np.add.at(chosen, (arms.category[context], model), sums.cells.counts[:, CHOSEN] - failed)
+    np.add.at(judged, (arms.category[context], model), sums.cells.counts[:, KNOWN.start] - failed)
     if not judged.any():
         yield Check("feedback", "red", 0.0, None, "no call tells how good its answer was")
         return

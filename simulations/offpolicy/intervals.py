@@ -49,21 +49,19 @@ def quantile(influence: Floats, alpha: float) -> float:
     return float(stats.t.ppf(1.0 - alpha / 2.0, freedom))
 
 
-def simultaneous_factor(influences: Floats, alpha: float, rng: np.random.Generator) -> float:
-    """Return by how many standard errors P intervals must be wide to hold all at once.
+def simultaneous_ratio(influences: Floats, alpha: float, rng: np.random.Generator) -> float:
+    """Return how many times as wide P intervals must be to hold all at once: at least 1, at most Bonferroni's.
 
-    `influences` has shape (P, F). The maximum of the t statistics is drawn by multiplying folds with normal numbers
-    (Chernozhukov, Chetverikov and Kato 2013); never less than for one interval, never more than Bonferroni's.
+    `influences` has shape (P, U). The maximum of the t statistics is drawn by multiplying units with normal numbers
+    (Chernozhukov, Chetverikov and Kato 2013).
     """
-    policies, folds = influences.shape
-    one, bonferroni = (float(stats.t.ppf(1.0 - alpha / (2.0 * n), max(folds - 1, 1))) for n in (1, max(policies, 1)))
+    one, bonferroni = (float(stats.norm.isf(alpha / (2.0 * n))) for n in (1, max(len(influences), 1)))
     scale = np.sqrt((influences**2).sum(axis=1))
     moving = influences[scale > 0.0] / scale[scale > 0.0, None]
     if not len(moving):
-        return one
-    largest = np.abs(moving @ rng.standard_normal((folds, DRAWS))).max(axis=0)
-    normal, student = stats.norm.ppf(1.0 - alpha / 2.0), one
-    return float(np.clip(np.quantile(largest, 1.0 - alpha) * student / normal, one, bonferroni))
+        return 1.0
+    largest = np.abs(moving @ rng.standard_normal((influences.shape[1], DRAWS))).max(axis=0)
+    return float(np.clip(np.quantile(largest, 1.0 - alpha), one, bonferroni)) / one
 
 
 class WeightedMoments(NamedTuple):

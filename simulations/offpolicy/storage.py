@@ -61,7 +61,7 @@ def is_sums(path: Path) -> bool:
 def read_sums(path: Path) -> LogSums:
     """Read what was written. Raises SumsFileError for what is no such file, or a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             head = json.loads(str(archive[_HEAD]))
             arrays = {name: archive[name] for name in archive.files if name != _HEAD}
     except OSError as error:
@@ -83,7 +83,7 @@ def _arrays(sums: LogSums) -> dict[str, tuple[int, ...]]:
         "squares": (*shape, SQUARES),
         "largest": shape,
         "latencies": (*shape, 2, len(LATENCY_EDGES_S) + 1),
-        "calibration": (len(PROBABILITY_EDGES) - 1, 4),
+        "calibration": (len(sums.models), len(PROBABILITY_EDGES) - 1, 4),
         "extremes": (2, len(COMPONENTS)),
     }
 

@@ -44,8 +44,8 @@ class LogSums:
 
     Slices of time are `width` microseconds wide, or that many rows unless `timed`. By context X and model M there are
     `squares` of shape (X, M, SQUARES), `largest` (X, M), the largest 1 / p, and `latencies` (X, M, 2, bins), counts
-    and sums of 1 / p between `LATENCY_EDGES_S`. `calibration` of shape (bins, 4) has, by logged probability of any
-    model between `PROBABILITY_EDGES`: probabilities, their sum, the sum of p (1 - p), and how often the model was
+    and sums of 1 / p between `LATENCY_EDGES_S`. `calibration` of shape (M, bins, 4) has, by model and its logged
+    probability between `PROBABILITY_EDGES`: probabilities, their sum, the sum of p (1 - p), and how often the model was
     drawn. `extremes` (2, K) are the least and the largest known component. `unusable` counts calls that carry no
     propensity to use, by reason; `undistributed` are usable ones of which only the chosen model's probability is known;
     `in_sessions` those with a known session.
@@ -78,7 +78,7 @@ class LogSums:
             squares=np.zeros((0, 0, SQUARES)),
             largest=np.zeros((0, 0)),
             latencies=np.zeros((0, 0, 2, len(LATENCY_EDGES_S) + 1)),
-            calibration=np.zeros((len(PROBABILITY_EDGES) - 1, 4)),
+            calibration=np.zeros((0, len(PROBABILITY_EDGES) - 1, 4)),
             extremes=np.repeat([[np.inf], [-np.inf]], len(COMPONENTS), axis=1),
         )
 
@@ -136,6 +136,8 @@ def _laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, .
         wide[np.ix_(rows, columns)] = array
         return wide
 
+    calibration = np.zeros((len(models), *sums.calibration.shape[1:]))
+    calibration[columns] = sums.calibration
     return replace(
         sums,
         contexts=contexts,
@@ -144,6 +146,7 @@ def _laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, .
         squares=spread(sums.squares),
         largest=spread(sums.largest),
         latencies=spread(sums.latencies),
+        calibration=calibration,
     )
 
 
