@@ -16,7 +16,10 @@ ANY_SOURCE: Final = "any"
 
 
 class Found(NamedTuple):
-    """A call, the record it was read from, and the sources of the judgements that the record has of it."""
+    """A call, the record it was read from, and the sources of the judgements that the record has of it.
+
+    Its category is empty where the log says none; it becomes `DEFAULT_CATEGORY`.
+    """
 
     record: Record
     call: Call
@@ -72,8 +75,8 @@ class Reading:
             return None
 
     def category(self, column: str, cell: object) -> str:
-        """Return the name of a category, mended; `default` where there is none."""
-        return cells.name(column, cell, mended=True) if cells.text(cell) else DEFAULT_CATEGORY
+        """Return the name of a category, mended; an empty one where there is none."""
+        return cells.name(column, cell, mended=True) if cells.text(cell) else ""
 
 
 def consistent(call: Call) -> Call:
