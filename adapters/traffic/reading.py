@@ -10,9 +10,11 @@ from adapters.traffic.calls import Call
 from adapters.traffic.fields import ColumnMap, Layout
 from adapters.traffic.log import LogReport
 from adapters.traffic.rows import BROKEN, Record, Row
+from bandit.signals import Kind
 
 DEFAULT_CATEGORY: Final = "default"
 ANY_SOURCE: Final = "any"
+_NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
 
 
 class Found(NamedTuple):
@@ -80,7 +82,12 @@ class Reading:
 
 
 def consistent(call: Call) -> Call:
-    """Check what a row says of the draw. Raises ValueError where it contradicts itself."""
+    """Return a call with its propensity, where probabilities say it. Raises ValueError where a row contradicts itself.
+
+    What a caller forced, what followed a failure and what was answered without a draw need not be among the drawn.
+    """
+    if call.kind in _NOT_DRAWN:
+        return call
     if call.propensity == 0.0:
         raise ValueError("propensity is 0, and yet the model was drawn")
     if call.probabilities is None:

@@ -156,6 +156,22 @@ def test_what_is_no_model_call_of_litellm_is_left_out_with_its_reason(tmp_path):
     assert log.report.rejected["call_id was there before"].lines == [4]
 
 
+@pytest.mark.parametrize(
+    ("cells", "category"),
+    [
+        ({"metadata": {"routing_decision": {"request_type": "code"}}}, "code"),
+        ({"metadata": {"routing_decision": {"tier": "hard"}}}, "hard"),
+        ({"request_tags": ["User-Agent: x", "mail"]}, "mail"),
+        ({"request_tags": "[]"}, "smart"),
+        ({"request_tags": None, "model_group": "gpt-4o"}, "default"),
+        ({"request_tags": None, "model": "azure/gpt-4o", "model_group": "gpt-4o"}, "default"),
+        ({"request_tags": None, "model_group": None}, "default"),
+    ],
+)
+def test_the_category_of_litellm_is_what_is_known_of_the_task(tmp_path, cells, category):
+    assert [call.category for call in read(open_log(written(tmp_path / "a.jsonl", [SPEND | cells])))] == [category]
+
+
 def test_a_field_of_another_program_s_log_can_be_mapped(tmp_path):
     row = SPEND | {"metadata": '{"task": "mail", "stars": 80}'}
     mapped = parsed_map(("category=metadata.task", "score:stars=metadata.stars:percent"))
