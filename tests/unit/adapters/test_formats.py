@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from adapters.traffic.formats import open_log
 ROW = {"category": "chat", "model": "large", "latency_s": 1.5, "call_id": "1"}
 
 
-def jsonl(path: Path, *known: dict[str, object]) -> Path:
+def jsonl(path: Path, *known: Mapping[str, object]) -> Path:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in known), encoding="utf-8")
     return path
 
@@ -162,7 +163,12 @@ def test_formats_and_sources_of_quality_that_are_none_are_refused(tmp_path):
 
 
 def test_a_report_says_what_a_log_knows(tmp_path):
-    rows_of_it = [ROW, ROW | {"call_id": "2", "quality": 0.5}, ROW | {"call_id": "2"}, {"model": "m"}]
+    rows_of_it: list[Mapping[str, object]] = [
+        ROW,
+        ROW | {"call_id": "2", "quality": 0.5},
+        ROW | {"call_id": "2"},
+        {"model": "m"},
+    ]
     log = open_log(jsonl(tmp_path / "log.jsonl", *rows_of_it), quality_source="thumb")
     for _ in range(2):  # each reading begins anew
         assert len(list(log.calls())) == 2
