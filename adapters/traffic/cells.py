@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from bandit.signals import Kind, Status
+from bandit.signals import SCORE_PREFIX, Kind, Status
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9._:/-]+")
@@ -28,6 +28,7 @@ _STATUS: Final[Mapping[str, Status]] = {
     **dict.fromkeys(("rate_limited", "429"), Status.RATE_LIMITED),
     **dict.fromkeys(("cancelled", "canceled", "499"), Status.CANCELLED),
 }
+_LONGEST_SCORE: Final = 57
 _SUM_TOLERANCE: Final = 1e-3
 """Probabilities are often written with a few digits."""
 _DIGITS: Final = 20
@@ -81,6 +82,14 @@ def _name(column: str, found: str, mended: bool) -> str:
     if NAME.fullmatch(found) is None:
         raise ValueError(f"{column} is no name (1 to 64 characters of A-Z a-z 0-9 . _ : / -)")
     return found
+
+
+def judge(column: str, cell: object) -> str:
+    """Return the source of a score by its name, mended."""
+    found = name(column, cell, mended=True)
+    if len(found) > _LONGEST_SCORE:
+        raise ValueError(f"{column} of a score is longer than {_LONGEST_SCORE} characters")
+    return SCORE_PREFIX + found
 
 
 def number(column: str, cell: object, low: float, high: float) -> float | None:

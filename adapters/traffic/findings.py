@@ -46,9 +46,7 @@ class Findings:
             [name for name, cell in zip(Call._fields, call, strict=True) if cell not in (None, "")]
         )
         self._report.sources.update(found.sources)
-        if call.category == DEFAULT_CATEGORY:
-            self._by_default += 1
-            self._report.knows["category"] -= 1
+        self._by_default += not call.category
         for name, counts in self._durations.items():
             duration = getattr(call, name)
             if duration is not None:
@@ -61,7 +59,7 @@ class Findings:
         """Write what the reader of the report should know."""
         report, notes = self._report, self._report.notes
         if self._by_default:
-            notes.append(f"{self._by_default:,} calls are in category default, which is where those go that say none")
+            notes.append(f"{self._by_default:,} calls say no category; they are read as category {DEFAULT_CATEGORY}")
         for source, count in sorted(reading.unusable_judgements.items()):
             notes.append(f"{count:,} judgements of {source} are not between 0 and 1, and unknown")
         if self._has_forgotten:

@@ -14,7 +14,7 @@ from adapters.traffic.findings import Findings
 from adapters.traffic.foreign import langfuse, litellm, otel
 from adapters.traffic.log import LogReport, Progress
 from adapters.traffic.own import reader as own
-from adapters.traffic.reading import ANY_SOURCE, Found, Reading
+from adapters.traffic.reading import ANY_SOURCE, DEFAULT_CATEGORY, Found, Reading
 from adapters.traffic.source import LogFile, Source, source_of
 from bandit.signals import THUMB
 
@@ -68,7 +68,7 @@ class FileLog:
                 progress(shown, PROGRESS_STEPS)
             if findings.is_new(found):
                 report.line, report.file = found.record.line, found.record.file
-                yield found.call
+                yield found.call if found.call.category else found.call._replace(category=DEFAULT_CATEGORY)
         if progress is not None and shown < PROGRESS_STEPS:
             progress(PROGRESS_STEPS, PROGRESS_STEPS)
         findings.conclude(reading)

@@ -7,7 +7,7 @@ from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.fields import SCORE, Column, Layout
 from adapters.traffic.plan import Plan
-from adapters.traffic.reading import DEFAULT_CATEGORY, Found, Reading, consistent
+from adapters.traffic.reading import Found, Reading, consistent
 from adapters.traffic.rows import Row
 from adapters.traffic.source import Source
 
@@ -74,10 +74,10 @@ def present(layout: Layout, columns: frozenset[str]) -> Layout:
 def call_of(row: Row, plan: Plan, reading: Reading) -> tuple[Call, tuple[str, ...]]:
     """Read a row. Raises ValueError with the reason for which it cannot be used.
 
-    A category is wanted where the log has a column for it, and `default` elsewhere.
+    A category is wanted where the log has a column for it, and is empty elsewhere.
     """
     is_told = "category" in plan.layout
-    category = cells.name("category", plan.first(row, "category")[1]) if is_told else DEFAULT_CATEGORY
+    category = cells.name("category", plan.first(row, "category")[1]) if is_told else ""
     model = cells.name("model", plan.first(row, "model")[1])
     judgements = plan.judgements(row)
     call = Call(category, model, quality=reading.quality(judgements), **plan.attributes(row))

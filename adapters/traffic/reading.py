@@ -10,13 +10,18 @@ from adapters.traffic.calls import Call
 from adapters.traffic.fields import ColumnMap, Layout
 from adapters.traffic.log import LogReport
 from adapters.traffic.rows import BROKEN, Record, Row
+from bandit.signals import Kind
 
 DEFAULT_CATEGORY: Final = "default"
 ANY_SOURCE: Final = "any"
+_NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
 
 
 class Found(NamedTuple):
-    """A call, the record it was read from, and the sources of the judgements that the record has of it."""
+    """A call, the record it was read from, and the sources of the judgements that the record has of it.
+
+    Its category is empty where the log says none; it becomes `DEFAULT_CATEGORY`.
+    """
 
     record: Record
     call: Call
@@ -72,12 +77,17 @@ class Reading:
             return None
 
     def category(self, column: str, cell: object) -> str:
-        """Return the name of a category, mended; `default` where there is none."""
-        return cells.name(column, cell, mended=True) if cells.text(cell) else DEFAULT_CATEGORY
+        """Return the name of a category, mended; an empty one where there is none."""
+        return cells.name(column, cell, mended=True) if cells.text(cell) else ""
 
 
 def consistent(call: Call) -> Call:
-    """Check what a row says of the draw. Raises ValueError where it contradicts itself."""
+    """Return a call with its propensity, where probabilities say it. Raises ValueError where a row contradicts itself.
+
+    What a caller forced, what followed a failure and what was answered without a draw need not be among the drawn.
+    """
+    if call.kind in _NOT_DRAWN:
+        return call
     if call.propensity == 0.0:
         raise ValueError("propensity is 0, and yet the model was drawn")
     if call.probabilities is None:

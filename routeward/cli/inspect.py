@@ -54,14 +54,14 @@ def _document(path: Path, log: "Log", progress: Any) -> dict[str, Any]:
     from adapters.traffic.abilities import abilities
     from adapters.traffic.calls import Call
 
-    categories, models, first, last = Counter[str](), Counter[str](), None, None
+    cells, first, last = Counter[tuple[str, str]](), None, None
     for call in log.calls(progress):
-        categories[call.category] += 1
-        models[call.model] += 1
+        cells[call.category, call.model] += 1
         if call.time_us is not None:
             first = call.time_us if first is None else min(first, call.time_us)
             last = call.time_us if last is None else max(last, call.time_us)
     report = log.report
+    categories, models = _by_name(cells, 0), _by_name(cells, 1)
     return {
         "log": str(path),
         "format": report.format,
@@ -75,9 +75,24 @@ def _document(path: Path, log: "Log", progress: Any) -> dict[str, Any]:
         "rejected": {
             reason: {"rows": one.count, "first_lines": one.places()} for reason, one in sorted(report.rejected.items())
         },
-        "notes": list(report.notes),
+        "notes": [*report.notes, *_alone(cells)],
         "allows": {one.command: {"allowed": one.is_allowed, "says": one.says} for one in abilities(report)},
     }
+
+
+def _by_name(cells: Counter[tuple[str, str]], place: int) -> Counter[str]:
+    found = Counter[str]()
+    for names, count in cells.items():
+        found[names[place]] += count
+    return found
+
+
+def _alone(cells: Counter[tuple[str, str]]) -> Iterator[str]:
+    """Yield a note where categories have one model each: there is nothing to choose in them."""
+    models = Counter(category for category, _ in cells)
+    alone = sum(count == 1 for count in models.values())
+    if alone:
+        yield f"in {alone:,} of {len(models):,} categories all calls went to one model: nothing can be compared there"
 
 
 def _iso(time_us: int | None) -> str | None:

@@ -21,7 +21,7 @@ from adapters.traffic.plan import Plan, first
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import Row
 from adapters.traffic.source import LogFile, Source
-from bandit.signals import SCORE_PREFIX, Status
+from bandit.signals import Status
 
 COLUMNS: Final[Layout] = {
     "call_id": (Column("id"),),
@@ -143,7 +143,7 @@ def _judgements(source: Source, observations: tuple[LogFile, ...], reading: Read
 def _add(found: Judgements, about: str, row: Row, reading: Reading) -> None:
     if cells.text(first(row, _TYPE)[1]).upper() not in ("", "NUMERIC", "BOOLEAN"):
         raise ValueError("neither numeric nor boolean")
-    source = SCORE_PREFIX + cells.name("name", row.get("name"), mended=True)
+    source = cells.judge("name", row.get("name"))
     value = reading.judgement(source, row.get("value"))
     column, cell = first(row, _TIME)
     if about and value is not None:

@@ -1,7 +1,8 @@
 """LiteLLM: exports of the table of spend logs, and files of StandardLoggingPayload objects.
 
 * The model is `custom_llm_provider/model`: the same family at two providers is two models.
-* The category is what its routers say of a request, else its first tag that is not a user agent, else its model group.
+* The category is what its routers say of a request, else its first tag that is not a user agent, else its model group
+  where that is not just the model.
 * The latency is `endTime - startTime`: `response_time` is that to the first token where an answer was streamed.
 * Spend and tokens are 0 by default, which is unknown; a cost of 0 counts only where the model's prices are 0.
 * Answers from a cache and calls to anything but a language model are left out.
@@ -68,7 +69,7 @@ def _call_of(row: Row, plan: Plan, reading: Reading) -> tuple[Call, tuple[str, .
     if cells.truth("cache_hit", row.get("cache_hit")):
         raise ValueError("answered from a cache")
     if "category" not in reading.column_map:
-        row = {**row, "request_tags": _tag(row.get("request_tags"))}
+        row = {**row, "request_tags": _tag(row.get("request_tags")), "model_group": _group(row)}
     if "model" not in reading.column_map:
         row = {**row, "model": _model(row)}
     call, sources = foreign_call(row, plan, reading, {})
@@ -85,6 +86,11 @@ def _call_of(row: Row, plan: Plan, reading: Reading) -> tuple[Call, tuple[str, .
 def _model(row: Row) -> str:
     provider, model = cells.text(row.get("custom_llm_provider")), cells.text(row.get("model"))
     return f"{provider}/{model}" if provider and model and not model.startswith(f"{provider}/") else model
+
+
+def _group(row: Row) -> str:
+    group, model = cells.text(row.get("model_group")), cells.text(row.get("model"))
+    return "" if group in (model, model.partition("/")[2], _model(row)) else group
 
 
 def _tag(cell: object) -> str:

@@ -19,7 +19,7 @@ from adapters.traffic.plan import Plan
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import BROKEN, Record, Row
 from adapters.traffic.source import Source
-from bandit.signals import SCORE_PREFIX, Status
+from bandit.signals import Status
 
 _PREFIXES: Final = ("gen_ai.", "llm.")
 _FAILED: Final = {"2", "error", "status_code_error"}
@@ -95,7 +95,7 @@ def _judgements(source: Source, reading: Reading) -> Judgements:
 def _add(found: Judgements, evaluation: Evaluation, reading: Reading) -> None:
     attributes = evaluation.attributes
     about = cells.text(attributes.get(otel_names.RESPONSE_ID)) or evaluation.span  # the span may be the judge's own
-    source = SCORE_PREFIX + cells.name("name", attributes.get(otel_names.EVALUATION_NAME), mended=True)
+    source = cells.judge("name", attributes.get(otel_names.EVALUATION_NAME))
     value = reading.judgement(source, attributes.get(otel_names.EVALUATION_VALUE))
     if attributes.get(otel_names.EVALUATION_VALUE) is None:
         value = otel_names.LABELS.get(cells.text(attributes.get(otel_names.EVALUATION_LABEL)).lower())

@@ -4,12 +4,12 @@ Every number comes back exactly. What is unknown is left out of a JSON object, a
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
 from adapters.traffic.calls import Call
+from adapters.traffic.cells import NAME
 from adapters.traffic.own.decision import Judgement, LoggedDecision
 from adapters.traffic.rows import Row
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
@@ -52,7 +52,6 @@ COLUMNS: Final[Mapping[str, str]] = {
 """Name and SQL type of each column, in order."""
 REQUIRED: Final = frozenset({"namespace", "call_id", "time_us", "category", "model", "kind"})
 """Columns that no row is without."""
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 SHARES: Final = ("propensity", "quality")
 SIZES: Final = ("answer_value_usd", "second_value_usd", "latency_s", "first_token_s", "cost_usd")
 COUNTS: Final = (

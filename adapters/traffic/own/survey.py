@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.traffic.calls import Call
-from adapters.traffic.own.rows import COLUMNS, COUNTS, NAME, SHARES, SIZES
+from adapters.traffic.cells import NAME
+from adapters.traffic.own.rows import COLUMNS, COUNTS, SHARES, SIZES
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
 
 if TYPE_CHECKING:

@@ -2,10 +2,13 @@
 
 import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from adapters.traffic.calls import Call
 from adapters.traffic.errors import LogError
 from adapters.traffic.fields import Column, parsed_map
 from adapters.traffic.files import text
@@ -14,7 +17,7 @@ from adapters.traffic.formats import open_log
 ROW = {"category": "chat", "model": "large", "latency_s": 1.5, "call_id": "1"}
 
 
-def jsonl(path: Path, *known: dict[str, object]) -> Path:
+def jsonl(path: Path, *known: Mapping[str, object]) -> Path:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in known), encoding="utf-8")
     return path
 
@@ -162,7 +165,12 @@ def test_formats_and_sources_of_quality_that_are_none_are_refused(tmp_path):
 
 
 def test_a_report_says_what_a_log_knows(tmp_path):
-    rows_of_it = [ROW, ROW | {"call_id": "2", "quality": 0.5}, ROW | {"call_id": "2"}, {"model": "m"}]
+    rows_of_it: list[Mapping[str, object]] = [
+        ROW,
+        ROW | {"call_id": "2", "quality": 0.5},
+        ROW | {"call_id": "2"},
+        {"model": "m"},
+    ]
     log = open_log(jsonl(tmp_path / "log.jsonl", *rows_of_it), quality_source="thumb")
     for _ in range(2):  # each reading begins anew
         assert len(list(log.calls())) == 2
@@ -200,3 +208,29 @@ def test_times_before_2000_are_told(tmp_path):
     log = open_log(jsonl(tmp_path / "log.jsonl", {"model": "m", "category": "c", "time_ms": 1_767_225_600}))
     assert [call.time_us for call in log.calls()] == [1_767_225_600_000]
     assert log.report.notes == ["there are times before the year 2000: is their unit right?"]
+
+
+def test_the_types_of_parquet_are_read_as_they_are_meant(tmp_path):
+    path = tmp_path / "log [1]*.parquet"
+    with duckdb.connect() as connection:
+        connection.sql(
+            """SELECT 'm' AS model, 'c' AS category, TIMESTAMPTZ '2026-03-01 11:00:00.25+01' AS "time",
+            TIMESTAMP_NS '2026-03-01 10:00:00.25' AS answered_time, MAP {'m': 0.75::DOUBLE, 'n': 0.25::DOUBLE} AS
+            probabilities, ['m', 'n'] AS eligible, 1.5::DECIMAL(9, 3) AS latency_s, 0.5::FLOAT AS quality,
+            '00000000-0000-0000-0000-000000000001'::UUID AS call_id, 7::UTINYINT AS output_tokens,
+            'NaN'::FLOAT AS cost_usd, 1 AS "a ""quoted"" name", 2 AS other"""
+        ).write_parquet(str(path))
+    [call] = open_log(path).calls()
+    assert call == Call(
+        "c",
+        "m",
+        time_us=1_772_359_200_250_000,
+        call_id="00000000-0000-0000-0000-000000000001",
+        propensity=0.75,
+        probabilities={"m": 0.75, "n": 0.25},
+        eligible=("m", "n"),
+        output_tokens=7,
+        latency_s=1.5,
+        quality=0.5,
+        answered_us=1_772_359_200_250_000,
+    )

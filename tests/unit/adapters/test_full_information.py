@@ -80,7 +80,7 @@ def test_the_prompt_may_be_mapped(tmp_path):
     path = written(tmp_path, "index,model,score\n1,large,1\n1,small,0\n")
     log = open_log(path, column_map=parsed_map(("prompt_id=index", "quality=score")))
     assert [(call.category, call.propensity) for call in log.calls()] == [("default", 0.5)] * 2
-    assert log.report.notes == ["2 calls are in category default, which is where those go that say none"]
+    assert log.report.notes == ["2 calls say no category; they are read as category default"]
 
 
 def test_a_pickle_is_refused_with_what_to_give(tmp_path):

@@ -102,8 +102,15 @@ def test_how_a_model_was_drawn_is_read_from_objects_and_from_text():
     for cell in (drawn, '{"large": 0.75, "small": 0.25}'):
         call = read(SMALLEST | {"kind": "sampled", "probabilities": cell})
         assert (call.kind, call.probabilities, call.propensity) == (Kind.SAMPLED, drawn, 0.75)
-    for cell in (["large", "small"], '["large", "small"]', "large, small", "large|small"):
-        assert read(SMALLEST | {"eligible": cell}).eligible == ("large", "small")
+    for names in (["large", "small"], '["large", "small"]', "large, small", "large|small"):
+        assert read(SMALLEST | {"eligible": names}).eligible == ("large", "small")
+
+
+@pytest.mark.parametrize("kind", [Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED])
+def test_what_was_not_drawn_need_not_be_among_the_drawn_and_gets_no_propensity(kind):
+    call = read(SMALLEST | {"kind": kind.name, "probabilities": {"small": 1.0}, "eligible": "small"})
+    assert (call.model, call.kind, call.propensity) == ("large", kind, None)
+    assert read(SMALLEST | {"kind": kind.name, "probabilities": {"large": 1.0}}).propensity is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,12 @@ def test_a_log_that_says_nothing_of_how_calls_went_is_good_for_nothing(cli: Cli,
     assert not any(one["allowed"] for one in document["allows"].values())
 
 
+def test_categories_with_a_single_model_are_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("category,model,quality\na,large,1\nb,large,1\nb,small,1\n")
+    [note] = cli("inspect", "log.csv", "--json").document["notes"]
+    assert note == "in 1 of 2 categories all calls went to one model: nothing can be compared there"
+
+
 def test_a_log_without_usable_calls_ends_with_1_and_the_reasons(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("category,model,quality\n,large,1\n")
     ended = cli("inspect", "log.csv")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from adapters.traffic.calls import Calls
-from adapters.traffic.rows import Row, log_rows
+from adapters.traffic.files.kinds import records_of
+from adapters.traffic.rows import Row
 from bandit.signals import Kind, Status
 from simulations.errors import LogNotWrittenError, OptionsError
 from simulations.generator import MODELS, TASKS
@@ -66,7 +67,7 @@ def test_what_is_read_back_is_what_was_drawn_to_the_bit(suffix: str, tmp_path: P
     log = InventedLog(SETTINGS)
     write_log(log, path, portion=123)
     [calls] = log.batches(SETTINGS.rows)
-    rows = [known(row) for row, _ in log_rows(path)]
+    rows = [known(row) for row, *_ in records_of(path)]
     assert rows == [expected(calls, row) for row in range(SETTINGS.rows)]
     assert {name for row in rows for name in row} == set(COLUMNS)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -75,7 +76,7 @@ def test_what_is_read_back_is_what_was_drawn_to_the_bit(suffix: str, tmp_path: P
 def test_without_sessions_none_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     write_log(InventedLog(LogSettings(rows=10)), path)
-    assert all(row["session"] is None for row, _ in log_rows(path))
+    assert all(row["session"] is None for row, *_ in records_of(path))
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
