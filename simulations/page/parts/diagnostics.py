@@ -1,0 +1,76 @@
+"""Whether the numbers can be believed: every check, the weights, and their pictures."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from simulations.page.html import Child, table, tag
+from simulations.page.parts.pictures import picture
+from simulations.page.parts.verdict import light
+from simulations.page.result import Result
+from simulations.page.units import count, figure, percent
+
+_WEIGHTS: Final = {
+    "ess": ("effective calls", count),
+    "max_share": ("largest share of one call", percent),
+    "mean": ("mean weight, should be 1", figure),
+    "mean_se": ("its standard error", figure),
+    "unidentified": ("of what was never tried", percent),
+}
+
+
+def diagnostics(result: Result, number: int, drawn: Collection[str]) -> Element:
+    """Return everything that the gate looked at."""
+    return tag(
+        "section",
+        tag("h3", "Can this be believed?"),
+        tag("p", "The gate looks at all of this before a number is shown; what is red refuses it.", class_="note"),
+        _checks(result),
+        _weights(result),
+        tag(
+            "div",
+            *(picture(name, number, drawn, level="h4") for name in ("calibration", "overlap", "missingness")),
+            class_="pictures",
+        ),
+        picture("agreement", number, drawn, level="h4"),
+        _rejected(result.rejected),
+        id=f"diagnostics-{number}",
+    )
+
+
+def _checks(result: Result) -> Element | None:
+    if not result.checks:
+        return tag("p", "No checks were recorded.", class_="absent")
+    rows: list[list[Child]] = [
+        [
+            check.name,
+            check.policy or "the log",
+            light(check.status),
+            figure(check.value),
+            figure(check.limit),
+            check.says,
+        ]
+        for check in sorted(result.checks, key=lambda check: ("red", "amber", "green").index(check.status))
+    ]
+    found = table(("check", "of", "", "value", "limit", ""), rows)
+    bad = sum(check.status != "green" for check in result.checks)
+    summary = tag("summary", f"{len(rows)} checks, {f'{bad} of them not green' if bad else 'all green'}")
+    return tag("details", summary, found, open=bad > 0)
+
+
+def _weights(result: Result) -> Element | None:
+    weighed = {name: policy.weights for name, policy in result.policies.items() if policy.weights}
+    if not weighed:
+        return None
+    rows = [
+        [name, *(say(weights.get(part)) for part, (_, say) in _WEIGHTS.items())] for name, weights in weighed.items()
+    ]
+    headings = ("policy", *(heading for heading, _ in _WEIGHTS.values()))
+    return tag("details", tag("summary", "How much of the log speaks for each policy"), table(headings, rows))
+
+
+def _rejected(rejected: Mapping[str, float | None]) -> Element | None:
+    if not rejected:
+        return None
+    rows = [[reason, count(rows)] for reason, rows in rejected.items()]
+    return tag("details", tag("summary", "Rows left out"), table(("reason", "rows"), rows))

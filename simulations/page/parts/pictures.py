@@ -1,0 +1,164 @@
+"""The pictures, each with one line that says what it shows, and a line instead where the numbers are not known."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final, NamedTuple
+from xml.etree.ElementTree import Element
+
+from simulations.page.charts.front import Z95, shown_points
+from simulations.page.charts.latency import QUANTILES, distributions, quantile
+from simulations.page.html import Child, table, tag
+from simulations.page.result import Cell, Point, Result
+from simulations.page.units import count, percent, seconds, usd_per_thousand
+
+
+class Words(NamedTuple):
+    """What is said of a picture: its title, what it shows, and what is missing where it cannot be drawn."""
+
+    title: str
+    shows: str
+    missing: str
+
+
+WORDS: Final = {
+    "value": Words(
+        "Value over time",
+        "What each policy adds up to beyond what ran; the band holds it with 95 %. Above zero is better.",
+        "The log has no times.",
+    ),
+    "spend": Words(
+        "Spend over time", "What each policy's calls cost in all. Flatter is cheaper.", "No costs over time."
+    ),
+    "allocation": Words(
+        "Who got the requests",
+        "Share of each model over time. Dotted lines are prices, outages and models that changed.",
+        "The log has no times.",
+    ),
+    "front": Words(
+        "Cost and quality",
+        "Left is cheaper, up is better; bars are 95 % intervals. The large point is worth most at the values below.",
+        "Quality or cost is unknown of every policy that stands.",
+    ),
+    "quality": Words(
+        "Models by category",
+        "How good the answers are. The greyer a field, the less is known; ★ is probably the best of its row.",
+        "No answer was judged.",
+    ),
+    "latency": Words(
+        "How long answers take",
+        "Share of answers that are there after a time. Left is faster; the line is the limit you set.",
+        "No latency is known.",
+    ),
+    "calibration": Words(
+        "Were models drawn as logged?",
+        "Points on the line: the logged propensities are true. Off the line, no estimate can be trusted.",
+        "The log has no probabilities of models that were not drawn.",
+    ),
+    "overlap": Words(
+        "Which models were tried where",
+        "Share of a category's requests by model. Of what was never tried, nothing can be said.",
+        "No rows by category and model.",
+    ),
+    "missingness": Words(
+        "What is known of each model's calls",
+        "Bars of one colour should be alike: where one model is judged more often, means can mislead.",
+        "Not counted.",
+    ),
+    "agreement": Words(
+        "Do the estimators agree?",
+        "Each says by another way what a policy is worth. Where they differ by more than their bars, be careful.",
+        "There are no estimates of policies that stand.",
+    ),
+}
+
+
+def picture(name: str, number: int, drawn: Collection[str], *more: Element | None, level: str = "h3") -> Element:
+    """Return a picture with its words, or why it is not there; `more` stands below it."""
+    words, place = WORDS[name], f"{name}-{number}"
+    if name not in drawn:
+        absent = tag("p", f"Not known. {words.missing}", class_="absent")
+        return tag("section", tag(level, words.title, id=f"{place}-title"), absent, id=f"{place}-part")
+    chart = tag(
+        "div", id=place, class_=f"chart {name}", data_chart=name, role="img", aria_label=f"{words.title}. {words.shows}"
+    )
+    figure = tag("figure", chart, tag("figcaption", words.shows), aria_labelledby=f"{place}-title")
+    return tag("section", tag(level, words.title, id=f"{place}-title"), figure, *more, id=f"{place}-part")
+
+
+def allocation(result: Result, number: int, drawn: Collection[str]) -> Element:
+    """Return who got the requests, by category."""
+    categories = result.timeline.shares if result.timeline is not None else {}
+    name = f"category-{number}"
+    choice = tag("select", *(tag("option", each, value=each) for each in categories), id=name, class_="category")
+    chooser = tag("p", tag("label", "Category ", for_=name), choice, class_="controls") if categories else None
+    return picture("allocation", number, drawn, chooser)
+
+
+def front(result: Result, number: int, drawn: Collection[str]) -> Element:
+    """Return the front, its points as buttons for the keyboard, and the panel of the one that is chosen."""
+    points = shown_points(result)
+    buttons = [
+        tag("button", point.name, type="button", class_="deploy", data_point=place, aria_pressed="false")
+        for place, point in enumerate(points)
+    ]
+    panel = tag("div", tag("p", "Choose a point to see how to deploy it."), class_="panel", aria_live="polite")
+    choice = tag("div", *buttons, class_="deployable", role="group", aria_label="Points of the picture")
+    return picture("front", number, drawn, choice, panel, _numbers(table(*_points(points))))
+
+
+def quality(result: Result, number: int, drawn: Collection[str]) -> Element:
+    """Return models by category, and the same as a table."""
+    return picture("quality", number, drawn, _numbers(table(*_cells(result.cells))))
+
+
+def latency(result: Result, number: int, drawn: Collection[str]) -> Element:
+    """Return how long answers take, quantiles, and a field for the limit."""
+    name = f"slo-{number}"
+    field = tag("input", type="number", min="0", step="any", id=name, class_="slo", placeholder="none")
+    limit = tag("p", tag("label", "Limit in seconds ", for_=name), field, class_="controls")
+    headings = ("", *(f"p{share * 100:.0f}" for share in QUANTILES), "within the limit")
+    return picture("latency", number, drawn, limit, table(headings, _quantiles(result)))
+
+
+def _quantiles(result: Result) -> Iterator[list[Child]]:
+    for name, counts in distributions(result).items():
+        edges = () if result.latencies is None else result.latencies.edges_s
+        found = (seconds(quantile(edges, counts, share)) for share in QUANTILES)
+        yield [name, *found, tag("span", "–", class_="within", data_name=name)]
+
+
+def _numbers(content: Element) -> Element:
+    return tag("details", tag("summary", "The numbers"), content)
+
+
+def _points(points: list[Point]) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [
+            point.name,
+            f"{percent(point.answer)}{_error(point.answer_se, percent)}",
+            f"{usd_per_thousand(point.cost_usd)}{_error(point.cost_usd_se, usd_per_thousand)}",
+            seconds(point.latency_s),
+        ]
+        for point in points
+    ]
+    return ["policy", "answer", "cost per 1,000 requests", "waiting"], rows
+
+
+def _error(standard_error: float | None, words: Callable[[float | None], str]) -> str:
+    return "" if standard_error is None else f" ± {words(Z95 * standard_error)}"
+
+
+def _cells(cells: tuple[Cell, ...]) -> tuple[list[str], list[list[str]]]:
+    headings = ["category", "model", "calls", "answer", "P(best)", "cost per 1,000", "waiting", "errors"]
+    return headings, [
+        [
+            cell.category,
+            cell.model,
+            count(cell.rows),
+            f"{percent(cell.answer)}{_error(cell.answer_se, percent)}",
+            percent(cell.p_best),
+            usd_per_thousand(cell.cost_usd),
+            seconds(cell.latency_s),
+            percent(cell.error),
+        ]
+        for cell in cells
+    ]

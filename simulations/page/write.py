@@ -1,0 +1,42 @@
+"""Writes a report: JSON and CSV of every number always, the page where plotly is installed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simulations.page.documents import result_of
+from simulations.page.errors import NotWrittenError
+from simulations.page.layout import documents_by_name, page
+from simulations.page.numbers import as_csv
+
+
+class Written(NamedTuple):
+    """Where a report was written to."""
+
+    page: Path
+    json: Path
+    csv: Path
+
+
+def write_report(documents: Sequence[Mapping[str, Any]], out: Path, requests_per_month: float | None = None) -> Written:
+    """Write documents as a page, and beside it as JSON and CSV, which come first and need no extra.
+
+    Dollars a month are told for `requests_per_month`, or for the pace of each log. Raises DocumentError for what is no
+    result, NotWrittenError, and MissingPlotlyError when JSON and CSV are written and the page cannot be.
+    """
+    results = [result_of(document) for document in documents]
+    written = Written(out, out.with_suffix(".json"), out.with_suffix(".csv"))
+    named = documents_by_name(results)
+    content = documents[0] if len(documents) == 1 else named
+    _write(written.json, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    _write(written.csv, as_csv(named))
+    _write(written.page, page(results, requests_per_month))
+    return written
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise NotWrittenError(f"{path} cannot be written: {error.strerror}") from error
