@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from simulations.page.errors import DocumentError
 from simulations.page.evaluate import evaluated
+from simulations.page.replay import replayed
 from simulations.page.result import Result
 
-READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Result]]] = {"evaluate": evaluated}
+READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Result]]] = {"evaluate": evaluated, "replay": replayed}
 """By the `kind` of document."""
 
 
@@ -17,8 +18,8 @@ def result_of(document: Mapping[str, Any]) -> Result:
     """Return what a document says. Raises DocumentError."""
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in READERS:
-        known = " or ".join(repr(each) for each in READERS)
-        raise DocumentError(f"kind is {kind!r}; {known} is expected, as `routeward evaluate LOG --json FILE` writes it")
+        known, kinds = " or ".join(repr(each) for each in READERS), "` or `routeward ".join(READERS)
+        raise DocumentError(f"kind is {kind!r}; {known} is expected, as the `--json` of `routeward {kinds}` writes it")
     return READERS[kind](document)
 
 

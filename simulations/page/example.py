@@ -1,5 +1,6 @@
 """An invented result, to see what a report looks like before there is a log."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any, Final
@@ -55,12 +56,12 @@ def example(models: int = 4, rows: int = 120_000, seed: int = 7) -> dict[str, An
         "categories": [{"name": task, "rows": rows // len(_TASKS)} for task in _TASKS],
         "time": _time(names, shares, means, rows),
         "change_points": [
-            {"time_us": _START_US + 12 * _DAY_US, "category": None, "model": names[0], "what": "dearer:"},
+            {"time_us": _START_US + 12 * _DAY_US, "category": "", "model": names[0], "what": "dearer:"},
             {"time_us": _START_US + 20 * _DAY_US, "category": "chat", "model": names[-1], "what": "outage:"},
         ],
         "latency": _latency(names, latency, shares),
         "calibration": _calibration(rows),
-        "missingness": {name: {"judged": 0.05 - 0.004 * m / models, "outcome": 0.998} for m, name in enumerate(names)},
+        "missingness": {name: {"answer": 0.05 - 0.004 * m / models, "cost_usd": 0.998} for m, name in enumerate(names)},
     }
 
 
@@ -93,7 +94,13 @@ def _policy(
             "cost_usd": cost / math.sqrt(effective),
             "latency_s": 0.01,
         },
-        "weights": {"ess": effective, "max_share": 3 / effective, "mean": 1.001, "mean_se": 0.002, "unidentified": 0.0},
+        "weights": {
+            "ess": effective,
+            "largest_share": 3 / effective,
+            "mean": 1.001,
+            "mean_se": 0.002,
+            "unidentified": 0.0,
+        },
         "shares": {model: float(share) for model, share in zip(names, p, strict=True)},
         "toml": _toml(name),
     }
@@ -104,9 +111,8 @@ def _interval(value: float, half: float) -> dict[str, float]:
 
 
 def _toml(name: str) -> str:
-    if name.startswith("fixed:"):
-        return f'[categories.default]\nbaseline = "{name.removeprefix("fixed:")}"\nobserve_share = 0.0\n'
-    return f"[profiles.balanced]\nanswer_value_usd = {_VALUE}\nsecond_value_usd = {_SECOND}\n"
+    model = json.dumps(name.removeprefix("fixed:") if name.startswith("fixed:") else "*")
+    return f"[policies.{json.dumps(name)}]\ndefault = {model}\n"
 
 
 def _checks(name: str, policy: dict[str, Any]) -> list[dict[str, Any]]:
@@ -163,8 +169,8 @@ def _time(
     return {
         "starts_us": [_START_US + day * _DAY_US for day in range(_DAYS)],
         "rows": [rows // _DAYS] * _DAYS,
-        "logged_value": (done * worth["logged"]).tolist(),
-        "logged_spend": (done * float(means["logged"][1])).tolist(),
+        "logged_value": [rows / _DAYS * worth["logged"]] * _DAYS,
+        "logged_spend": [rows / _DAYS * float(means["logged"][1])] * _DAYS,
         "shares": {task: {name: course[:, m].tolist() for m, name in enumerate(names)} for task in _TASKS},
         "policies": {
             name: {
@@ -197,8 +203,8 @@ def _calibration(rows: int) -> list[dict[str, Any]]:
         {
             "low": low,
             "high": high,
-            "expected": (low + high) / 2,
-            "chosen": (low + high) / 2 + 0.004 * (-1) ** n,
+            "expected": (low + high) / 2 * (rows // 10),
+            "chosen": ((low + high) / 2 + 0.004 * (-1) ** n) * (rows // 10),
             "n": rows // 10,
         }
         for n, (low, high) in enumerate(bins)

@@ -16,7 +16,7 @@ from simulations.page.figures import missing_plotly, specs
 from simulations.page.html import as_html, tag
 from simulations.page.numbers import as_csv
 from simulations.page.parts.diagnostics import diagnostics
-from simulations.page.parts.pictures import allocation, front, latency, picture, quality
+from simulations.page.parts.pictures import Sheet, allocation, front, latency, picture, quality
 from simulations.page.parts.verdict import verdict
 from simulations.page.parts.whatif import whatif
 from simulations.page.result import Result
@@ -100,19 +100,20 @@ def _download(name: str, kind: str, content: str) -> Element:
 
 def _article(result: Result, number: int, requests_per_month: float | None) -> Element:
     charts, known = specs(result), statistics(result)
+    sheet = Sheet(result, number, charts)
     per_month = result.requests_per_month if requests_per_month is None else requests_per_month
     return tag(
         "article",
         tag("h2", _title(result)),
         tag("p", _about(result), class_="note"),
         verdict(result, number, per_month),
-        tag("div", picture("value", number, charts), picture("spend", number, charts), class_="pictures"),
-        allocation(result, number, charts),
-        front(result, number, charts),
-        quality(result, number, charts),
-        latency(result, number, charts),
+        tag("div", picture(sheet, "value"), picture(sheet, "spend"), class_="pictures"),
+        allocation(sheet),
+        front(sheet),
+        quality(sheet),
+        latency(sheet),
         whatif(result, known, number),
-        diagnostics(result, number, charts),
+        diagnostics(sheet),
         _data(
             {"charts": charts, "statistics": known.as_json(), "points": _points(result), "latency": _latency(result)}
         ),

@@ -45,12 +45,11 @@ def looks(result: Result) -> Mapping[str, Look]:
 
 
 def _names(result: Result) -> list[str]:
-    """Return names that need a look of their own: policies that choose, then models."""
+    """Return names that need a look of their own: models, then policies that choose among them."""
     courses = result.timeline.courses if result.timeline is not None else {}
-    points = (point.name for point in result.front)
-    policies = [name for name in (*result.policies, *courses, *points) if not name.startswith(FIXED)]
     models = [*result.models, *(cell.model for cell in result.cells)]
-    return [name for name in dict.fromkeys([*policies, *models]) if name != result.baseline]
+    policies = [name for name in (*result.policies, *courses) if not name.startswith(FIXED)]
+    return [name for name in dict.fromkeys([*models, *policies]) if name != result.baseline]
 
 
 def _look(place: int) -> Look:

@@ -92,24 +92,30 @@ class Course(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Moments (microseconds since 1970-01-01 UTC), sums up to each, and shares of models by category at each."""
+    """Moments, sums up to each, and shares of models by category at each.
 
-    times_us: Numbers
+    Moments are microseconds since 1970-01-01 UTC, or where the log has no times, rows. `whose` is the policy of the
+    shares.
+    """
+
+    moments: Numbers
+    timed: bool
     courses: Mapping[str, Course]
     shares: Mapping[str, Mapping[str, Numbers]]
+    whose: str = LOGGED
 
 
 class Change(NamedTuple):
-    """Something that happened while the log was written."""
+    """Something that happened at a moment of the timeline."""
 
-    time_us: float
+    at: float
     category: str
     model: str
     what: str
 
 
 class Latencies(NamedTuple):
-    """Histograms of latency: n+1 edges in seconds, and n counts or weights of each model and policy."""
+    """Histograms of latency: n+1 edges in seconds, the last None for no end; n counts of each model and policy."""
 
     edges_s: Numbers
     models: Mapping[str, Numbers]
@@ -128,7 +134,11 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything that one document says. `document` is what it was read from."""
+    """Everything that one document says.
+
+    `document` is what it was read from, `confidence` that of its intervals. `subjects` are the policies that the
+    verdict is about; none named, all but the baseline are.
+    """
 
     kind: str
     document: Mapping[str, Any]
@@ -142,6 +152,8 @@ class Result:
     answer_value_usd: float | None = None
     second_value_usd: float | None = None
     baseline: str = LOGGED
+    confidence: float = 0.95
+    subjects: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     policies: Mapping[str, Policy] = field(default_factory=dict)
     front: tuple[Point, ...] = ()

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from simulations.page.palette import FIXED
-from simulations.page.result import Cell, Point, Policy, Result
+from simulations.page.result import Point, Policy, Result
 
 BEST: Final = "best model of each category"
 UNSPLIT: Final = ""
@@ -57,6 +57,7 @@ class Statistics:
 def statistics(result: Result) -> Statistics:
     """Return the sufficient statistics of a result."""
     cells: dict[str, dict[str, Means]] = {}
+    model_costs = _model_costs(result)
     for cell in result.cells:
         means = Means(cell.answer, {cell.model: cell.cost_usd}, cell.latency_s)
         cells.setdefault(cell.category, {})[cell.model] = means
@@ -64,7 +65,7 @@ def statistics(result: Result) -> Statistics:
         models=result.models,
         shares=_category_shares(result),
         cells=cells,
-        policies={name: _means(policy, result.cells) for name, policy in result.policies.items() if not policy.refused},
+        policies={name: _means(policy, model_costs) for name, policy in result.policies.items() if not policy.refused},
         refused=tuple(name for name, policy in result.policies.items() if policy.refused),
     )
 
@@ -142,30 +143,42 @@ def point_means(point: Point, result: Result) -> Means:
     """Return the means of a point on the front, its cost split by model where it is known whose it is."""
     policy, model = result.policies.get(point.name), point.name.removeprefix(FIXED)
     shares = {model: 1.0} if model in result.models else policy.shares if policy is not None else {}
-    return Means(point.answer, _costs_by_model(point.cost_usd, shares, result.cells), point.latency_s)
+    return Means(point.answer, _costs_by_model(point.cost_usd, shares, _model_costs(result)), point.latency_s)
 
 
-def _means(policy: Policy, cells: tuple[Cell, ...]) -> Means:
+def _means(policy: Policy, model_costs: Mapping[str, float]) -> Means:
     components = policy.components
-    costs = _costs_by_model(components.get("cost_usd"), policy.shares, cells)
+    costs = _costs_by_model(components.get("cost_usd"), policy.shares, model_costs)
     return Means(components.get("answer"), costs, components.get("latency_s"))
 
 
 def _costs_by_model(
-    total: float | None, shares: Mapping[str, float | None], cells: tuple[Cell, ...]
+    total: float | None, shares: Mapping[str, float | None], model_costs: Mapping[str, float]
 ) -> dict[str, float | None]:
-    """Split a cost among models in proportion to share of the requests times the model's mean cost in the log."""
+    """Split a cost among models in proportion to share of the requests times the model's mean cost."""
     used = {model: share for model, share in shares.items() if share}
-    if total is None or not used:
-        return dict.fromkeys(used or {UNSPLIT: 1.0}, total)
-    weights = {model: share * (_mean_cost(model, cells) or 0.0) for model, share in used.items()}
-    if sum(weights.values()) == 0:
-        weights = dict(used)
+    if total is None:
+        return dict.fromkeys(used or {UNSPLIT: 1.0})
+    if len(used) == 1:
+        return dict.fromkeys(used, total)
+    weights = {model: share * model_costs[model] for model, share in used.items() if model in model_costs}
     whole = sum(weights.values())
+    if len(weights) < len(used) or whole == 0:
+        return {UNSPLIT: total}
     return {model: total * weight / whole for model, weight in weights.items()}
 
 
-def _mean_cost(model: str, cells: tuple[Cell, ...]) -> float | None:
-    known = [(c.rows or 0.0, c.cost_usd) for c in cells if c.model == model and c.cost_usd is not None]
-    rows = sum(count for count, _ in known)
-    return sum(count * cost for count, cost in known) / rows if rows else None
+def _model_costs(result: Result) -> dict[str, float]:
+    """Return the mean cost of a request with each model, from the cells or from policies that always take it."""
+    sums: dict[str, tuple[float, float]] = {}
+    for cell in result.cells:
+        if cell.cost_usd is not None and cell.rows:
+            rows, dollars = sums.get(cell.model, (0.0, 0.0))
+            sums[cell.model] = rows + cell.rows, dollars + cell.rows * cell.cost_usd
+    costs = {model: dollars / rows for model, (rows, dollars) in sums.items()}
+    for model in result.models:
+        always = result.policies.get(f"{FIXED}{model}")
+        cost = always.components.get("cost_usd") if always is not None else None
+        if model not in costs and cost is not None:
+            costs[model] = cost
+    return costs

@@ -1,6 +1,7 @@
 // Draws what Python laid out, in the colours of the page.
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 const TOUCH = matchMedia("(pointer: coarse)").matches;
+const BUTTONS = [["toImage", "zoom2d", "pan2d", "resetScale2d"]];
+const CONFIG = { responsive: true, displaylogo: false, displayModeBar: TOUCH ? false : "hover", modeBarButtons: BUTTONS };
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -17,7 +18,7 @@ function themed(chart, layout) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: ink },
-    margin: { l: 20, r: 12, t: layout.annotations?.length ? 34 : 12, b: 20 },
+    margin: { l: 20, r: 12, t: layout.annotations?.length ? 44 : 12, b: 20 },
     legend: { orientation: "h", yref: "container", yanchor: "bottom", y: 0, x: 0, font: { color: ink } },
     hoverlabel: { bgcolor: card, bordercolor: line, font: { color: ink } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink },
@@ -31,7 +32,9 @@ function themed(chart, layout) {
 
 function draw(chart, spec) {
   chart.spec = spec;
-  return Plotly.react(chart, spec.data, themed(chart, spec.layout), CONFIG);
+  const bare = chart.clientWidth < 520 ? { "markers+text": "markers" } : {};
+  const data = spec.data.map((trace) => ({ ...trace, mode: bare[trace.mode] ?? trace.mode }));
+  return Plotly.react(chart, data, themed(chart, spec.layout), CONFIG);
 }
 
 function recolour() {

@@ -18,7 +18,8 @@ function within(edges, counts, limit) {
   let reached = 0;
   for (let place = 0; place < counts.length; place++) {
     const [low, high, count] = [edges[place], edges[place + 1], counts[place] ?? 0];
-    if (limit >= high) reached += count;
+    if (high === null ? limit > low && count > 0 : false) return null;
+    if (high !== null && limit >= high) reached += count;
     else if (limit > low) reached += count * (low > 0 ? Math.log(limit / low) / Math.log(high / low) : (limit - low) / (high - low));
   }
   return reached / total;

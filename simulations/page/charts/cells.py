@@ -10,7 +10,7 @@ from simulations.page.units import UNKNOWN, count, percent, seconds, usd_per_tho
 
 _GOOD: Final = [[0.0, "#A9C4E6"], [0.5, "#F2F0EA"], [1.0, "#F2B134"]]
 _VEIL: Final = [[0.0, "rgba(190,193,198,0)"], [1.0, "rgba(190,193,198,0.95)"]]
-_MANY: Final = [[0.0, "rgba(0,114,178,0)"], [1.0, "rgba(0,114,178,0.85)"]]
+_MANY: Final = [[0.0, "#F1F4F7"], [1.0, "#56B4E9"]]
 _WIDEST: Final = 0.5
 """Width of an interval that hides a colour altogether."""
 
@@ -57,6 +57,7 @@ def overlap_map(result: Result) -> Spec | None:
         "z": grid.map(share),
         "text": grid.map(lambda cell: f"{percent(share(cell))}<br>n {count(cell.rows)}", "never"),
         "texttemplate": "%{text}",
+        "textfont": {"color": "#16202C"},
         "colorscale": _MANY,
         "zmin": 0,
         "zmax": 1,

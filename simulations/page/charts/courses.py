@@ -1,14 +1,14 @@
 """Over time: value and spend that add up, and who got the requests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from simulations.page.charts.spec import Spec, axis, label, spec, times
+from simulations.page.charts.spec import Spec, axis, label, moments, spec
 from simulations.page.fields import Numbers
 from simulations.page.palette import Look, looks
-from simulations.page.result import Course, Result, Timeline
+from simulations.page.result import Change, Course, Result, Timeline
 
 
 def value_over_time(result: Result) -> Spec | None:
@@ -18,15 +18,15 @@ def value_over_time(result: Result) -> Spec | None:
         return None
     ran = timeline.courses.get(result.baseline)
     if ran is None or not any(value is not None for value in ran.value):
-        return _courses(result, "value", "worth so far, dollars")
+        return _courses(result, "value", "dollars so far")
     beyond = {name: _beyond(course, ran) for name, course in timeline.courses.items() if name != result.baseline}
     more = replace(result, timeline=replace(timeline, courses=beyond))
-    return _courses(more, "value", "worth more than what ran so far, dollars")
+    return _courses(more, "value", "dollars beyond what ran")
 
 
 def spend_over_time(result: Result) -> Spec | None:
     """Return what policies spend; None where nothing is known over time."""
-    return _courses(result, "spend", "spent so far, dollars")
+    return _courses(result, "spend", "dollars spent")
 
 
 def allocation(result: Result) -> Spec | None:
@@ -42,7 +42,7 @@ def allocation(result: Result) -> Spec | None:
     ]
     return spec(
         traces,
-        xaxis={"type": "date"},
+        xaxis=_along(timeline),
         yaxis=axis("share of requests", range=[0, 1], tickformat=".0%"),
         hovermode="x unified",
         **_changes(result, first),
@@ -61,8 +61,12 @@ def _courses(result: Result, part: str, title: str) -> Spec | None:
     look = looks(result)
     traces = [trace for name in drawn for trace in _course(timeline, name, drawn[name], part, look[name])]
     return spec(
-        traces, xaxis={"type": "date"}, yaxis=axis(title, tickprefix="$"), hovermode="x unified", **_changes(result)
+        traces, xaxis=_along(timeline), yaxis=axis(title, tickformat="$,~r"), hovermode="x unified", **_changes(result)
     )
+
+
+def _along(timeline: Timeline) -> dict[str, Any]:
+    return {"type": "date"} if timeline.timed else axis("row of the log", rangemode="tozero")
 
 
 def _beyond(course: Course, ran: Course) -> Course:
@@ -75,7 +79,7 @@ def _less(numbers: Numbers, others: Numbers) -> Numbers:
 
 
 def _course(timeline: Timeline, name: str, course: Course, part: str, look: Look) -> Iterator[dict[str, Any]]:
-    x, group = times(timeline.times_us), {"legendgroup": label(name), "name": label(name)}
+    x, group = moments(timeline.moments, timed=timeline.timed), {"legendgroup": label(name), "name": label(name)}
     if part == "value" and course.low and course.high:
         edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False, **group}
         yield {**edge, "y": list(course.low)}
@@ -94,7 +98,7 @@ def _stack(result: Result, timeline: Timeline, category: str) -> Iterator[dict[s
     look = looks(result)
     for model, shares in timeline.shares[category].items():
         yield {
-            "x": times(timeline.times_us),
+            "x": moments(timeline.moments, timed=timeline.timed),
             "y": list(shares),
             "name": label(model),
             "mode": "lines",
@@ -106,13 +110,21 @@ def _stack(result: Result, timeline: Timeline, category: str) -> Iterator[dict[s
         }
 
 
+def numbered(changes: Sequence[Change]) -> dict[float, int]:
+    """Return the number that stands at each moment at which something happened."""
+    return {at: number for number, at in enumerate(sorted({change.at for change in changes}), 1)}
+
+
 def _changes(result: Result, category: str = "") -> dict[str, Any]:
-    """Return rules and their words for what happened; those of another category (`name`) are there and hidden."""
-    lines, words = [], []
-    for change, x in zip(result.changes, times([change.time_us for change in result.changes]), strict=True):
+    """Return rules and their numbers for what happened; those of another category (`name`) are there and hidden."""
+    lines: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
+    numbers = numbered(result.changes)
+    for change in {(change.at, change.category): change for change in result.changes}.values():
+        [x] = moments([change.at], timed=result.timeline is not None and result.timeline.timed)
         shown = {"visible": not category or change.category in ("", category), "name": change.category}
         dots = {"dash": "dot", "width": 1.5}
         lines.append({"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": dots, **shown})
-        text = {"text": label(f"{change.what} {change.model}".strip()), "showarrow": False}
+        text = {"text": str(numbers[change.at]), "showarrow": False}
         words.append({"x": x, "yref": "paper", "y": 1, "yanchor": "bottom", **text, **shown})
     return {"shapes": lines, "annotations": words}

@@ -10,6 +10,9 @@ from simulations.page.fields import Interval
 from simulations.page.palette import COLOURS, QUIET
 from simulations.page.result import Bin, Result
 
+PARTS: Final = {"answer": "judged", "cost_usd": "cost known", "latency_s": "latency known", "error": "status known"}
+_WIDE: Final = ("bernstein",)
+"""Bounds so wide that nothing else could be seen beside them; they are among the numbers."""
 ESTIMATORS: Final = {
     "on_policy": "on-policy mean",
     "ips": "IPS",
@@ -54,16 +57,17 @@ def missingness(result: Result) -> Spec | None:
     if not result.missingness:
         return None
     models = [label(model) for model in result.missingness]
+    parts = list(dict.fromkeys(part for shares in result.missingness.values() for part in shares))
     traces = [
         {
             "type": "bar",
             "x": models,
             "y": [shares.get(part) for shares in result.missingness.values()],
-            "name": name,
-            "marker": {"color": COLOURS[place], "pattern": {"shape": "/" if place else ""}},
+            "name": PARTS.get(part, label(part)),
+            "marker": {"color": COLOURS[place % len(COLOURS)], "pattern": {"shape": ("", "/", ".", "x")[place % 4]}},
             "hovertemplate": "%{y:.1%}",
         }
-        for place, (part, name) in enumerate((("judged", "judged"), ("outcome", "with an outcome")))
+        for place, part in enumerate(parts)
     ]
     return spec(traces, barmode="group", xaxis={"type": "category"}, yaxis=axis("share of calls", tickformat=".0%"))
 
@@ -72,7 +76,7 @@ def agreement(result: Result) -> Spec | None:
     """Return what each estimator says of each policy that stands; None without estimates."""
     traces = []
     estimators = [name for name in ESTIMATORS if any(name in p.estimates for p in result.policies.values())]
-    estimators += sorted({name for p in result.policies.values() for name in p.estimates} - set(ESTIMATORS))
+    estimators += sorted({name for p in result.policies.values() for name in p.estimates} - {*ESTIMATORS, *_WIDE})
     standing = [policy for policy in result.policies.values() if not policy.refused]
     for place, estimator in enumerate(estimators):
         drawn = [(p.name, p.estimates[estimator]) for p in standing if estimator in p.estimates]
@@ -81,9 +85,9 @@ def agreement(result: Result) -> Spec | None:
             traces.append(_estimates(estimator, place, drawn))
     if not traces:
         return None
-    drawn_of = [interval for policy in standing for interval in policy.estimates.values()]
+    drawn_of = [interval for policy in standing for name, interval in policy.estimates.items() if name not in _WIDE]
     across = {"type": "category", "categoryarray": [label(p.name) for p in standing], "categoryorder": "array"}
-    usd = axis("dollars per 1,000 requests", tickprefix="$", range=_span(drawn_of))
+    usd = axis("dollars per 1,000 requests", tickformat="$,~r", range=_span(drawn_of))
     return spec(traces, scattermode="group", scattergap=0.35, xaxis=across, yaxis=usd, hovermode="closest")
 
 

@@ -1,13 +1,15 @@
 """Cost against quality: every policy a point, with the error of each; the front joins those nobody beats."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from simulations.page.charts.spec import Spec, axis, label, per_thousand, spec
-from simulations.page.palette import looks
+from simulations.page.palette import QUIET, Look, looks
 from simulations.page.result import Point, Result
 
-Z95 = 1.96
+Z95: Final = 1.96
 """Standard errors that an error bar of 95 % is long."""
+_UNNAMED: Final = Look(QUIET, symbol="circle-open")
 
 
 def shown_points(result: Result) -> list[Point]:
@@ -21,23 +23,7 @@ def front(result: Result) -> Spec | None:
     if not points:
         return None
     look = looks(result)
-    traces = [
-        {
-            "x": [per_thousand(point.cost_usd)],
-            "y": [point.answer],
-            "error_x": _bar(per_thousand(point.cost_usd_se)),
-            "error_y": _bar(point.answer_se),
-            "mode": "markers+text" if len(points) <= 8 else "markers",
-            "text": [label(point.name)],
-            "textposition": f"{'bottom' if place % 2 else 'top'} center",
-            "cliponaxis": False,
-            "name": label(point.name),
-            "customdata": [place],
-            "marker": {"size": 13, "color": look[point.name].colour, "symbol": look[point.name].symbol},
-            "hovertemplate": "%{y:.1%} of a good answer<br>$%{x:,.2f} per 1,000 requests",
-        }
-        for place, point in enumerate(points)
-    ]
+    traces = [_trace(place, point, look.get(point.name, _UNNAMED)) for place, point in enumerate(points)]
     best = best_points(points)
     line = {"color": "#8A8F98", "dash": "dot", "shape": "hv", "width": 1.5}
     joined = {
@@ -48,10 +34,26 @@ def front(result: Result) -> Spec | None:
         "name": "front",
         "hoverinfo": "skip",
     }
-    cost = axis("dollars per 1,000 requests", tickprefix="$", rangemode="tozero")
+    cost = axis("dollars per 1,000 requests", tickformat="$,~r", rangemode="tozero")
     return spec(
         [*traces, joined], xaxis=cost, yaxis=axis("answer, share of a good one", tickformat=".0%"), hovermode="closest"
     )
+
+
+def _trace(place: int, point: Point, look: Look) -> dict[str, Any]:
+    """Return a point; those of a sweep (their look is unnamed) are told apart by hovering and by their buttons."""
+    return {
+        "x": [per_thousand(point.cost_usd)],
+        "y": [point.answer],
+        "error_x": _bar(per_thousand(point.cost_usd_se)),
+        "error_y": _bar(point.answer_se),
+        "mode": "markers",
+        "name": label(point.name),
+        "showlegend": look is not _UNNAMED,
+        "customdata": [place],
+        "marker": {"size": 13, "color": look.colour, "symbol": look.symbol},
+        "hovertemplate": "%{y:.1%} of a good answer<br>$%{x:,.2f} per 1,000 requests",
+    }
 
 
 def best_points(points: Sequence[Point]) -> list[Point]:

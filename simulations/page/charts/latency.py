@@ -1,6 +1,7 @@
 """How long answers take: the share that is there after a time, on a logarithmic axis."""
 
 import math
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Final
 
@@ -34,7 +35,7 @@ def latency_curves(result: Result) -> Spec | None:
     ]
     return spec(
         traces,
-        xaxis=axis("seconds", type="log", **_ticks(found.edges_s)),
+        xaxis=axis("seconds", type="log", range=_reach(found.edges_s, drawn.values()), **_ticks(found.edges_s)),
         yaxis=axis("share of answers there", tickformat=".0%", range=[0, 1.02]),
         hovermode="closest",
     )
@@ -62,6 +63,13 @@ def quantile(edges_s: Numbers, counts: Numbers, share: float) -> float | None:
             part = (share - before) / (reached - before) if reached > before else 1.0
             return high if low <= 0 else math.exp(math.log(low) + part * (math.log(high) - math.log(low)))
     return None
+
+
+def _reach(edges_s: Numbers, drawn: Iterable[Numbers]) -> list[float] | None:
+    """Return the axis (powers of ten) on which all but a thousandth at either end is; None for all of it."""
+    ends = [(quantile(edges_s, counts, 0.001), quantile(edges_s, counts, 0.999)) for counts in drawn]
+    low, high = (min((a for a, _ in ends if a), default=0.0), max((b for _, b in ends if b), default=0.0))
+    return [math.log10(low), math.log10(high)] if 0 < low < high else None
 
 
 def _ticks(edges_s: Numbers) -> dict[str, object]:

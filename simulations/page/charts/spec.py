@@ -20,9 +20,9 @@ def spec(data: Sequence[Mapping[str, Any]], **layout: Any) -> Spec:
     return {"data": [dict(trace) for trace in data], "layout": layout}
 
 
-def times(times_us: Sequence[float | None]) -> list[str | None]:
-    """Return times as plotly reads them, UTC."""
-    return [None if time is None else f"{moment(time):%Y-%m-%dT%H:%M:%S}" for time in times_us]
+def moments(found: Sequence[float | None], *, timed: bool) -> list[Any]:
+    """Return moments of a timeline as plotly reads them: times, UTC, or rows."""
+    return [f"{moment(at):%Y-%m-%dT%H:%M:%S}" if timed and at is not None else at for at in found]
 
 
 def per_thousand(usd: float | None) -> float | None:

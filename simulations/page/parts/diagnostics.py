@@ -1,11 +1,11 @@
 """Whether the numbers can be believed: every check, the weights, and their pictures."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from simulations.page.html import Child, table, tag
-from simulations.page.parts.pictures import picture
+from simulations.page.parts.pictures import Sheet, picture
 from simulations.page.parts.verdict import light
 from simulations.page.result import Result
 from simulations.page.units import count, figure, percent
@@ -19,8 +19,9 @@ _WEIGHTS: Final = {
 }
 
 
-def diagnostics(result: Result, number: int, drawn: Collection[str]) -> Element:
+def diagnostics(sheet: Sheet) -> Element:
     """Return everything that the gate looked at."""
+    result = sheet.result
     return tag(
         "section",
         tag("h3", "Can this be believed?"),
@@ -29,12 +30,12 @@ def diagnostics(result: Result, number: int, drawn: Collection[str]) -> Element:
         _weights(result),
         tag(
             "div",
-            *(picture(name, number, drawn, level="h4") for name in ("calibration", "overlap", "missingness")),
+            *(picture(sheet, name, level="h4") for name in ("calibration", "overlap", "missingness")),
             class_="pictures",
         ),
-        picture("agreement", number, drawn, level="h4"),
+        picture(sheet, "agreement", level="h4"),
         _rejected(result.rejected),
-        id=f"diagnostics-{number}",
+        id=f"diagnostics-{sheet.number}",
     )
 
 

@@ -1,14 +1,16 @@
 """The pictures, each with one line that says what it shows, and a line instead where the numbers are not known."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
+from simulations.page.charts.courses import numbered
 from simulations.page.charts.front import Z95, shown_points
 from simulations.page.charts.latency import QUANTILES, distributions, quantile
+from simulations.page.charts.spec import Spec
 from simulations.page.html import Child, table, tag
 from simulations.page.result import Cell, Point, Result
-from simulations.page.units import count, percent, seconds, usd_per_thousand
+from simulations.page.units import UNKNOWN, count, day, percent, seconds, usd_per_thousand
 
 
 class Words(NamedTuple):
@@ -22,7 +24,7 @@ class Words(NamedTuple):
 WORDS: Final = {
     "value": Words(
         "Value over time",
-        "What each policy adds up to beyond what ran; the band holds it with 95 %. Above zero is better.",
+        "What each policy adds up to beyond what ran; the band is its interval. Above zero is better.",
         "The log has no times.",
     ),
     "spend": Words(
@@ -30,18 +32,18 @@ WORDS: Final = {
     ),
     "allocation": Words(
         "Who got the requests",
-        "Share of each model over time. Dotted lines are prices, outages and models that changed.",
+        "Share of each model over time. At dotted lines something changed.",
         "The log has no times.",
     ),
     "front": Words(
         "Cost and quality",
-        "Left is cheaper, up is better; bars are 95 % intervals. The large point is worth most at the values below.",
+        "Left is cheaper, up is better; bars are intervals of 95 %. The large point is worth most at the values below.",
         "Quality or cost is unknown of every policy that stands.",
     ),
     "quality": Words(
         "Models by category",
         "How good the answers are. The greyer a field, the less is known; ★ is probably the best of its row.",
-        "No answer was judged.",
+        "No quality by model and category.",
     ),
     "latency": Words(
         "How long answers take",
@@ -71,11 +73,26 @@ WORDS: Final = {
 }
 
 
-def picture(name: str, number: int, drawn: Collection[str], *more: Element | None, level: str = "h3") -> Element:
-    """Return a picture with its words, or why it is not there; `more` stands below it."""
-    words, place = WORDS[name], f"{name}-{number}"
-    if name not in drawn:
-        absent = tag("p", f"Not known. {words.missing}", class_="absent")
+_OF_EVALUATIONS: Final = ("quality", "calibration", "overlap", "missingness", "agreement")
+
+
+class Sheet(NamedTuple):
+    """A result of the page: its number on it, and its charts by name."""
+
+    result: Result
+    number: int
+    charts: Mapping[str, Spec]
+
+
+def picture(sheet: Sheet, name: str, *more: Element | None, level: str = "h3") -> Element | None:
+    """Return a picture with its words, or why it is not there; `more` stands below it. None for what replays lack."""
+    words, place = WORDS[name], f"{name}-{sheet.number}"
+    if name not in sheet.charts:
+        if sheet.result.kind == "replay" and name in _OF_EVALUATIONS:
+            return None
+        refused = any(policy.refused for policy in sheet.result.policies.values())
+        why = "Not shown: the gate refused it." if refused else f"Not known. {words.missing}"
+        absent = tag("p", why, class_="absent")
         return tag("section", tag(level, words.title, id=f"{place}-title"), absent, id=f"{place}-part")
     chart = tag(
         "div", id=place, class_=f"chart {name}", data_chart=name, role="img", aria_label=f"{words.title}. {words.shows}"
@@ -84,46 +101,65 @@ def picture(name: str, number: int, drawn: Collection[str], *more: Element | Non
     return tag("section", tag(level, words.title, id=f"{place}-title"), figure, *more, id=f"{place}-part")
 
 
-def allocation(result: Result, number: int, drawn: Collection[str]) -> Element:
+def allocation(sheet: Sheet) -> Element | None:
     """Return who got the requests, by category."""
-    categories = result.timeline.shares if result.timeline is not None else {}
-    name = f"category-{number}"
+    timeline = sheet.result.timeline
+    categories = timeline.shares if timeline is not None else {}
+    name = f"category-{sheet.number}"
     choice = tag("select", *(tag("option", each, value=each) for each in categories), id=name, class_="category")
     chooser = tag("p", tag("label", "Category ", for_=name), choice, class_="controls") if categories else None
-    return picture("allocation", number, drawn, chooser)
+    return picture(sheet, "allocation", chooser, _changes(sheet.result))
 
 
-def front(result: Result, number: int, drawn: Collection[str]) -> Element:
+def _changes(result: Result) -> Element | None:
+    """Return what the numbers in the pictures stand for."""
+    if not result.changes or result.timeline is None:
+        return None
+    said: dict[float, list[str]] = {at: [] for at in numbered(result.changes)}
+    for change in result.changes:
+        where = f" ({change.category})" if change.category else ""
+        said[change.at].append(f"{change.model or 'all models'}{where}: {change.what}")
+    timed = result.timeline.timed
+    items = [tag("li", f"{day(at) if timed else f'row {at:,.0f}'}: {'; '.join(each)}") for at, each in said.items()]
+    return tag("details", tag("summary", f"What happened: {len(items)} moments"), tag("ol", *items))
+
+
+def front(sheet: Sheet) -> Element | None:
     """Return the front, its points as buttons for the keyboard, and the panel of the one that is chosen."""
-    points = shown_points(result)
+    points = shown_points(sheet.result)
     buttons = [
         tag("button", point.name, type="button", class_="deploy", data_point=place, aria_pressed="false")
         for place, point in enumerate(points)
     ]
     panel = tag("div", tag("p", "Choose a point to see how to deploy it."), class_="panel", aria_live="polite")
     choice = tag("div", *buttons, class_="deployable", role="group", aria_label="Points of the picture")
-    return picture("front", number, drawn, choice, panel, _numbers(table(*_points(points))))
+    return picture(sheet, "front", choice, panel, _numbers(table(*_points(points))))
 
 
-def quality(result: Result, number: int, drawn: Collection[str]) -> Element:
+def quality(sheet: Sheet) -> Element | None:
     """Return models by category, and the same as a table."""
-    return picture("quality", number, drawn, _numbers(table(*_cells(result.cells))))
+    return picture(sheet, "quality", _numbers(table(*_cells(sheet.result.cells))))
 
 
-def latency(result: Result, number: int, drawn: Collection[str]) -> Element:
+def latency(sheet: Sheet) -> Element | None:
     """Return how long answers take, quantiles, and a field for the limit."""
-    name = f"slo-{number}"
+    name = f"slo-{sheet.number}"
     field = tag("input", type="number", min="0", step="any", id=name, class_="slo", placeholder="none")
     limit = tag("p", tag("label", "Limit in seconds ", for_=name), field, class_="controls")
     headings = ("", *(f"p{share * 100:.0f}" for share in QUANTILES), "within the limit")
-    return picture("latency", number, drawn, limit, table(headings, _quantiles(result)))
+    return picture(sheet, "latency", limit, table(headings, _quantiles(sheet.result)))
 
 
 def _quantiles(result: Result) -> Iterator[list[Child]]:
-    for name, counts in distributions(result).items():
-        edges = () if result.latencies is None else result.latencies.edges_s
+    histograms = distributions(result)
+    edges = () if result.latencies is None else result.latencies.edges_s
+    for name, counts in histograms.items():
         found = (seconds(quantile(edges, counts, share)) for share in QUANTILES)
         yield [name, *found, tag("span", "–", class_="within", data_name=name)]
+    for name, policy in result.policies.items():
+        told = [policy.components.get(f"latency_p{share * 100:.0f}_s") for share in QUANTILES]
+        if name not in histograms and not policy.refused and any(each is not None for each in told):
+            yield [name, *map(seconds, told), UNKNOWN]
 
 
 def _numbers(content: Element) -> Element:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from simulations.page.fields import Interval
 from simulations.page.html import Child, table, tag
-from simulations.page.result import AMBER, GREEN, RED, Policy, Result
+from simulations.page.result import AMBER, GREEN, RED, STATUSES, Policy, Result
 from simulations.page.units import count, percent, seconds, usd, usd_per_thousand
 
 _LIGHTS: Final = {GREEN: ("●", "sound"), AMBER: ("▲", "take care"), RED: ("■", "refused")}
@@ -25,13 +25,13 @@ def verdict(result: Result, number: int, requests_per_month: float | None) -> El
     return tag(
         "section",
         tag("h3", "Verdict"),
-        tag("p", light(result.verdict), " ", tag("strong", sentence(result, best)), class_="headline"),
+        tag("p", light(_status(result, best)), " ", tag("strong", sentence(result, best)), class_="headline"),
         _money(best, requests_per_month) if best is not None and best.lift is not None else None,
         _volume(number, requests_per_month),
-        _reasons(result),
+        _reasons(result, best),
         _policies(result, requests_per_month),
         tag("p", _says(result), class_="note"),
-        class_=f"verdict {result.verdict}",
+        class_=f"verdict {_status(result, best)}",
         id=f"verdict-{number}",
     )
 
@@ -41,7 +41,8 @@ def best_policy(result: Result) -> Policy | None:
     if result.verdict == RED:
         return None
     standing = [p for p in result.policies.values() if p.lift is not None and p.lift.value is not None]
-    standing = [policy for policy in standing if policy.name != result.baseline]
+    subjects = result.subjects or [name for name in result.policies if name != result.baseline]
+    standing = [policy for policy in standing if policy.name in subjects]
     return max(standing, key=lambda policy: _value(policy.lift), default=None)
 
 
@@ -52,7 +53,7 @@ def sentence(result: Result, best: Policy | None) -> str:
     surest = best.simultaneous or best.lift
     low = best.lift.low if surest.low is None else surest.low
     high = best.lift.high if surest.high is None else surest.high
-    gained = f"{usd_per_thousand(best.lift.value, signed=True)} per 1,000 requests, {_range(best.lift)}"
+    gained = f"{usd_per_thousand(best.lift.value, signed=True)} per 1,000 requests, {_range(best.lift, result)}"
     if low is not None and low > 0:
         return f"{best.name} would have been better than what ran: {gained}."
     if high is not None and high < 0:
@@ -60,16 +61,20 @@ def sentence(result: Result, best: Policy | None) -> str:
     return f"Nothing evaluated is shown to be better than what ran. The best guess is {best.name}: {gained}."
 
 
+def _status(result: Result, best: Policy | None) -> str:
+    """Return the worse light of the log and of the policy that is told of."""
+    return max((result.verdict, result.verdict if best is None else best.status), key=STATUSES.index)
+
+
 def _value(interval: Interval | None) -> float:
     return 0.0 if interval is None or interval.value is None else interval.value
 
 
-def _range(interval: Interval) -> str:
+def _range(interval: Interval, result: Result) -> str:
     if interval.low is None or interval.high is None:
         return "interval unknown"
-    return (
-        f"95 % interval {usd_per_thousand(interval.low, signed=True)} to {usd_per_thousand(interval.high, signed=True)}"
-    )
+    low, high = (usd_per_thousand(end, signed=True) for end in (interval.low, interval.high))
+    return f"{percent(result.confidence)} interval {low} to {high}"
 
 
 def _money(best: Policy, per_month: float | None) -> Element:
@@ -91,12 +96,13 @@ def _volume(number: int, per_month: float | None) -> Element:
     return tag("p", tag("label", "Requests per month ", for_=name), field, class_="controls")
 
 
-def _reasons(result: Result) -> Element | None:
+def _reasons(result: Result, best: Policy | None) -> Element | None:
     """Return why the light is not green."""
     said = [check.says or check.name for check in result.checks if not check.policy and check.status != GREEN]
+    said += best.reasons if best is not None else ()
     if not said and result.verdict == RED:
         said = list(dict.fromkeys(reason for policy in result.policies.values() for reason in policy.reasons))
-    return tag("ul", *(tag("li", each) for each in said), class_="reasons") if said else None
+    return tag("ul", *(tag("li", each) for each in dict.fromkeys(said)), class_="reasons") if said else None
 
 
 def _policies(result: Result, per_month: float | None) -> Element | None:
@@ -145,7 +151,7 @@ def _with_range(interval: Interval | None, *, signed: bool = False) -> Element:
 
 def _says(result: Result) -> str:
     worth = f"{usd(result.answer_value_usd)} per good answer, {usd(result.second_value_usd)} per second of waiting"
-    estimators = sorted({policy.estimator for policy in result.policies.values() if policy.estimator})
+    estimators = sorted({p.estimator for p in result.policies.values() if p.estimator and p.name != result.baseline})
     how = f" Estimated by {', '.join(estimators)}." if estimators else ""
     left = sum(each or 0 for each in result.rejected.values())
     return f"A request's value is its answer less its cost less the waiting: {worth}.{how} {count(left)} rows left out."

@@ -3,7 +3,7 @@
 from xml.etree.ElementTree import Element
 
 from simulations.page.html import Child, table, tag
-from simulations.page.result import Result
+from simulations.page.result import RED, Result
 from simulations.page.units import UNKNOWN, usd_per_thousand
 from simulations.page.whatif import BEST, Statistics, Wishes, best_models, values
 
@@ -11,6 +11,8 @@ from simulations.page.whatif import BEST, Statistics, Wishes, best_models, value
 def whatif(result: Result, known: Statistics, number: int) -> Element:
     """Return the part of the page, its numbers as they are before anything is moved."""
     title = tag("h3", "What if?")
+    if result.verdict == RED:
+        return tag("section", title, tag("p", "Not shown: the gate refused the log.", class_="absent"))
     if result.answer_value_usd is None or result.second_value_usd is None or not (known.policies or known.shares):
         absent = tag("p", "Not known. The result has no objective, or no means to compute from.", class_="absent")
         return tag("section", title, absent)
