@@ -1,7 +1,7 @@
 """Reads the document of `routeward evaluate`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +30,6 @@ def evaluated(document: Mapping[str, Any]) -> Result:
     """Return what an evaluation found. Raises DocumentError, which names the field that is wrong."""
     fields = Fields.at(document, "")
     log, objective = fields.within("log"), fields.within("objective")
-    timed = bool(fields.within("time").numbers("starts_us"))
     return Result(
         kind="evaluate",
         document=document,
@@ -51,7 +50,7 @@ def evaluated(document: Mapping[str, Any]) -> Result:
         models=tuple(model.text("id") for model in fields.each("models")),
         categories={category.text("name"): category.number("rows") for category in fields.each("categories")},
         timeline=_timeline(fields.within("time")),
-        changes=tuple(_change(change, timed=timed) for change in fields.each("change_points")),
+        changes=tuple(_changes(fields)),
         latencies=_latencies(fields.within("latency")),
         calibration=tuple(_bin(each) for each in fields.each("calibration")),
         missingness={model: shares.of for model, shares in fields.within("missingness").items()},
@@ -98,8 +97,8 @@ def _check(fields: Fields) -> Check:
 
 
 def _policies(fields: Fields) -> dict[str, Policy]:
-    logged = fields.within("logged")
-    found = {name: _policy(name, policy) for name, policy in fields.within("policies").items()}
+    logged, verdict = fields.within("logged"), status_of(fields, "verdict")
+    found = {name: _policy(name, policy, verdict) for name, policy in fields.within("policies").items()}
     if not logged.of:
         return found
     ran = Policy(
@@ -122,9 +121,10 @@ def _logged_shares(fields: Fields) -> dict[str, float | None]:
     return shares
 
 
-def _policy(name: str, fields: Fields) -> Policy:
+def _policy(name: str, fields: Fields, verdict: str) -> Policy:
     lift, estimates = fields.within("lift"), fields.within("estimates")
-    refused = (status := status_of(fields, "status")) == RED
+    status = RED if verdict == RED else status_of(fields, "status")
+    refused = status == RED
     found = {estimator: estimates.interval(estimator) for estimator in estimates.of}
     return Policy(
         name=name,
@@ -194,6 +194,14 @@ def _added_up(numbers: Numbers) -> Numbers:
         total += math.nan if number is None else number
         sums.append(None if math.isnan(total) else total)
     return tuple(sums)
+
+
+def _changes(fields: Fields) -> Iterator[Change]:
+    """Yield what happened at moments of the timeline; without one there is nowhere to show it."""
+    time = fields.within("time")
+    if time.of:
+        timed = bool(time.numbers("starts_us"))
+        yield from (_change(change, timed=timed) for change in fields.each("change_points"))
 
 
 def _change(fields: Fields, *, timed: bool) -> Change:

@@ -35,13 +35,17 @@ def example(models: int = 4, rows: int = 120_000, seed: int = 7) -> dict[str, An
     quality = 0.55 + 0.35 * weight + rng.normal(0, 0.06, (len(_TASKS), models))
     quality = np.clip(quality, 0.05, 0.98)
     cost, latency = 0.00025 + 0.012 * weight**2, 0.5 + 3.0 * weight
-    logged = np.full(models, 1 / models)
     worth = _VALUE * quality.mean(0) - cost - _SECOND * latency
     learned = np.exp(400 * (worth - worth.max()))
     learned /= learned.sum()
-    shares = {"logged": logged, "routeward": learned, **{f"fixed:{n}": np.eye(models)[m] for m, n in enumerate(names)}}
+    shares = {
+        "logged": np.full(models, 1 / models),
+        "routeward": learned,
+        **{f"fixed:{n}": np.eye(models)[m] for m, n in enumerate(names)},
+    }
     means = {name: (quality.mean(0) @ p, cost @ p, latency @ p) for name, p in shares.items()}
     policies = {name: _policy(name, names, p, means, rows / models) for name, p in shares.items()}
+    logged = policies.pop("logged")
     checks = [check for name, policy in policies.items() for check in _checks(name, policy)]
     return {
         "kind": "evaluate",
@@ -49,15 +53,16 @@ def example(models: int = 4, rows: int = 120_000, seed: int = 7) -> dict[str, An
         "objective": {"answer_value_usd": _VALUE, "second_value_usd": _SECOND},
         "verdict": "amber" if any(check["status"] != "green" for check in checks) else "green",
         "checks": checks,
+        "logged": {**logged["headline"], "components": logged["components"]},
         "policies": policies,
-        "front": [_point(name, policy) for name, policy in policies.items()],
+        "front": [_point(name, policy) for name, policy in {"logged": logged, **policies}.items()],
         "cells": _cells(names, quality, cost, latency, rows),
         "models": [{"id": name} for name in names],
         "categories": [{"name": task, "rows": rows // len(_TASKS)} for task in _TASKS],
         "time": _time(names, shares, means, rows),
         "change_points": [
-            {"time_us": _START_US + 12 * _DAY_US, "category": "", "model": names[0], "what": "dearer:"},
-            {"time_us": _START_US + 20 * _DAY_US, "category": "chat", "model": names[-1], "what": "outage:"},
+            {"time_us": _START_US + 12 * _DAY_US, "category": "", "model": names[0], "what": "dearer"},
+            {"time_us": _START_US + 20 * _DAY_US, "category": "chat", "model": names[-1], "what": "an outage"},
         ],
         "latency": _latency(names, latency, shares),
         "calibration": _calibration(rows),

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from simulations.page.charts.front import shown_points
 from simulations.page.charts.latency import distributions
-from simulations.page.figures import missing_plotly, specs
+from simulations.page.figures import specs
 from simulations.page.html import as_html, tag
 from simulations.page.numbers import as_csv
 from simulations.page.parts.diagnostics import diagnostics
@@ -27,17 +27,12 @@ _SCRIPTS: Final = ("units.js", "whatif.js", "charts.js", "front.js", "fields.js"
 _KINDS: Final = {"evaluate": "Evaluation of", "replay": "Replay of"}
 
 
-def page(results: Sequence[Result], requests_per_month: float | None = None) -> str:
-    """Return the page of one or more results.
+def page(results: Sequence[Result], plotly: str, requests_per_month: float | None = None) -> str:
+    """Return the page of one or more results, with the script of plotly inside.
 
-    `requests_per_month` is the volume that dollars a month are told for; None takes the pace of each log. Raises
-    MissingPlotlyError without the extra.
+    `requests_per_month` is the volume that dollars a month are told for; None takes the pace of each log.
     """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise missing_plotly("charts") from error
-    scripts = get_plotlyjs(), "".join(_asset(name) for name in _SCRIPTS)
+    scripts = plotly, "".join(_asset(name) for name in _SCRIPTS)
     main = tag("main", *(_article(result, n, requests_per_month) for n, result in enumerate(results)))
     return Template(_asset("page.html")).substitute(
         policy=_content_policy(scripts),

@@ -167,8 +167,10 @@ class Result:
     missingness: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     def stands(self, name: str) -> bool:
-        """Whether numbers of this name may be shown: it is no policy that the gate refused."""
-        return not (name in self.policies and self.policies[name].refused)
+        """Whether numbers of this name may be shown: of what ran always, of others unless it or the log is refused."""
+        if name == self.baseline:
+            return True
+        return self.verdict != RED and not (name in self.policies and self.policies[name].refused)
 
     @property
     def requests_per_month(self) -> float | None:

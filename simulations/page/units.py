@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 UNKNOWN: Final = "unknown"
+_BLANK: Final = "\N{NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -25,8 +26,8 @@ def seconds(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     if value < 0.9995:
-        return f"{value * 1000:.3g} ms"
-    return f"{value:.3g} s" if value < 99.5 else f"{value / 60:.3g} min"
+        return f"{value * 1000:.3g}{_BLANK}ms"
+    return f"{value:.3g}{_BLANK}s" if value < 99.5 else f"{value / 60:.3g}{_BLANK}min"
 
 
 def percent(value: float | None) -> str:

@@ -65,8 +65,8 @@ def statistics(result: Result) -> Statistics:
         models=result.models,
         shares=_category_shares(result),
         cells=cells,
-        policies={name: _means(policy, model_costs) for name, policy in result.policies.items() if not policy.refused},
-        refused=tuple(name for name, policy in result.policies.items() if policy.refused),
+        policies={name: _means(policy, model_costs) for name, policy in result.policies.items() if result.stands(name)},
+        refused=tuple(name for name in result.policies if not result.stands(name)),
     )
 
 

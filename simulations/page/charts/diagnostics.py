@@ -77,7 +77,7 @@ def agreement(result: Result) -> Spec | None:
     traces = []
     estimators = [name for name in ESTIMATORS if any(name in p.estimates for p in result.policies.values())]
     estimators += sorted({name for p in result.policies.values() for name in p.estimates} - {*ESTIMATORS, *_WIDE})
-    standing = [policy for policy in result.policies.values() if not policy.refused]
+    standing = [policy for policy in result.policies.values() if result.stands(policy.name)]
     for place, estimator in enumerate(estimators):
         drawn = [(p.name, p.estimates[estimator]) for p in standing if estimator in p.estimates]
         drawn = [(name, interval) for name, interval in drawn if interval.value is not None]
