@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from routeward.cli.options import Json
-from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
 
 if TYPE_CHECKING:
     from simulations.page.write import Written
@@ -65,6 +65,13 @@ def checked_report(output: Path | None, requests_per_month: float | None) -> Non
         raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
     if not output.parent.is_dir():
         raise CommandError("WRONG_USE", f"there is no folder {output.parent}; make it", exit_code=WRONG_USE)
+
+
+def deliver_report(document: Mapping[str, Any], output: Path | None, requests_per_month: float | None) -> None:
+    """Write the report that another command was asked for, and say so beside its own result. Raises CommandError."""
+    if output is not None:
+        written = write_report_of([document], output, requests_per_month)
+        console(stderr=True).print(text_of(written), soft_wrap=True)
 
 
 def write_report_of(

@@ -1,6 +1,6 @@
 """Elements of the page. Texts and attributes are escaped by the library that writes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, tostring
 
 Child = Element | str | None
@@ -25,17 +25,23 @@ def tag(name: str, *children: Child, **attributes: object) -> Element:
     return element
 
 
-def table(headings: Iterable[Child], rows: Iterable[Iterable[Child]], caption: str = "") -> Element:
-    """Return a table that scrolls by itself where it is too wide; the first cell of a row is its heading."""
+def table(headings: Sequence[Child], rows: Iterable[Sequence[Child]], caption: str = "") -> Element:
+    """Return a table that scrolls by itself where it is too wide.
+
+    The first cell of a row is its heading; the last one of a row that is too short spans what is left.
+    """
     head = tag("tr", *(tag("th", heading, scope="col") for heading in headings))
-    body = [tag("tr", *_cells(row)) for row in rows]
+    body = [tag("tr", *_cells(row, len(headings))) for row in rows]
     said = tag("caption", caption) if caption else None
     return tag("div", tag("table", said, tag("thead", head), tag("tbody", *body)), class_="wide", tabindex="0")
 
 
-def _cells(row: Iterable[Child]) -> list[Element]:
+def _cells(row: Sequence[Child], columns: int) -> list[Element]:
     first, *others = row
-    return [tag("th", first, scope="row"), *(tag("td", other) for other in others)]
+    cells = [tag("th", first, scope="row"), *(tag("td", other) for other in others)]
+    if len(cells) < columns:
+        cells[-1].set("colspan", str(columns - len(cells) + 1))
+    return cells
 
 
 def as_html(element: Element) -> str:

@@ -61,7 +61,9 @@ function showWishes(article, data) {
     const means = data.statistics.policies[dataset.name];
     return means ? valueOf(means, wishes) : bestValue(data.statistics, best);
   });
-  const most = Math.max(...values.filter((value) => value !== null));
+  // The best model of each category is the best by its making: it is compared with nobody.
+  const compared = values.filter((value, place) => value !== null && rows[place].dataset.name in data.statistics.policies);
+  const most = Math.max(...compared);
   rows.forEach((row, place) => {
     row.textContent = usdPerThousand(values[place]);
     row.dataset.value = values[place] === null ? "" : String(values[place]);

@@ -53,11 +53,13 @@ def calibration(result: Result) -> Spec | None:
 
 
 def missingness(result: Result) -> Spec | None:
-    """Return which share of each model's calls was judged and has an outcome; None where that is unknown."""
+    """Return which share of each model's calls was judged, and what else is not known of all; None where unknown."""
     if not result.missingness:
         return None
     models = [label(model) for model in result.missingness]
-    parts = list(dict.fromkeys(part for shares in result.missingness.values() for part in shares))
+    shares_of = result.missingness.values()
+    parts = list(dict.fromkeys(part for shares in shares_of for part in shares))
+    parts = [part for part in parts if part == "answer" or any(shares.get(part) != 1.0 for shares in shares_of)]
     traces = [
         {
             "type": "bar",

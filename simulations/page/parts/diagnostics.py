@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from simulations.page.html import Child, table, tag
 from simulations.page.parts.pictures import Sheet, picture
 from simulations.page.parts.verdict import light
-from simulations.page.result import Result
+from simulations.page.result import GREEN, STATUSES, Check, Result
 from simulations.page.units import count, figure, percent
 
 _WEIGHTS: Final = {
@@ -26,37 +26,38 @@ def diagnostics(sheet: Sheet) -> Element:
         "section",
         tag("h3", "Can this be believed?"),
         tag("p", "The gate looks at all of this before a number is shown; what is red refuses it.", class_="note"),
-        _checks(result),
+        *_checks(result),
         _weights(result),
         tag(
             "div",
-            *(picture(sheet, name, level="h4") for name in ("calibration", "overlap", "missingness")),
+            *(picture(sheet, name, level="h4") for name in ("calibration", "missingness")),
             class_="pictures",
         ),
+        picture(sheet, "overlap", level="h4"),
         picture(sheet, "agreement", level="h4"),
         _rejected(result.rejected),
         id=f"diagnostics-{sheet.number}",
     )
 
 
-def _checks(result: Result) -> Element | None:
+def _checks(result: Result) -> list[Element]:
+    """Return what is not green, open, and the rest, folded."""
     if not result.checks:
-        return tag("p", "No checks were recorded.", class_="absent")
-    rows: list[list[Child]] = [
-        [
-            check.name,
-            check.policy or "the log",
-            light(check.status),
-            figure(check.value),
-            figure(check.limit),
-            check.says,
-        ]
-        for check in sorted(result.checks, key=lambda check: ("red", "amber", "green").index(check.status))
+        return [tag("p", "No checks were recorded.", class_="absent")]
+    bad = sorted((c for c in result.checks if c.status != GREEN), key=lambda check: STATUSES.index(check.status))
+    good = [check for check in result.checks if check.status == GREEN]
+    parts = ((bad[::-1], f"{len(bad)} checks that are not green"), (good, f"{len(good)} checks that are green"))
+    headings = ("check", "of", "", "value", "limit", "")
+    return [
+        tag("details", tag("summary", said), table(headings, [_check(c) for c in checks]), open=checks is not good)
+        for checks, said in parts
+        if checks
     ]
-    found = table(("check", "of", "", "value", "limit", ""), rows)
-    bad = sum(check.status != "green" for check in result.checks)
-    summary = tag("summary", f"{len(rows)} checks, {f'{bad} of them not green' if bad else 'all green'}")
-    return tag("details", summary, found, open=bad > 0)
+
+
+def _check(check: Check) -> list[Child]:
+    of = check.policy or "the log"
+    return [check.name, of, light(check.status), figure(check.value), figure(check.limit), check.says]
 
 
 def _weights(result: Result) -> Element | None:

@@ -49,7 +49,8 @@ def best_policy(result: Result) -> Policy | None:
 def sentence(result: Result, best: Policy | None) -> str:
     """Return the verdict in words."""
     if best is None or best.lift is None:
-        return "Refused: no number can be given." if result.verdict == RED else "There is nothing to compare with."
+        refused = _status(result, best) == RED
+        return "Refused: no number can be given." if refused else "There is nothing to compare with."
     surest = best.simultaneous or best.lift
     low = best.lift.low if surest.low is None else surest.low
     high = best.lift.high if surest.high is None else surest.high
@@ -62,7 +63,10 @@ def sentence(result: Result, best: Policy | None) -> str:
 
 
 def _status(result: Result, best: Policy | None) -> str:
-    """Return the worse light of the log and of the policy that is told of."""
+    """Return the worse light of the log and of the policy that is told of; red where every policy is refused."""
+    others = [policy.refused for policy in result.policies.values() if policy.name != result.baseline]
+    if best is None and others and all(others):
+        return RED
     return max((result.verdict, result.verdict if best is None else best.status), key=STATUSES.index)
 
 
@@ -100,7 +104,7 @@ def _reasons(result: Result, best: Policy | None) -> Element | None:
     """Return why the light is not green."""
     said = [check.says or check.name for check in result.checks if not check.policy and check.status != GREEN]
     said += best.reasons if best is not None else ()
-    if not said and result.verdict == RED:
+    if not said and _status(result, best) == RED:
         said = list(dict.fromkeys(reason for policy in result.policies.values() for reason in policy.reasons))
     return tag("ul", *(tag("li", each) for each in dict.fromkeys(said)), class_="reasons") if said else None
 
@@ -122,12 +126,7 @@ def _in_order(result: Result) -> list[Policy]:
 
 def _row(policy: Policy, per_month: float | None) -> list[Child]:
     if policy.refused:
-        return [
-            policy.name,
-            light(policy.status),
-            f"refused: {'; '.join(policy.reasons) or 'see diagnostics'}",
-            *[""] * 5,
-        ]
+        return [policy.name, light(policy.status), f"refused: {'; '.join(policy.reasons) or 'see diagnostics'}"]
     lift, known = policy.lift or Interval(None), policy.components
     return [
         policy.name,

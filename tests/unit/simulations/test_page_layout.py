@@ -225,3 +225,13 @@ def test_the_document_that_a_report_is_made_of_may_lie_beside_it(tmp_path: Path)
 
 def test_equal_results_give_equal_pages() -> None:
     assert page([result_of(example(2))], PLOTLY) == page([result_of(example(2))], PLOTLY)
+
+
+def test_a_sound_log_that_supports_no_policy_has_a_red_verdict_with_their_reasons() -> None:
+    document = example(2)
+    for policy in document["policies"].values():
+        policy.update(status="red", reasons=["too few calls"])
+    found = seen(document)
+    assert "Refused: no number can be given." in found.text
+    assert "verdict red" in found.attributes("class")
+    assert "too few calls" in found.texts
