@@ -167,10 +167,22 @@ class Result:
     missingness: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     def stands(self, name: str) -> bool:
-        """Whether numbers of this name may be shown: of what ran always, of others unless it or the log is refused."""
+        """Whether numbers of this name may be shown.
+
+        Of what ran they always may; of a policy unless it or the log is refused; of other names, which no gate looked
+        at, unless the log supports no policy at all.
+        """
         if name == self.baseline:
             return True
-        return self.verdict != RED and not (name in self.policies and self.policies[name].refused)
+        if self.verdict == RED or self.supports_none:
+            return False
+        return name not in self.policies or not self.policies[name].refused
+
+    @property
+    def supports_none(self) -> bool:
+        """Whether there are policies to compare with what ran, and every one of them is refused."""
+        compared = [policy.refused for name, policy in self.policies.items() if name != self.baseline]
+        return bool(compared) and all(compared)
 
     @property
     def requests_per_month(self) -> float | None:

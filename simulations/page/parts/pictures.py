@@ -121,7 +121,7 @@ def _changes(result: Result) -> Element | None:
         said[change.at].append(f"{change.model or 'all models'}{where}: {change.what}")
     timed = result.timeline.timed
     items = [tag("li", f"{day(at) if timed else f'row {at:,.0f}'}: {'; '.join(each)}") for at, each in said.items()]
-    return tag("details", tag("summary", f"What happened: {len(items)} moments"), tag("ol", *items))
+    return tag("details", tag("summary", f"What happened ({len(items)})"), tag("ol", *items))
 
 
 def front(sheet: Sheet) -> Element | None:

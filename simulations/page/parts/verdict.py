@@ -64,8 +64,7 @@ def sentence(result: Result, best: Policy | None) -> str:
 
 def _status(result: Result, best: Policy | None) -> str:
     """Return the worse light of the log and of the policy that is told of; red where every policy is refused."""
-    others = [policy.refused for policy in result.policies.values() if policy.name != result.baseline]
-    if best is None and others and all(others):
+    if result.supports_none:
         return RED
     return max((result.verdict, result.verdict if best is None else best.status), key=STATUSES.index)
 
@@ -104,15 +103,15 @@ def _reasons(result: Result, best: Policy | None) -> Element | None:
     """Return why the light is not green."""
     said = [check.says or check.name for check in result.checks if not check.policy and check.status != GREEN]
     said += best.reasons if best is not None else ()
-    if not said and _status(result, best) == RED:
-        said = list(dict.fromkeys(reason for policy in result.policies.values() for reason in policy.reasons))
+    if not said and result.supports_none:
+        said = ["The log supports none of the policies; the reasons stand beside each."]
     return tag("ul", *(tag("li", each) for each in dict.fromkeys(said)), class_="reasons") if said else None
 
 
 def _policies(result: Result, per_month: float | None) -> Element | None:
     if not result.policies:
         return None
-    headings = ("policy", "", "value", "more than what ran", "a month", "answer", "cost", "waiting")
+    headings = ("policy", "value", "more than what ran", "a month", "answer", "cost", "waiting")
     return table(
         headings,
         [_row(policy, per_month) for policy in _in_order(result)],
@@ -124,13 +123,17 @@ def _in_order(result: Result) -> list[Policy]:
     return sorted(result.policies.values(), key=lambda p: (p.refused, -_value(p.headline)))
 
 
+def _named(policy: Policy) -> Element:
+    return tag("span", tag("span", policy.name), " ", light(policy.status), class_="named")
+
+
 def _row(policy: Policy, per_month: float | None) -> list[Child]:
     if policy.refused:
-        return [policy.name, light(policy.status), f"refused: {'; '.join(policy.reasons) or 'see diagnostics'}"]
+        reasons = "; ".join(policy.reasons) or "see diagnostics"
+        return [_named(policy), tag("span", f"refused: {reasons}", class_="why")]
     lift, known = policy.lift or Interval(None), policy.components
     return [
-        policy.name,
-        light(policy.status),
+        _named(policy),
         _with_range(policy.headline),
         _with_range(policy.lift, signed=True),
         _monthly(lift.value, per_month) if policy.lift is not None else "",

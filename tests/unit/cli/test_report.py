@@ -76,3 +76,17 @@ def test_without_plotly_the_numbers_are_written_and_the_way_to_the_page_is_told(
     assert "pip install 'routeward[report]'" in ended.err
     assert (tmp_path / "report.csv").is_file()
     assert not (tmp_path / "report.html").exists()
+
+
+def test_evaluate_writes_its_report_beside_its_own_result(cli: Cli, tmp_path: Path) -> None:
+    assert cli("generate", "--log", "log.jsonl", "--rows", "400", "--logger", "uniform").code == 0
+    ended = cli("evaluate", "log.jsonl", "--json", "-", "--report", "out.html", "--requests-per-month", "1e6")
+    assert "wrote out.html" in ended.err
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == ended.document
+    assert (tmp_path / "out.html").is_file()
+
+
+def test_evaluate_refuses_a_report_that_could_not_be_written_before_it_reads_the_log(cli: Cli) -> None:
+    ended = cli("evaluate", "absent.jsonl", "--report", "nowhere/out.html")
+    assert ended.code == 2
+    assert "there is no folder nowhere" in ended.err

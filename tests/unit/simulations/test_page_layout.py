@@ -234,4 +234,5 @@ def test_a_sound_log_that_supports_no_policy_has_a_red_verdict_with_their_reason
     found = seen(document)
     assert "Refused: no number can be given." in found.text
     assert "verdict red" in found.attributes("class")
-    assert "too few calls" in found.texts
+    assert "refused: too few calls" in found.texts
+    assert found.text.count("too few calls") == len(document["policies"])
