@@ -40,14 +40,13 @@ class Statistics:
     """All that a what-if needs.
 
     `policies` are those whose numbers stand; `shares` of the categories' requests sum to 1; `cells` are means by
-    category and model. `refused` are names whose numbers do not stand.
+    category and model.
     """
 
     models: tuple[str, ...]
     shares: Mapping[str, float]
     cells: Mapping[str, Mapping[str, Means]]
     policies: Mapping[str, Means]
-    refused: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return it as the page carries it."""
@@ -66,7 +65,6 @@ def statistics(result: Result) -> Statistics:
         shares=_category_shares(result),
         cells=cells,
         policies={name: _means(policy, model_costs) for name, policy in result.policies.items() if result.stands(name)},
-        refused=tuple(name for name in result.policies if not result.stands(name)),
     )
 
 
