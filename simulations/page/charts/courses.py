@@ -32,7 +32,7 @@ def spend_over_time(result: Result) -> Spec | None:
 def allocation(result: Result) -> Spec | None:
     """Return shares of models over time, a group of traces for each category (`meta`), the first one visible."""
     timeline = result.timeline
-    if timeline is None or not timeline.shares:
+    if timeline is None or not timeline.shares or not result.stands(timeline.whose):
         return None
     first = next(iter(timeline.shares))
     traces = [

@@ -107,7 +107,11 @@ def allocation(sheet: Sheet) -> Element | None:
     categories = timeline.shares if timeline is not None else {}
     name = f"category-{sheet.number}"
     choice = tag("select", *(tag("option", each, value=each) for each in categories), id=name, class_="category")
-    chooser = tag("p", tag("label", "Category ", for_=name), choice, class_="controls") if categories else None
+    chooser = (
+        tag("p", tag("label", "Category ", for_=name), choice, class_="controls")
+        if "allocation" in sheet.charts
+        else None
+    )
     return picture(sheet, "allocation", chooser, _changes(sheet.result))
 
 

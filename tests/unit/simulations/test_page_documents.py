@@ -11,6 +11,7 @@ import pytest
 from simulations.page.documents import read_document, result_of
 from simulations.page.errors import DocumentError
 from simulations.page.example import example
+from simulations.page.figures import specs
 from simulations.page.numbers import as_csv, numbers
 from simulations.page.result import LOGGED
 
@@ -115,6 +116,9 @@ def test_a_replay_is_about_its_learner_and_its_bands_are_of_90_percent() -> None
 def test_a_refused_replay_refuses_all_of_its_policies() -> None:
     result = result_of(replay_document("red"))
     assert all(policy.refused and policy.headline is None for policy in result.policies.values())
+    drawn = specs(result)
+    assert drawn.keys() == {"spend", "front"}
+    assert [trace["name"] for chart in drawn.values() for trace in chart["data"]] == [LOGGED, LOGGED, "front"]
 
 
 @pytest.mark.parametrize(
