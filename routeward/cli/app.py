@@ -21,6 +21,7 @@ from routeward.cli import (
     inspect,
     keys,
     offline,
+    report,
     route,
     service,
     status,
@@ -79,6 +80,7 @@ _command(rich_help_panel=STUDY)(evaluate.evaluate)
 _command(rich_help_panel=STUDY)(evaluate.collapse)
 _command(rich_help_panel=STUDY)(evaluate.merge)
 _command(rich_help_panel=STUDY)(offline.simulate)
+_command(rich_help_panel=STUDY)(report.report)
 _command(rich_help_panel=STUDY)(generate.generate)
 _command(rich_help_panel=STUDY)(inspect.inspect)
 _command(rich_help_panel=STUDY)(warm_start.warm_start)

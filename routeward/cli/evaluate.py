@@ -9,6 +9,7 @@ from routeward.cli.evaluation_tables import verdict_and_policies
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.options import Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json, show
+from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
 
 if TYPE_CHECKING:
     from adapters.traffic.log import LogReport
@@ -52,6 +53,8 @@ def evaluate(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
     ] = None,
+    report: ReportFile = None,
+    requests_per_month: RequestsPerMonth = None,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
 
@@ -60,13 +63,15 @@ def evaluate(
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import EvaluateOptions, evaluated, problems
 
+    checked_report(report, requests_per_month)
     options = EvaluateOptions(policies, answer_value_usd, second_value_usd, confidence, seed)
     try:
-        sums, report = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
-        document = evaluated(sums, log.name, options, report)
+        sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
+        document = evaluated(sums, log.name, options, read)
     except SimulationError as error:
         raise CommandError("EVALUATION_REFUSED", str(error), exit_code=WRONG_USE) from error
     _deliver(document, json)
+    deliver_report(document, report, requests_per_month)
     if found := problems(document, named=policies is not None, min_lift=min_lift):
         for problem in found:
             console(stderr=True).print(problem, soft_wrap=True)

@@ -1,0 +1,105 @@
+"""`routeward report`, and the options by which other commands write a report too."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from routeward.cli.options import Json
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
+
+if TYPE_CHECKING:
+    from simulations.page.write import Written
+
+OUTPUT: Final = Path("report.html")
+SUFFIXES: Final = (".html", ".htm")
+
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="OUT.html", help="Page of pictures to write; JSON and CSV are written beside it."),
+]
+RequestsPerMonth = Annotated[
+    float | None,
+    typer.Option(metavar="N", show_default="the log's pace", help="Volume that dollars a month are told for."),
+]
+
+
+def report(
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULT...", help="What `evaluate --json` or `replay --json` wrote.")
+    ],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write.")] = OUTPUT,
+    requests_per_month: RequestsPerMonth = None,
+    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a page that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show results as one HTML page that can be mailed, and every number as JSON and CSV beside it."""
+    from simulations.page.documents import read_document
+    from simulations.page.errors import PageError
+
+    checked_report(output, requests_per_month)
+    if output.exists() and not force:
+        raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
+    _keep_inputs(results, output)
+    try:
+        documents = [read_document(path) for path in results]
+    except PageError as error:
+        raise CommandError("NO_RESULT", str(error), exit_code=WRONG_USE) from error
+    written = write_report_of(documents, output, requests_per_month)
+    show({name: str(path) for name, path in written._asdict().items()}, lambda: text_of(written), as_json=as_json)
+
+
+def checked_report(output: Path | None, requests_per_month: float | None) -> None:
+    """Refuse, before anything runs, a report that could not be written. Raises CommandError."""
+    if requests_per_month is not None and not 0 <= requests_per_month <= 1e15:
+        message = f"--requests-per-month is {requests_per_month}; give a number from 0 to 1e15"
+        raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
+    if output is None:
+        return
+    if output.suffix.lower() not in SUFFIXES:
+        message = (
+            f"the page is called {output}; give it a name that ends with .html, for .json and .csv stand beside it"
+        )
+        raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
+    if not output.parent.is_dir():
+        raise CommandError("WRONG_USE", f"there is no folder {output.parent}; make it", exit_code=WRONG_USE)
+
+
+def deliver_report(document: Mapping[str, Any], output: Path | None, requests_per_month: float | None) -> None:
+    """Write the report that another command was asked for, and say so beside its own result. Raises CommandError."""
+    if output is not None:
+        written = write_report_of([document], output, requests_per_month)
+        console(stderr=True).print(text_of(written), soft_wrap=True)
+
+
+def write_report_of(
+    documents: Sequence[Mapping[str, Any]], output: Path, requests_per_month: float | None
+) -> "Written":
+    """Write a report. Raises CommandError, also where JSON and CSV are written and the page cannot be."""
+    from simulations.page.errors import DocumentError, MissingPlotlyError, PageError
+    from simulations.page.write import write_report
+
+    try:
+        return write_report(documents, output, requests_per_month)
+    except DocumentError as error:
+        raise CommandError("NO_RESULT", str(error), exit_code=WRONG_USE) from error
+    except MissingPlotlyError as error:
+        message = f"{error}. Every number is in {output.with_suffix('.json')} and {output.with_suffix('.csv')}"
+        raise CommandError("NOT_INSTALLED", message, exit_code=WRONG_USE) from error
+    except PageError as error:
+        raise CommandError("NOT_WRITTEN", str(error), exit_code=FOUND_PROBLEM) from error
+
+
+def text_of(written: "Written") -> str:
+    """Return what is said of a report that was written."""
+    return f"wrote {written.page}; every number is in {written.json} and {written.csv}"
+
+
+def _keep_inputs(results: Sequence[Path], output: Path) -> None:
+    """Refuse to write several results over one of them."""
+    beside = output.with_suffix(".json").resolve()
+    for path in results:
+        if len(results) > 1 and path.resolve() == beside:
+            raise CommandError("WRONG_USE", f"{path} would be replaced; choose another --output", exit_code=WRONG_USE)

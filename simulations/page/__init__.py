@@ -1,0 +1,1 @@
+"""The report: what `routeward evaluate` and `routeward replay` found, as one HTML file, as JSON and as CSV."""

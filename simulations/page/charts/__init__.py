@@ -1,0 +1,1 @@
+"""The charts, as plotly's own JSON; none of them needs plotly to be made."""

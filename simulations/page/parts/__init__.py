@@ -1,0 +1,1 @@
+"""The parts of the page, from the verdict down to the diagnostics."""

@@ -1,0 +1,182 @@
+"""What other values, other prices, or fewer models would mean: computed from sufficient statistics.
+
+A value is linear in what answers, costs and latencies were, so these means are all it takes. `assets/whatif.js` does
+the same arithmetic in the same order, on the statistics that `statistics` puts into the page.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from simulations.page.palette import FIXED
+from simulations.page.result import Point, Policy, Result
+
+BEST: Final = "best model of each category"
+UNSPLIT: Final = ""
+"""Stands for the models of a cost that nobody knows how to split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is asked: dollars per answer and per second, factors on models' prices, models not offered."""
+
+    answer_value_usd: float
+    second_value_usd: float
+    price_factors: Mapping[str, float] = field(default_factory=dict)
+    dropped: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Means per request: share of a good answer, dollars by model, seconds."""
+
+    answer: float | None
+    costs_usd: Mapping[str, float | None]
+    latency_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """All that a what-if needs.
+
+    `policies` are those whose numbers stand; `shares` of the categories' requests sum to 1; `cells` are means by
+    category and model.
+    """
+
+    models: tuple[str, ...]
+    shares: Mapping[str, float]
+    cells: Mapping[str, Mapping[str, Means]]
+    policies: Mapping[str, Means]
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as the page carries it."""
+        return asdict(self)
+
+
+def statistics(result: Result) -> Statistics:
+    """Return the sufficient statistics of a result."""
+    cells: dict[str, dict[str, Means]] = {}
+    model_costs = _model_costs(result)
+    for cell in result.cells:
+        means = Means(cell.answer, {cell.model: cell.cost_usd}, cell.latency_s)
+        cells.setdefault(cell.category, {})[cell.model] = means
+    return Statistics(
+        models=result.models,
+        shares=_category_shares(result),
+        cells=cells,
+        policies={name: _means(policy, model_costs) for name, policy in result.policies.items() if result.stands(name)},
+    )
+
+
+def value_of(means: Means, wishes: Wishes) -> float | None:
+    """Return dollars per request, None where a part that counts is unknown or a model in use is dropped."""
+    cost = cost_of(means, wishes)
+    answer = _worth(wishes.answer_value_usd, means.answer)
+    waiting = _worth(wishes.second_value_usd, means.latency_s)
+    if cost is None or answer is None or waiting is None:
+        return None
+    return answer - cost - waiting
+
+
+def cost_of(means: Means, wishes: Wishes) -> float | None:
+    """Return dollars per request at the prices wished for, None where they are unknown or a model in use is dropped."""
+    total = 0.0
+    for model, cost_usd in means.costs_usd.items():
+        if cost_usd is None or model in wishes.dropped or (model == UNSPLIT and _touches_models(wishes)):
+            return None
+        total += wishes.price_factors.get(model, 1.0) * cost_usd
+    return total
+
+
+def best_models(known: Statistics, wishes: Wishes) -> dict[str, str | None]:
+    """Return the model of the highest value in each category, None where no offered model's value is known."""
+    best: dict[str, str | None] = {}
+    for category in known.shares:
+        values = {model: value_of(means, wishes) for model, means in known.cells.get(category, {}).items()}
+        offered = {model: value for model, value in values.items() if value is not None}
+        best[category] = max(offered, key=offered.__getitem__) if offered else None
+    return best
+
+
+def values(known: Statistics, wishes: Wishes) -> dict[str, float | None]:
+    """Return dollars per request of every policy that stands, and of the best model of each category.
+
+    The latter is chosen from the means it is valued by, so it is somewhat too good, and without guarantee.
+    """
+    found = {name: value_of(means, wishes) for name, means in known.policies.items()}
+    return {**found, BEST: _best_value(known, wishes)}
+
+
+def _best_value(known: Statistics, wishes: Wishes) -> float | None:
+    total = 0.0
+    for category, model in best_models(known, wishes).items():
+        value = None if model is None else value_of(known.cells[category][model], wishes)
+        if value is None:
+            return None
+        total += known.shares[category] * value
+    return total if known.shares else None
+
+
+def _touches_models(wishes: Wishes) -> bool:
+    return bool(wishes.dropped) or any(factor != 1 for factor in wishes.price_factors.values())
+
+
+def _worth(usd: float, amount: float | None) -> float | None:
+    """Return what an amount is worth; what is worth nothing need not be known."""
+    if usd == 0:
+        return 0.0
+    return None if amount is None else usd * amount
+
+
+def _category_shares(result: Result) -> dict[str, float]:
+    rows = {category: count or 0.0 for category, count in result.categories.items()}
+    if not rows:
+        for cell in result.cells:
+            rows[cell.category] = rows.get(cell.category, 0.0) + (cell.rows or 0.0)
+    total = sum(rows.values())
+    return {category: count / total for category, count in rows.items() if count > 0}
+
+
+def point_means(point: Point, result: Result) -> Means:
+    """Return the means of a point on the front, its cost split by model where it is known whose it is."""
+    policy, model = result.policies.get(point.name), point.name.removeprefix(FIXED)
+    shares = {model: 1.0} if model in result.models else policy.shares if policy is not None else {}
+    return Means(point.answer, _costs_by_model(point.cost_usd, shares, _model_costs(result)), point.latency_s)
+
+
+def _means(policy: Policy, model_costs: Mapping[str, float]) -> Means:
+    components = policy.components
+    costs = _costs_by_model(components.get("cost_usd"), policy.shares, model_costs)
+    return Means(components.get("answer"), costs, components.get("latency_s"))
+
+
+def _costs_by_model(
+    total: float | None, shares: Mapping[str, float | None], model_costs: Mapping[str, float]
+) -> dict[str, float | None]:
+    """Split a cost among models in proportion to share of the requests times the model's mean cost."""
+    used = {model: share for model, share in shares.items() if share}
+    if total is None:
+        return dict.fromkeys(used or {UNSPLIT: 1.0})
+    if len(used) == 1:
+        return dict.fromkeys(used, total)
+    weights = {model: share * model_costs[model] for model, share in used.items() if model in model_costs}
+    whole = sum(weights.values())
+    if len(weights) < len(used) or whole == 0:
+        return {UNSPLIT: total}
+    return {model: total * weight / whole for model, weight in weights.items()}
+
+
+def _model_costs(result: Result) -> dict[str, float]:
+    """Return the mean cost of a request with each model, from the cells or from policies that always take it."""
+    sums: dict[str, tuple[float, float]] = {}
+    for cell in result.cells:
+        if cell.cost_usd is not None and cell.rows:
+            rows, dollars = sums.get(cell.model, (0.0, 0.0))
+            sums[cell.model] = rows + cell.rows, dollars + cell.rows * cell.cost_usd
+    costs = {model: dollars / rows for model, (rows, dollars) in sums.items()}
+    for model in result.models:
+        always = result.policies.get(f"{FIXED}{model}")
+        cost = always.components.get("cost_usd") if always is not None else None
+        if model not in costs and cost is not None:
+            costs[model] = cost
+    return costs

@@ -1,0 +1,149 @@
+"""Charts show what stands, and nothing of what was refused or is unknown."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.config.load import load
+from simulations.page import deploy
+from simulations.page.charts.front import best_points
+from simulations.page.charts.latency import quantile
+from simulations.page.documents import result_of
+from simulations.page.errors import MissingPlotlyError
+from simulations.page.example import example
+from simulations.page.figures import CHARTS, figures, specs
+from simulations.page.palette import looks
+from simulations.page.result import LOGGED, Point
+from simulations.page.units import count, figure, percent, seconds, usd
+
+
+def shown(document: dict[str, Any]) -> str:
+    return json.dumps(specs(result_of(document)))
+
+
+def test_a_document_with_everything_has_every_chart_and_each_is_a_figure_of_plotly() -> None:
+    drawn = figures(example(4))
+    assert list(drawn) == list(CHARTS)
+    assert all(figure.data for figure in drawn.values())
+
+
+@pytest.mark.parametrize(
+    ("part", "charts"),
+    [
+        ("time", {"value", "spend", "allocation"}),
+        ("front", {"front"}),
+        ("cells", {"quality", "overlap"}),
+        ("latency", {"latency"}),
+        ("calibration", {"calibration"}),
+        ("missingness", {"missingness"}),
+        ("policies", {"agreement"}),
+    ],
+)
+def test_a_part_that_is_missing_takes_its_charts_with_it_and_no_others(part: str, charts: set[str]) -> None:
+    document = example(2)
+    del document[part]
+    assert specs(result_of(document)).keys() == CHARTS.keys() - charts
+
+
+def test_a_refused_policy_is_in_no_chart() -> None:
+    document = example(3)
+    assert '"routeward"' in shown(document)
+    document["policies"]["routeward"]["status"] = "red"
+    assert '"routeward"' not in shown(document)
+
+
+def test_quality_that_is_unknown_everywhere_is_no_map_of_zeros() -> None:
+    document = example(2)
+    for cell in document["cells"]:
+        cell["answer"] = None
+    assert "quality" not in specs(result_of(document))
+
+
+def test_names_are_escaped_in_every_text_that_plotly_would_read_as_markup() -> None:
+    name = "<b>&co"
+    document = json.loads(json.dumps(example(2)).replace("north-large", name))
+    del document["change_points"]
+    for chart in specs(result_of(document)).values():
+        for trace in chart["data"]:
+            trace.pop("meta", None)
+        assert name not in json.dumps(chart)
+
+
+def test_value_is_told_beyond_what_ran_and_the_bands_with_it() -> None:
+    document = example(2)
+    ran = sum(document["time"]["logged_value"])
+    course = document["time"]["policies"]["routeward"]
+    low, high, line = specs(result_of(document))["value"]["data"][:3]
+    assert [low["y"][-1], high["y"][-1], line["y"][-1]] == pytest.approx(
+        [course[part][-1] - ran for part in ("low", "high", "value")]
+    )
+
+
+def test_the_front_joins_points_that_none_beats() -> None:
+    def point(name: str, answer: float, cost: float) -> Point:
+        return Point(name, answer, None, cost, None, None, "")
+
+    points = [point("a", 0.5, 1), point("worse", 0.4, 2), point("b", 0.7, 3), point("as dear", 0.6, 3)]
+    assert [best.name for best in best_points(points)] == ["a", "b"]
+
+
+def test_quantiles_lie_between_edges_on_a_logarithmic_axis_and_are_unknown_beyond_the_last() -> None:
+    assert quantile((1.0, 4.0), (10.0,), 0.5) == pytest.approx(2.0)
+    assert quantile((1.0, 4.0, 16.0), (1.0, 1.0), 0.75) == pytest.approx(8.0)
+    assert quantile((0.0, 1.0, None), (1.0, 1.0), 0.99) is None
+    assert quantile((1.0, 2.0), (0.0,), 0.5) is None
+
+
+def test_what_ran_is_grey_and_a_policy_of_one_model_looks_like_it() -> None:
+    look = looks(result_of(example(12)))
+    assert look["fixed:north-large"] == look["north-large"]
+    assert len({look[model] for model in result_of(example(12)).models}) == 12
+    assert look[LOGGED].colour not in {look[model].colour for model in result_of(example(12)).models}
+
+
+def test_what_a_point_deploys_is_a_configuration_that_a_server_takes(tmp_path: Path) -> None:
+    models = "".join(
+        f'[[models]]\nid = "{name}"\nfamily = "{name}"\nprovider = "p"\n'
+        "input_usd_per_mtok = 1.0\noutput_usd_per_mtok = 2.0\n\n"
+        for name in ("small", "large")
+    )
+    always = deploy.fixed('[policies.mine]\ndefault = "small"\nchat = "large"\n')
+    path = tmp_path / "routeward.toml"
+    path.write_text(models + always + deploy.valued(0.025, 0.001), encoding="utf-8")
+    settings = load(path, {})
+    modes = settings.learning.policy.modes
+    assert {name: (mode.baseline, mode.observe_share) for name, mode in modes.items()} == {
+        "default": ("small", 0.0),
+        "chat": ("large", 0.0),
+    }
+    assert settings.catalogue.profiles["balanced"].answer_value_usd == 0.025
+
+
+@pytest.mark.parametrize(
+    "policy", ["", "no toml [", '[policies.u]\ndefault = "*"\n', "[policies.u]\ndefault = { a = 0.5, b = 0.5 }\n"]
+)
+def test_a_policy_that_draws_among_models_has_no_configuration(policy: str) -> None:
+    assert deploy.fixed(policy) == ""
+
+
+def test_without_plotly_figures_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "plotly.graph_objects", None)
+    with pytest.raises(MissingPlotlyError, match=r"pip install 'routeward\[report\]'"):
+        figures(example(2))
+
+
+def test_numbers_are_written_for_people() -> None:
+    minus, blank = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
+    assert [usd(None), usd(0), usd(0.001234), usd(-12.3456), usd(1234.5)] == [
+        *("unknown", "$0", "$0.00123", f"{minus}$12.35", "$1,234")
+    ]
+    assert [usd(3, signed=True), usd(1e-30)] == ["+$3.00", "$0.000000000000"]
+    assert [seconds(None), seconds(0.25), seconds(2.5), seconds(600)] == [
+        *("unknown", f"250{blank}ms", f"2.5{blank}s", f"10{blank}min")
+    ]
+    assert [percent(None), percent(0.004), percent(0.5), percent(0)] == ["unknown", "0.4%", "50%", "0%"]
+    assert [count(None), count(1e6), figure(None), figure(0.12345)] == ["unknown", "1,000,000", "unknown", "0.123"]
+    assert math.isfinite(float(figure(999.9)))
