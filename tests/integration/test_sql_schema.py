@@ -19,6 +19,7 @@ from adapters.ledger import StoreSchemaError
 from adapters.sql import SqlStore
 from adapters.sql.database import APPLICATION_ID
 from adapters.sql.schema import metadata
+from adapters.sql.traffic import decisions_of
 from adapters.sql.versions import HEAD, MIGRATIONS, upgrade
 from bandit.records import ModelForecast, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
@@ -172,6 +173,8 @@ async def test_a_store_of_the_first_version_keeps_its_signals_and_decisions_and_
             "INSERT INTO decisions VALUES (6, 'acme', ?, 'chat', 'm', 1, 0.5, 0.5, '', '', x'00', 1, 1, 1, '', '', '')",
             (b"n" * 12,),
         )
+    [found] = decisions_of(file, 0, 9)
+    assert found.judgements == {"thumb": (1.0, 7)}
     store = await SqlStore.open(file, bucket_us=1)
     assert [record async for record in store.signals()] == [thumb]
     assert [record.distribution.budget_price async for record in store.decisions()] == [0.0]

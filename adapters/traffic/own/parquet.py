@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COMPRESSION: Final = "zstd"
+MEMORY: Final = "1GB"
+"""What DuckDB may take."""
 
 
 def require_duckdb(what: str, instead: str) -> None:
@@ -43,7 +45,7 @@ def join_pieces(pieces: Sequence[Path], path: Path) -> None:
 def _connected(path: Path) -> Iterator["DuckDBPyConnection"]:
     import duckdb
 
-    with duckdb.connect(config={"temp_directory": str(path.parent)}) as connection:
+    with duckdb.connect(config={"temp_directory": str(path.parent), "memory_limit": MEMORY}) as connection:
         try:
             yield connection
         except duckdb.Error as error:

@@ -10,6 +10,7 @@ from adapters.traffic.errors import LogError
 from adapters.traffic.files.kinds import kind_of
 from adapters.traffic.log import Progress
 from adapters.traffic.own.columns import ColumnReader
+from adapters.traffic.own.parquet import MEMORY
 from adapters.traffic.own.rows import decision_of, is_own
 from adapters.traffic.own.survey import Survey, surveyed
 from adapters.traffic.reading import ANY_SOURCE, Found, Reading
@@ -45,7 +46,7 @@ def batches(source: Source, reading: Reading, size: int, progress: Progress | No
         return None
     import duckdb
 
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"memory_limit": MEMORY})
     try:
         survey = surveyed(connection, paths, reading.namespace)
     except duckdb.Error:
