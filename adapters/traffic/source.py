@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from adapters.traffic.errors import LogError
-from adapters.traffic.files.kinds import SUFFIXES, records_of
+from adapters.traffic.files.kinds import SUFFIXES, kind_of, records_of
+from adapters.traffic.files.parquet import parquet_columns
 from adapters.traffic.rows import Record
 
 LOOKED_AT: Final = 100
@@ -61,5 +62,8 @@ def _is_of_a_log(path: Path) -> bool:
 
 
 def _looked_at(path: Path, name: str) -> LogFile:
-    columns = frozenset[str]().union(*(record.row.keys() for record in islice(records_of(path), LOOKED_AT)))
+    if kind_of(path) == "parquet":
+        columns = parquet_columns(path)
+    else:
+        columns = frozenset[str]().union(*(record.row.keys() for record in islice(records_of(path), LOOKED_AT)))
     return LogFile(path, name, columns, path.stat().st_size)

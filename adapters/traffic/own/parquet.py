@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ def require_duckdb(what: str, instead: str) -> None:
 def write_piece(text: Path, path: Path) -> None:
     """Turn JSON lines into Parquet; an empty file becomes one without rows. Raises ExportError."""
     with _connected(path) as connection:
-        lines = connection.read_json(str(text), format="newline_delimited", columns=dict(COLUMNS))
+        lines = connection.read_json(escape(str(text)), format="newline_delimited", columns=dict(COLUMNS))
         lines.write_parquet(str(path), compression=COMPRESSION)
 
 
@@ -36,7 +37,9 @@ def join_pieces(pieces: Sequence[Path], path: Path) -> None:
         pieces[0].replace(path)
         return
     with _connected(path) as connection:
-        connection.read_parquet(list(map(str, pieces))).write_parquet(str(path), compression=COMPRESSION)
+        connection.read_parquet([escape(str(piece)) for piece in pieces]).write_parquet(
+            str(path), compression=COMPRESSION
+        )
     for piece in pieces:
         piece.unlink()
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from glob import escape
 from importlib.util import find_spec
 from typing import Final
 
@@ -41,9 +42,9 @@ def calls(source: Source, reading: Reading) -> Iterator[Found]:
 
 def batches(source: Source, reading: Reading, size: int, progress: Progress | None) -> Iterator[Calls] | None:
     """Return what reads a log in columns at once; None where it has to be read row by row."""
-    paths = [file.path for file in source.files]
-    if find_spec("duckdb") is None or any(kind_of(path) != "parquet" for path in paths):
+    if find_spec("duckdb") is None or any(kind_of(file.path) != "parquet" for file in source.files):
         return None
+    paths = [escape(str(file.path)) for file in source.files]
     import duckdb
 
     connection = duckdb.connect(config={"memory_limit": MEMORY})
@@ -54,7 +55,7 @@ def batches(source: Source, reading: Reading, size: int, progress: Progress | No
     if survey is None or not _is_unambiguous(survey, reading.namespace):
         connection.close()
         return None
-    columns = ColumnReader(connection, list(map(str, paths)), survey, reading.namespace, reading.quality_source)
+    columns = ColumnReader(connection, paths, survey, reading.namespace, reading.quality_source)
     return _told(columns, size, reading, progress)
 
 

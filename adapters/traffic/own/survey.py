@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.traffic.calls import Call
@@ -31,11 +30,14 @@ class Survey:
     sources: Counter[str]
 
 
-def surveyed(connection: "DuckDBPyConnection", paths: Sequence[Path], namespace: str) -> Survey | None:
-    """Look at every row; None where a row, or the order of rows, is not as an export writes them."""
+def surveyed(connection: "DuckDBPyConnection", paths: Sequence[str], namespace: str) -> Survey | None:
+    """Look at every row; None where a row, or the order of rows, is not as an export writes them.
+
+    In `paths`, what DuckDB would take for a pattern is escaped.
+    """
     if not all(_has_our_types(connection, path) for path in paths):
         return None
-    files = {"files": list(map(str, paths))}
+    files = {"files": list(paths)}
     rows = _rows(connection, paths)
     if rows is None or any(_one(connection, query, files) != (0,) for query in _WRONG):
         return None
@@ -59,19 +61,19 @@ def surveyed(connection: "DuckDBPyConnection", paths: Sequence[Path], namespace:
     )
 
 
-def _rows(connection: "DuckDBPyConnection", paths: Sequence[Path]) -> tuple[int, ...] | None:
+def _rows(connection: "DuckDBPyConnection", paths: Sequence[str]) -> tuple[int, ...] | None:
     """Return the number of rows of each file; None where they are not in the order of time, or stand twice."""
     rows, latest = list[int](), -1
     for path in paths:
-        count, wrong, oldest, newest = _one(connection, _ORDER, {"files": [str(path)]})
+        count, wrong, oldest, newest = _one(connection, _ORDER, {"files": [path]})
         if wrong or (count and (oldest is None or oldest <= latest)):
             return None
         rows, latest = [*rows, count], newest if count else latest
     return tuple(rows)
 
 
-def _has_our_types(connection: "DuckDBPyConnection", path: Path) -> bool:
-    found = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", {"file": str(path)}).fetchall()
+def _has_our_types(connection: "DuckDBPyConnection", path: str) -> bool:
+    found = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", {"file": path}).fetchall()
     return {name: kind for name, kind, *_ in found} == COLUMNS
 
 

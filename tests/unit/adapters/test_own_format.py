@@ -135,6 +135,8 @@ def test_of_several_namespaces_one_is_chosen(tmp_path, suffix):
 
 
 def test_batches_of_columns_go_on_from_file_to_file_and_know_what_rows_know(tmp_path):
+    tmp_path = tmp_path / "a [*] day's"
+    tmp_path.mkdir()
     for day in range(3):
         write_file([decided(day * 5 + number) for number in range(5)], tmp_path / f"decisions-{day}.parquet")
     told: list[tuple[int, int]] = []
