@@ -181,3 +181,12 @@ def test_parquet_without_duckdb_says_what_to_install(tmp_path, monkeypatch):
         write_file([JUDGED], tmp_path / "log.parquet")
     assert list(tmp_path.iterdir()) == []
     assert write_file([JUDGED], tmp_path / "log.jsonl") == 1
+
+
+def test_a_log_that_is_written_in_pieces_is_one_file_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("adapters.traffic.own.writing.PIECE", 3)
+    folder = tmp_path / "pieces [1]"
+    folder.mkdir()
+    assert write_file([decided(number) for number in range(10)], folder / "log.parquet") == 10
+    assert list(folder.iterdir()) == [folder / "log.parquet"]
+    assert [call.call_id for call in open_log(folder / "log.parquet").calls()] == [f"{n:02x}" for n in range(10)]
