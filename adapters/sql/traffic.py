@@ -11,12 +11,13 @@ from adapters.sql.inspection import facts_of, read_only
 from adapters.sql.logged import logged_decisions
 from adapters.sql.marks import RETAINED, mark
 from adapters.sql.timeline import DrawnFrom
+from adapters.traffic.calls import BATCH, Call, Calls, batches
 from adapters.traffic.errors import LogError
 from adapters.traffic.log import LogReport, Progress
-from adapters.traffic.own.decision import ANY, LoggedDecision
-from adapters.traffic.own.log import DecisionLog
+from adapters.traffic.own.decision import ANY, LoggedDecision, require_quality_source
 
 PER_MILLE: Final = 1000
+FORMAT: Final = "routeward store"
 SHOWN: Final = 5
 """Namespaces that a message names."""
 _SQLITE: Final = b"SQLite format 3\0"
@@ -71,30 +72,47 @@ def decisions_of(
             progress((start_us - since_us) * PER_MILLE // (until_us - since_us), PER_MILLE)
 
 
-def store_log(
-    file: Path,
-    *,
-    namespace: str = "",
-    since_us: int | None = None,
-    until_us: int | None = None,
-    quality_source: str = ANY,
-) -> DecisionLog:
+class StoreLog:
+    """The decisions of one namespace as a `Log`.
+
+    Each reading reads up to the decision that was the newest when the store was opened, and says of it what is known by
+    then.
+    """
+
+    def __init__(self, file: Path, extent: Extent, namespace: str, quality_source: str) -> None:
+        self._file = file
+        self._extent = extent
+        self._namespace = namespace
+        self._quality_source = require_quality_source(quality_source)
+        self.report = LogReport(FORMAT)
+
+    def calls(self, progress: Progress | None = None) -> Iterator[Call]:
+        """Read every call. Raises LogError where it cannot be read on."""
+        self.report = LogReport(FORMAT)
+        oldest_us, end_us = self._extent.oldest_us, self._extent.newest_us + 1
+        for decision in decisions_of(self._file, oldest_us, end_us, namespace=self._namespace, progress=progress):
+            call = decision.as_call(self._quality_source)
+            self.report.used += 1
+            known = [name for name, value in zip(Call._fields, call, strict=True) if value is not None and value != ""]
+            self.report.knows.update(known)
+            self.report.sources.update(decision.judgements.keys())
+            yield call
+
+    def batches(self, size: int = BATCH, progress: Progress | None = None) -> Iterator[Calls]:
+        """Read them in columns."""
+        return batches(self.calls(progress), size)
+
+
+def store_log(file: Path, *, namespace: str = "", quality_source: str = ANY) -> StoreLog:
     """Open a store as a log of one namespace, which may be left out where there is only one.
 
-    Each reading reads up to the decision that is the newest now. Raises LogError for what is no store, or one of a
-    newer version, and for a namespace that it does not have.
+    Raises LogError for what is no store, or one of a newer version, and for a namespace that it does not have.
     """
     extent = extent_of(file)
     if not namespace and len(extent.namespaces) > 1:
         raise LogError(f"{file} has several namespaces; choose one: {shown(extent.namespaces)}")
     require_namespace(file, extent, namespace)
-    start_us = extent.oldest_us if since_us is None else max(since_us, extent.oldest_us)
-    end_us = extent.newest_us + 1 if until_us is None else min(until_us, extent.newest_us + 1)
-
-    def read(_: LogReport, progress: Progress | None) -> Iterator[LoggedDecision]:
-        return decisions_of(file, start_us, end_us, namespace=namespace, progress=progress)
-
-    return DecisionLog(read, "routeward store", quality_source=quality_source)
+    return StoreLog(file, extent, namespace, quality_source)
 
 
 def require_namespace(file: Path, extent: Extent, namespace: str) -> None:

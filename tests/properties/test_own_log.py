@@ -97,7 +97,7 @@ def are_equal(left: Calls, right: Calls) -> bool:
     )
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(stores(), st.sampled_from(SOURCES))
 @example(([], []), "any")
 def test_an_export_reads_as_its_store_in_rows_and_in_columns(held, source):

@@ -21,17 +21,17 @@ START_US = 480_000 * HOUR_US
 
 
 async def fill(file: Path, a_decision: DecisionRecord, namespaces: tuple[str, ...]) -> None:
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    decided, said = [], []
     for place, namespace in enumerate(namespaces):
         for hour in range(0, 48, 6):
             nonce, time_us = bytes([place] * 11 + [hour]), START_US + hour * HOUR_US
             facts = DecisionFacts("chat", "large", Kind.SAMPLED, time_us)
-            await store.log_decisions([a_decision._replace(namespace=namespace, nonce=nonce, decided_us=time_us)])
-            said: list[Outcome | Thumb] = [Outcome(Status.OK, 1000 + hour, output_tokens=5), Thumb(hour % 12 == 0)]
-            records = [
-                SignalRecord(namespace, nonce, fact.signal, fact, time_us, time_us, facts, 0.75) for fact in said
-            ]
-            await store.write(records)
+            decided.append(a_decision._replace(namespace=namespace, nonce=nonce, decided_us=time_us))
+            for fact in (Outcome(Status.OK, 1000 + hour, output_tokens=5), Thumb(hour % 12 == 0)):
+                said.append(SignalRecord(namespace, nonce, fact.signal, fact, time_us, time_us, facts, 0.75))
+    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    await store.log_decisions(decided)
+    await store.write(said)
     await store.close()
 
 
