@@ -27,8 +27,11 @@ async def fill(file: Path, a_decision: DecisionRecord, namespaces: tuple[str, ..
             nonce, time_us = bytes([place] * 11 + [hour]), START_US + hour * HOUR_US
             facts = DecisionFacts("chat", "large", Kind.SAMPLED, time_us)
             decided.append(a_decision._replace(namespace=namespace, nonce=nonce, decided_us=time_us))
-            for fact in (Outcome(Status.OK, 1000 + hour, output_tokens=5), Thumb(hour % 12 == 0)):
-                said.append(SignalRecord(namespace, nonce, fact.signal, fact, time_us, time_us, facts, 0.75))
+            outcome, thumb = Outcome(Status.OK, 1000 + hour, output_tokens=5), Thumb(hour % 12 == 0)
+            said += [
+                SignalRecord(namespace, nonce, signal, fact, time_us, time_us, facts, 0.75)
+                for signal, fact in (("outcome", outcome), ("thumb", thumb))
+            ]
     store = await SqlStore.open(file, bucket_us=HOUR_US)
     await store.log_decisions(decided)
     await store.write(said)
