@@ -153,7 +153,7 @@ def names(requirements: list[object]) -> set[str]:
     return {match[0] for match in found if match} - {"routeward"}
 
 
-@pytest.mark.parametrize("lock", ["client", "build", "all", "dev", "peers"])
+@pytest.mark.parametrize("lock", ["client", "build", "service", "dev", "peers", "slow"])
 def test_a_lock_holds_pins_and_hashes_and_nothing_of_a_machine(lock: str) -> None:
     for line in (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8").splitlines():
         assert re.match(r"#|    #|    --hash=sha256:|[a-z0-9-]+==\S+ (; .* )?\\$", line), line
@@ -161,14 +161,15 @@ def test_a_lock_holds_pins_and_hashes_and_nothing_of_a_machine(lock: str) -> Non
     assert all(pins(lock).values())
 
 
-@pytest.mark.parametrize("lock", ["client", "build", "all"])
+@pytest.mark.parametrize("lock", ["client", "build", "service"])
 def test_the_locks_agree_with_each_other(lock: str) -> None:
     assert pins(lock).items() <= pins("dev").items()
 
 
-def test_installing_the_peers_changes_nothing_of_the_development_environment() -> None:
-    dev, peers = pins("dev"), pins("peers")
-    assert {name: peers[name] for name in peers.keys() & dev.keys()}.items() <= dev.items()
+@pytest.mark.parametrize("lock", ["peers", "slow"])
+def test_installing_more_changes_nothing_of_the_development_environment(lock: str) -> None:
+    dev, more = pins("dev"), pins(lock)
+    assert {name: more[name] for name in more.keys() & dev.keys()}.items() <= dev.items()
 
 
 def test_the_locks_cover_what_the_project_asks_for() -> None:
@@ -176,9 +177,10 @@ def test_the_locks_cover_what_the_project_asks_for() -> None:
     asked = {
         "client": names(PROJECT["project"]["dependencies"]),
         "build": names(groups["build"]),
-        "all": names([each for extra in extras.values() for each in extra]),
-        "dev": names([each for name, group in groups.items() if name != "peers" for each in group]),
+        "service": names([each for name, extra in extras.items() if name not in ("ray", "all") for each in extra]),
+        "dev": names([each for name, group in groups.items() if name not in ("peers", "slow") for each in group]),
         "peers": names(groups["peers"]),
+        "slow": names([*groups["slow"], *extras["ray"]]),
     }
     assert not {name for lock, wanted in asked.items() for name in wanted - pins(lock).keys()}
 

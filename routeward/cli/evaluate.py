@@ -96,7 +96,7 @@ def collapse(
 
 
 def merge(
-    files: Annotated[list[Path], typer.Argument(metavar="SUMS...", help="Files of sums.")],
+    files: Annotated[list[Path], typer.Argument(metavar="SUMS", help="Files of sums.")],
     *,
     output: Sums,
     force: Force = False,

@@ -27,7 +27,7 @@ RequestsPerMonth = Annotated[
 
 def report(
     results: Annotated[
-        list[Path], typer.Argument(metavar="RESULT...", help="What `evaluate --json` or `replay --json` wrote.")
+        list[Path], typer.Argument(metavar="RESULT", help="What `evaluate --json` or `replay --json` wrote.")
     ],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write.")] = OUTPUT,
