@@ -1,7 +1,7 @@
 """What one seed shows of every policy: figures per request, curves over time, and who served whom."""
 
+import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -78,7 +78,8 @@ class _Ledger:
         self._decided = ~stage.traffic.forced[course.rows]
         self._decided[played.end :] = False
         self._outcomes, rows = played.outcomes[self._decided], course.rows[self._decided]
-        self._category = stage.traffic.category[rows]
+        self._shape = len(stage.traffic.categories), len(stage.traffic.models)
+        self._cell = stage.traffic.category[rows] * self._shape[1] + stage.traffic.model[self._outcomes]
         self.cost_usd = worth.cost_usd(self._outcomes, rows)
         waiting, second = worth.latency_s[self._outcomes], asked.second_value_usd[rows]
         waiting = np.where(second > 0, second * waiting, 0.0)
@@ -88,17 +89,13 @@ class _Ledger:
         """Sum it up; lifts are over what was logged for the same requests."""
         played = self._played
         counted: Ints = np.cumsum(self._decided, dtype=np.int64)[self._ends - 1]
-        counts = self._counts(np.ones(len(self._outcomes), bool))
-        edges = np.concatenate([[0], counted])
         return Shown(
             figures=self._figures(logged),
             value_usd=self._curve(self.value_usd, counted),
             spend_usd=self._curve(self.cost_usd, counted),
-            counts=counts,
+            counts=self._counts(np.ones(len(self._outcomes), bool)),
             resampled=self._counts(played.resampled[self._decided]),
-            allocation=np.stack([self._counts(self._span(a, b)) for a, b in pairwise(edges.tolist())])
-            if with_allocation
-            else None,
+            allocation=self._allocation(counted) if with_allocation else None,
         )
 
     def _figures(self, logged: "_Ledger") -> dict[str, float]:
@@ -131,14 +128,15 @@ class _Ledger:
         return np.where(self._ends <= self._played.end, total[counted], np.nan)
 
     def _counts(self, which: Bools) -> Ints:
-        traffic = self._stage.traffic
-        shape = len(traffic.categories), len(traffic.models)
-        cell = self._category[which] * shape[1] + traffic.model[self._outcomes[which]]
-        return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+        """Count outcomes by category and model; shape (C, M)."""
+        cells = math.prod(self._shape)
+        return np.bincount(self._cell[which], minlength=cells).reshape(self._shape)
 
-    def _span(self, start: int, end: int) -> Bools:
-        place = np.arange(len(self._outcomes))
-        return (place >= start) & (place < end)
+    def _allocation(self, counted: Ints) -> Ints:
+        """Count them from mark to mark; shape (P, C, M)."""
+        cells = math.prod(self._shape)
+        mark = np.searchsorted(counted, np.arange(len(self._cell)), side="right")
+        return np.bincount(mark * cells + self._cell, minlength=len(counted) * cells).reshape(-1, *self._shape)
 
 
 def _mean(values: NDArray[np.generic]) -> float:

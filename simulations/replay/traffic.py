@@ -70,9 +70,15 @@ class Traffic:
 
     def delayed(self, answer_s: float | None, judge_s: float | None) -> "Traffic":
         """Return the same with other delays, in seconds after the decision; None leaves those of the log."""
-        changed = {"answer_delay_us": answer_s, "judge_delay_us": judge_s}
-        delays = {name: np.full(len(self), round(s * _SECOND_US)) for name, s in changed.items() if s is not None}
-        return replace(self, **delays)
+
+        def delay(logged_us: Ints, asked_s: float | None) -> Ints:
+            return logged_us if asked_s is None else np.full(len(self), round(asked_s * _SECOND_US))
+
+        return replace(
+            self,
+            answer_delay_us=delay(self.answer_delay_us, answer_s),
+            judge_delay_us=delay(self.judge_delay_us, judge_s),
+        )
 
     @property
     def graded(self) -> Bools:
