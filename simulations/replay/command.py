@@ -2,11 +2,14 @@
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from adapters.traffic.log import Log, LogReport
 from bandit.catalogue import Prices
@@ -17,13 +20,18 @@ from simulations.ranges import check_range
 from simulations.replay.bands import PolicyBands
 from simulations.replay.checks import Check, checks_of
 from simulations.replay.course import Stage
+from simulations.replay.engine import Pace
 from simulations.replay.figures import Shown, figures_of
 from simulations.replay.offer import Learner, WhatIf, logged_prices, offered
 from simulations.replay.stage import Cuts, Drift, stage_of
 from simulations.replay.traffic import Traffic, traffic_of
 
+Ints = NDArray[np.int64]
+
 SEEDS: Final = (20, 10_000)
 """Fewer show no band."""
+PUBLICATIONS: Final = 500
+"""In a run: each costs some milliseconds, and beyond some hundreds more of them change next to nothing."""
 _REFRESH: Final = (0.000_001, 1_000_000)
 _WORKERS: Final = (0, 1000)
 _DELAY: Final = (0, 31_536_000)
@@ -37,7 +45,7 @@ class ReplayOptions:
 
     Where a tape runs dry, `dry` says whether to stop or to resample it. `drift` cuts tapes by time. Seeds are
     `first_seed` and those after it. Delays, where given, replace those of the log. 0 `workers` are as many as there are
-    cores; their number changes no result.
+    cores; their number changes no result. Unless it `keeps_pace`, the learner publishes at most `PUBLICATIONS` times.
     """
 
     what_if: WhatIf = field(default_factory=WhatIf)
@@ -48,6 +56,7 @@ class ReplayOptions:
     answer_delay_s: float | None = None
     judge_delay_s: float | None = None
     workers: int = 0
+    keeps_pace: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +72,7 @@ class Replay:
     logged: Mapping[str, Prices]
     policies: Mapping[str, PolicyBands]
     checks: tuple[Check, ...]
+    notes: tuple[str, ...]
 
 
 def replay(log: Log, learner: Learner, options: ReplayOptions, progress: Progress = unwatched) -> Replay:
@@ -75,6 +85,7 @@ def replay(log: Log, learner: Learner, options: ReplayOptions, progress: Progres
     traffic = traffic_of(log).delayed(options.answer_delay_s, options.judge_delay_s)
     logged = logged_prices(traffic)
     learner = learner.offering(offered(traffic, learner.models, options.what_if, logged))
+    learner, notes = (learner, ()) if options.keeps_pace else slowed(learner, traffic.time_us)
     stage, cuts = stage_of(traffic, learner, logged, drift=options.drift)
     if not len(stage.asked.stream):
         raise OptionsError("none of the models on offer answered any request of the log; offer others")
@@ -83,8 +94,29 @@ def replay(log: Log, learner: Learner, options: ReplayOptions, progress: Progres
         name: PolicyBands.of([one[name] for one in plain], [one[name] for one in bootstrapped]) for name in plain[0]
     }
     return Replay(
-        options, stage.learner, log.report, traffic, stage, cuts, logged, policies, checks_of(stage, cuts, policies)
+        options=options,
+        learner=stage.learner,
+        report=log.report,
+        traffic=traffic,
+        stage=stage,
+        cuts=cuts,
+        logged=logged,
+        policies=policies,
+        checks=checks_of(stage, cuts, policies),
+        notes=(*log.report.notes, *traffic.notes, *notes),
     )
+
+
+def slowed(learner: Learner, time_us: Ints) -> tuple[Learner, tuple[str, ...]]:
+    """Let a learner publish at most `PUBLICATIONS` times in a log; say so where that is not its own pace."""
+    least_s = float(time_us[-1] - time_us[0]) * 1e-6 / PUBLICATIONS
+    spans = len(Pace.of(time_us, learner.refresh_s).published_us)
+    if spans <= PUBLICATIONS or learner.refresh_s >= least_s:
+        return learner, ()
+    note = (
+        f"what was learned is published every {least_s:,.0f} s; --refresh-seconds {learner.refresh_s:g} keeps the pace"
+    )
+    return replace(learner, refresh_s=least_s), (note,)
 
 
 def check_options(learner: Learner, options: ReplayOptions) -> None:

@@ -1,13 +1,16 @@
 """The result of a replay as one JSON document (docs/howto/replay.md says what stands in it)."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from adapters.traffic.log import LogReport
 from bandit.catalogue import Model
+from simulations.errors import OptionsError
 from simulations.replay.bands import Band, PolicyBands
 from simulations.replay.checks import worst
 from simulations.replay.command import Replay
@@ -46,6 +49,15 @@ def document_of(replay: Replay) -> dict[str, object]:
     }
 
 
+def write_json(replay: Replay, path: Path) -> None:
+    """Write the result to a file. Raises OptionsError where that cannot be done."""
+    text = json.dumps(document_of(replay), allow_nan=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OptionsError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def _settings(replay: Replay) -> dict[str, object]:
     options, learner = replay.options, replay.learner
     return {
@@ -74,7 +86,7 @@ def _log(replay: Replay) -> dict[str, object]:
         "rejected": _rejected(report),
         "left_out": dict(traffic.left_out),
         "knows": dict(report.knows),
-        "notes": [*report.notes, *traffic.notes],
+        "notes": list(replay.notes),
         "from_us": int(traffic.time_us[0]),
         "to_us": int(traffic.time_us[-1]),
         "requests": int((~traffic.forced[asked.stream]).sum()),
