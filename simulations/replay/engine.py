@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit.sums import Sums, add_rows, with_axes
+from bandit.sums import Sums, with_axes
 from simulations.core import Core
 from simulations.replay.course import Course, Played, Player, Stage
 from simulations.replay.lessons import OUTCOME_SLOTS, SLOTS, Lessons, Taught
@@ -56,15 +56,14 @@ class Run:
 def learned(stage: Stage, course: Course, *, stops_when_dry: bool = False) -> Run:
     """Let the learner play a course. With `stops_when_dry` it ends before the first request whose tape is dry."""
     learner, pace = stage.learner, Pace.of(course.time_us, stage.learner.refresh_s)
-    bucket_us = round(learner.bucket_s * 1e6)
     ids = [model.id for model in learner.models]
-    sums = with_axes(Sums.empty(bucket_us, int(course.time_us[0])), stage.traffic.categories, ids)
+    sums = with_axes(Sums.empty(round(learner.bucket_s * 1e6), int(course.time_us[0])), stage.traffic.categories, ids)
     core = Core(learner.models, learner.inference, learner.policy)
     reports, player = _Reports(stage, pace), Player(stage, course)
     asked = stage.asked.request[course.rows]
     played = Played.nothing(len(course.rows))
     for span, (start, end) in enumerate(zip(pace.edges[:-1].tolist(), pace.edges[1:].tolist(), strict=True)):
-        sums = add_rows(sums, stage.lessons.rows(reports.due(span), bucket_us))
+        sums = stage.lessons.added(sums, reports.due(span))
         core.publish(sums, int(pace.published_us[span]))
         choices = _drawn(core, stage, asked[start:end], course.uniforms[start:end])
         got = player.play(start, choices)

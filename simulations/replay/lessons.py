@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from adapters.traffic.calls import UNKNOWN
 from bandit.evidence import Event, Signal, events_of
+from bandit.grid import boundaries
 from bandit.signals import SCORE_PREFIX, THUMB, DecisionFacts, Fact, Kind, Outcome, Score, Status, Thumb, to_fixed_point
-from bandit.sums import Moments, RowKey, SignalSource
+from bandit.sums import Moments, RowKey, SignalSource, Sums, add_rows
 from simulations.parallel import Progress
 from simulations.replay.traffic import Traffic
 from simulations.reports import QUALITY_SCORE
@@ -87,27 +88,43 @@ class Lessons:
         progress(len(traffic), len(traffic))
         return cls(traffic.categories, traffic.models, traffic.category, traffic.model, tuple(numbers), signal, y, yy)
 
-    def rows(self, taught: Sequence["Taught"], bucket_us: int) -> dict[RowKey, Moments]:
-        """Add up what was taught, by row of sums."""
+    def added(self, sums: Sums, taught: Sequence["Taught"]) -> Sums:
+        """Return sums with what was taught added: to the bit what `bandit.record` makes of the same events.
+
+        Raises SumsOverflowError.
+        """
         if not taught:
-            return {}
+            return sums
         row, slot, decided_us = (np.concatenate([getattr(one, name) for one in taught]) for name in Taught.__slots__)
-        bucket, (signals, models) = decided_us // bucket_us, (len(self.signals), len(self.models))
-        first = int(bucket.min())
-        width = int(bucket.max()) - first + 1
+        bucket, starts = _buckets(sums, decided_us)
+        signals, models, width = len(self.signals), len(self.models), len(starts)
         cell = (self.category[row] * models + self.model[row]) * signals + self.signal[row, slot]
-        keys, inverse = np.unique(cell * width + bucket - first, return_inverse=True)
+        keys, inverse = np.unique(cell * width + bucket, return_inverse=True)
         totals = np.zeros((3, len(keys)), np.int64)
         for total, values in zip(totals, (1, self.y[row, slot], self.yy[row, slot]), strict=True):
             np.add.at(total, inverse, values)
         cell, bucket = np.divmod(keys, width)
-        (cell, signal), first_bucket = np.divmod(cell, signals), bucket + first
+        cell, signal = np.divmod(cell, signals)
         category, model = np.divmod(cell, models)
-        columns = (one.tolist() for one in (category, model, signal, first_bucket, *totals))
-        return {
-            RowKey(self.categories[c], self.models[m], self.signals[s][0], self.signals[s][1], b): Moments(n, y, yy)
-            for c, m, s, b, n, y, yy in zip(*columns, strict=True)
-        }
+        columns = (one.tolist() for one in (category, model, signal, starts[bucket], *totals))
+        return add_rows(
+            sums,
+            {
+                RowKey(self.categories[c], self.models[m], self.signals[s][0], self.signals[s][1], b): Moments(n, y, yy)
+                for c, m, s, b, n, y, yy in zip(*columns, strict=True)
+            },
+        )
+
+
+def _buckets(sums: Sums, decided_us: Ints) -> tuple[Ints, Ints]:
+    """Return in which bucket of the sums decisions land, as a place, and where the buckets start.
+
+    Seen from the youngest of them, old decisions share buckets already: adding commutes with coarsening.
+    """
+    fine = decided_us // sums.bucket_us
+    oldest, now = min(sums.oldest, int(fine.min())), max(sums.now, int(fine.max()))
+    starts = boundaries(oldest, now)
+    return np.searchsorted(starts, fine, side="right") - 1, np.maximum(starts, oldest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -111,6 +111,7 @@ def test_choices_and_sums_are_those_of_the_plain_loop(stage: Staged, refresh_s: 
     outcomes, sums = plainly(ready, course)
     assert run.played.outcomes.tolist() == outcomes
     assert run.sums.rows() == sums.rows()
+    assert (run.sums.oldest, run.sums.now) == (sums.oldest, sums.now)
     assert np.array_equal(run.sums.moments, sums.moments)
     assert run.sums.rows() or refresh_s == 1e6
 

@@ -1,0 +1,164 @@
+"""Replay of a learning policy: how fast the service's own core is on a log, and how near replay comes to the truth.
+
+Speed is rows per second of the processor's time, for one seed, on an invented log of four models and six categories.
+For the truth, a learner answers 1,500 requests in the invented world itself, again and again; then the same learner is
+replayed over logs of 20,000 calls that a uniform and a Thompson logger wrote in that world, once per log. Li's match
+replay is the control: it is right on the uniform logs alone. Values are in units of a fully good answer.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from adapters.traffic.calls import Call, Calls
+from adapters.traffic.log import LogReport, Progress
+from bandit.request import Objective
+from benchmarks._match import match_replay
+from simulations.generator import MODELS
+from simulations.logs.invented import InventedLog, LogSettings
+from simulations.parallel import run_all
+from simulations.progress import shown_progress
+from simulations.replay.course import Course, Stage
+from simulations.replay.engine import learned
+from simulations.replay.figures import LEARNER, figures_of
+from simulations.replay.offer import Learner, WhatIf, logged_prices, offered
+from simulations.replay.stage import stage_of
+from simulations.replay.traffic import traffic_of
+
+COMMAND: Final = "python -m benchmarks.replay"
+REQUESTS: Final = 1500
+LOG_ROWS: Final = 20_000
+SPANS: Final = 15
+"""Publications while the requests of a truth run are answered: one in a hundred requests."""
+PACES: Final = ((10_000, 200_000), (100, 8_000), (1, 300))
+"""Rows per publication, and how many rows are measured."""
+FIRST_FRESH: Final = 10**6
+FRESH: Final = 8
+"""Calls of a world's log per request: enough that no tape runs dry."""
+
+Floats = NDArray[np.float64]
+Figure = dict[str, object]
+
+
+class Invented:
+    """An invented log, as a log."""
+
+    def __init__(self, settings: LogSettings) -> None:
+        self._log = InventedLog(settings)
+        self.report = LogReport("invented", used=settings.rows)
+
+    def calls(self, progress: Progress | None = None) -> Iterator[Call]:
+        """Calls come in columns only."""
+        raise NotImplementedError
+
+    def batches(self, size: int = 10_000, progress: Progress | None = None) -> Iterator[Calls]:
+        """Draw the calls."""
+        for batch in self._log.batches(size):
+            yield batch
+            if progress is not None:
+                progress(size, size)
+
+
+def staged(rows: int, seed: int, logger: str, days: float, refresh_s: float) -> Stage:
+    """Return an invented log, ready to be replayed."""
+    settings = LogSettings(rows=rows, seed=seed, logger=logger, models=MODELS[:4], days=days)
+    traffic = traffic_of(Invented(settings))
+    logged = logged_prices(traffic)
+    learner = Learner(offered(traffic, (), WhatIf(), logged), refresh_s=refresh_s)
+    return stage_of(traffic, learner, logged, drift="none")[0]
+
+
+def shortened(stage: Stage, requests: int) -> Stage:
+    """Return the stage with its first requests only."""
+    return replace(stage, asked=replace(stage.asked, stream=stage.asked.stream[:requests]))
+
+
+def speed_figures() -> Iterator[Figure]:
+    for per_span, rows in PACES:
+        days = rows / 86_400.0
+        stage = staged(rows, 0, "thompson", days, refresh_s=per_span if per_span > 1 else 0.0)
+        course = Course.of(stage, 0)
+        began = time.process_time()
+        learned(stage, course)
+        taken_s = time.process_time() - began
+        name = f"replay, {per_span:,} rows per publication" if per_span > 1 else "replay, one by one"
+        yield {"name": name, "value": round(rows / taken_s), "unit": "rows/s"}
+    began = time.process_time()
+    staged(LOG_ROWS, 0, "thompson", 1.0, 3600.0)
+    yield {
+        "name": "making a log ready, once for all seeds",
+        "value": round(LOG_ROWS / (time.process_time() - began)),
+        "unit": "rows/s",
+    }
+
+
+def refresh_s(rows: int) -> float:
+    """Return the time in which a fifteenth of the requests of a truth run come, of a log over a day."""
+    return 86_400.0 * REQUESTS / rows / SPANS
+
+
+def direct_value(run: int) -> float:
+    """Return what the learner reaches in the world itself: its outcomes are fresh, and no tape runs dry."""
+    rows = REQUESTS * FRESH
+    stage = shortened(staged(rows, FIRST_FRESH + run, "uniform", 1.0, refresh_s(rows)), REQUESTS)
+    return learner_value(stage, run)
+
+
+def learner_value(stage: Stage, seed: int) -> float:
+    """Return what the learner is worth by replay, in fully good answers."""
+    shown = figures_of(stage, seed, bootstrap=False, stops_when_dry=False)[LEARNER]
+    return shown.figures["value_usd"] / Objective().answer_value_usd
+
+
+def replayed_values(logger: str, run: int) -> tuple[float, float]:
+    """Return what tape replay and match replay say, by one log."""
+    stage = staged(LOG_ROWS, run, logger, 1.0, refresh_s(LOG_ROWS))
+    match = match_replay(stage, run, REQUESTS, REQUESTS // SPANS)
+    return learner_value(shortened(stage, REQUESTS), run), match.value(stage)
+
+
+def truth_figures(runs: int) -> Iterator[Figure]:
+    with shown_progress(Console(stderr=True), "runs in the world") as progress:
+        truth = np.array(run_all([partial(direct_value, run) for run in range(runs)], 0, progress))
+    yield from mean_figures("value of the learner in the world itself", truth)
+    for logger in ("uniform", "thompson"):
+        with shown_progress(Console(stderr=True), f"logs of a {logger} logger") as progress:
+            pairs = run_all([partial(replayed_values, logger, run) for run in range(runs)], 0, progress)
+        for way, values in zip(("tape replay", "match replay"), np.array(pairs).T, strict=True):
+            name = f"{way} less the truth, {logger} logs"
+            error = float(np.hypot(_error(values), _error(truth)))
+            yield {"name": name, "value": round(float(values.mean() - truth.mean()), 5), "unit": "answers"}
+            yield {"name": f"{name}: standard error", "value": round(error, 5), "unit": "answers"}
+
+
+def mean_figures(name: str, values: Floats) -> Iterator[Figure]:
+    yield {"name": name, "value": round(float(values.mean()), 5), "unit": "answers"}
+    yield {"name": f"{name}: standard error", "value": round(_error(values), 5), "unit": "answers"}
+
+
+def _error(values: Floats) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Measure replay.")
+    parser.add_argument("--data", type=Path, help="not used")
+    parser.add_argument("--runs", type=int, default=300, help="logs of each logger; default: %(default)s")
+    parser.add_argument("--only", choices=["speed", "truth"], help="default: both")
+    options = parser.parse_args()
+    figures = [] if options.only == "truth" else [*speed_figures()]
+    figures += [] if options.only == "speed" else [*truth_figures(options.runs)]
+    print(json.dumps([{**figure, "command": COMMAND} for figure in figures], indent=1))
+
+
+if __name__ == "__main__":
+    main()
