@@ -1,9 +1,9 @@
 """Replay of a learning policy: how fast the service's own core is on a log, and how near replay comes to the truth.
 
 Speed is rows per second of the processor's time, for one seed, on an invented log of four models and six categories.
-For the truth, a learner answers 1,500 requests in the invented world itself, again and again; then the same learner is
-replayed over logs of 20,000 calls that a uniform and a Thompson logger wrote in that world, once per log. Li's match
-replay is the control: it is right on the uniform logs alone. Values are in units of a fully good answer.
+For the truth, a learner answers requests in the invented world itself, again and again; then the same learner is
+replayed over logs that a uniform and a Thompson logger wrote in that world, once per log: where tapes are long, and
+where most of them run dry. Li's match replay is the control. Values are in units of a fully good answer.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,19 @@ from simulations.replay.stage import stage_of
 from simulations.replay.traffic import traffic_of
 
 COMMAND: Final = "python -m benchmarks.replay"
-REQUESTS: Final = 1500
-LOG_ROWS: Final = 20_000
+
+
+class Case(NamedTuple):
+    """A log of so many rows, and how many of its requests are replayed."""
+
+    name: str
+    rows: int
+    requests: int
+
+
+CASES: Final = (Case("long tapes", 20_000, 1500), Case("dry tapes", 2000, 2000))
+LOGGERS: Final = ("uniform", "thompson")
+READY_ROWS: Final = 20_000
 SPANS: Final = 15
 """Publications while the requests of a truth run are answered: one in a hundred requests."""
 PACES: Final = ((10_000, 200_000), (100, 8_000), (1, 300))
@@ -93,56 +104,57 @@ def speed_figures() -> Iterator[Figure]:
         name = f"replay, {per_span:,} rows per publication" if per_span > 1 else "replay, one by one"
         yield {"name": name, "value": round(rows / taken_s), "unit": "rows/s"}
     began = time.process_time()
-    staged(LOG_ROWS, 0, "thompson", 1.0, 3600.0)
+    staged(READY_ROWS, 0, "thompson", 1.0, 3600.0)
     yield {
         "name": "making a log ready, once for all seeds",
-        "value": round(LOG_ROWS / (time.process_time() - began)),
+        "value": round(READY_ROWS / (time.process_time() - began)),
         "unit": "rows/s",
     }
 
 
-def refresh_s(rows: int) -> float:
-    """Return the time in which a fifteenth of the requests of a truth run come, of a log over a day."""
-    return 86_400.0 * REQUESTS / rows / SPANS
+def refresh_s(case: Case, rows: int) -> float:
+    """Return the time in which a fifteenth of a case's requests come, of a log over a day."""
+    return 86_400.0 * case.requests / rows / SPANS
 
 
-def direct_value(run: int) -> float:
+def direct_value(case: Case, run: int) -> float:
     """Return what the learner reaches in the world itself: its outcomes are fresh, and no tape runs dry."""
-    rows = REQUESTS * FRESH
-    stage = shortened(staged(rows, FIRST_FRESH + run, "uniform", 1.0, refresh_s(rows)), REQUESTS)
-    return learner_value(stage, run)
+    rows = case.requests * FRESH
+    stage = shortened(staged(rows, FIRST_FRESH + run, "uniform", 1.0, refresh_s(case, rows)), case.requests)
+    return learner_figures(stage, run)["value_usd"] / Objective().answer_value_usd
 
 
-def learner_value(stage: Stage, seed: int) -> float:
-    """Return what the learner is worth by replay, in fully good answers."""
-    shown = figures_of(stage, seed, bootstrap=False, stops_when_dry=False)[LEARNER]
-    return shown.figures["value_usd"] / Objective().answer_value_usd
+def learner_figures(stage: Stage, seed: int) -> dict[str, float]:
+    """Return what replay says of the learner."""
+    return figures_of(stage, seed, bootstrap=False, stops_when_dry=False)[LEARNER].figures
 
 
-def replayed_values(logger: str, run: int) -> tuple[float, float]:
-    """Return what tape replay and match replay say, by one log."""
-    stage = staged(LOG_ROWS, run, logger, 1.0, refresh_s(LOG_ROWS))
-    match = match_replay(stage, run, REQUESTS, REQUESTS // SPANS)
-    return learner_value(shortened(stage, REQUESTS), run), match.value(stage)
+def replayed_values(case: Case, logger: str, run: int) -> tuple[float, float, float]:
+    """Return what tape replay and match replay say by one log, and the share of outcomes resampled."""
+    stage = staged(case.rows, run, logger, 1.0, refresh_s(case, case.rows))
+    match = match_replay(stage, run, case.requests, case.requests // SPANS)
+    tape = learner_figures(shortened(stage, case.requests), run)
+    return tape["value_usd"] / Objective().answer_value_usd, match.value(stage), tape["resampled"]
 
 
-def truth_figures(runs: int) -> Iterator[Figure]:
-    with shown_progress(Console(stderr=True), "runs in the world") as progress:
-        truth = np.array(run_all([partial(direct_value, run) for run in range(runs)], 0, progress))
-    yield from mean_figures("value of the learner in the world itself", truth)
-    for logger in ("uniform", "thompson"):
-        with shown_progress(Console(stderr=True), f"logs of a {logger} logger") as progress:
-            pairs = run_all([partial(replayed_values, logger, run) for run in range(runs)], 0, progress)
-        for way, values in zip(("tape replay", "match replay"), np.array(pairs).T, strict=True):
-            name = f"{way} less the truth, {logger} logs"
+def truth_figures(case: Case, runs: int) -> Iterator[Figure]:
+    with shown_progress(Console(stderr=True), f"{case.name}: in the world") as progress:
+        truth = np.array(run_all([partial(direct_value, case, run) for run in range(runs)], 0, progress))
+    yield from mean_figures(f"learner in the world itself, {case.requests:,} requests", truth, _error(truth))
+    for logger in LOGGERS:
+        with shown_progress(Console(stderr=True), f"{case.name}: {logger} logs") as progress:
+            tasks = [partial(replayed_values, case, logger, run) for run in range(runs)]
+            tape, match, resampled = np.array(run_all(tasks, 0, progress)).T
+        for way, values in (("tape replay", tape), ("match replay", match)):
             error = float(np.hypot(_error(values), _error(truth)))
-            yield {"name": name, "value": round(float(values.mean() - truth.mean()), 5), "unit": "answers"}
-            yield {"name": f"{name}: standard error", "value": round(error, 5), "unit": "answers"}
+            yield from mean_figures(f"{way} less the truth, {case.name}, {logger} logs", values - truth.mean(), error)
+        share = round(float(resampled.mean()), 3)
+        yield {"name": f"tape replay, {case.name}, {logger} logs: resampled", "value": share, "unit": ""}
 
 
-def mean_figures(name: str, values: Floats) -> Iterator[Figure]:
+def mean_figures(name: str, values: Floats, error: float) -> Iterator[Figure]:
     yield {"name": name, "value": round(float(values.mean()), 5), "unit": "answers"}
-    yield {"name": f"{name}: standard error", "value": round(_error(values), 5), "unit": "answers"}
+    yield {"name": f"{name}: standard error", "value": round(error, 5), "unit": "answers"}
 
 
 def _error(values: Floats) -> float:
@@ -152,11 +164,12 @@ def _error(values: Floats) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Measure replay.")
     parser.add_argument("--data", type=Path, help="not used")
-    parser.add_argument("--runs", type=int, default=300, help="logs of each logger; default: %(default)s")
+    parser.add_argument("--runs", type=int, default=300, help="logs per logger and case; default: %(default)s")
     parser.add_argument("--only", choices=["speed", "truth"], help="default: both")
     options = parser.parse_args()
     figures = [] if options.only == "truth" else [*speed_figures()]
-    figures += [] if options.only == "speed" else [*truth_figures(options.runs)]
+    for case in CASES if options.only != "speed" else ():
+        figures += truth_figures(case, options.runs)
     print(json.dumps([{**figure, "command": COMMAND} for figure in figures], indent=1))
 
 

@@ -46,7 +46,7 @@ def stage_of(
     leaning = tuple(leanings(traffic, classes))
     contextual = np.isin(traffic.categories, [one.category for one in leaning])
     size = np.where(contextual[traffic.category], classes, 0)
-    cut = _finest(traffic) if drift == "auto" else drift
+    cut = finest(traffic) if drift == "auto" else drift
     places = Places.of(_buckets(traffic, cut), size)
     tapes = Tapes.of_traffic(traffic, places)
     learner = replace(learner, inference=replace(learner.inference, quality_sources=quality_sources(traffic)))
@@ -68,7 +68,7 @@ def _buckets(traffic: Traffic, drift: Drift) -> Ints:
     return np.zeros(len(traffic), np.int64) if width_us is None else traffic.time_us // width_us
 
 
-def _finest(traffic: Traffic) -> Drift:
+def finest(traffic: Traffic) -> Drift:
     """Return the finest buckets, at least two, in which most models still have tapes of their own."""
     cell = traffic.category * len(traffic.models) + traffic.model
     cells = len(np.unique(cell))
