@@ -9,8 +9,8 @@ from simulations.replay.bands import Band, numbers
 def test_the_mean_is_that_of_plain_runs_and_the_spread_that_of_bootstrapped_ones() -> None:
     bootstrapped = np.linspace(9.0, 11.0, 21)
     band = Band.of([1.0, 3.0], bootstrapped.tolist())
-    assert (band.mean, band.se) == (2.0, pytest.approx(bootstrapped.std(ddof=1)))
-    assert (band.low, band.high) == (pytest.approx(1.1), pytest.approx(2.9))
+    assert [float(one) for one in (band.mean, band.se)] == pytest.approx([2.0, bootstrapped.std(ddof=1)])
+    assert [float(one) for one in (band.low, band.high)] == pytest.approx([1.1, 2.9])
 
 
 def test_what_no_run_knows_is_unknown_and_what_some_know_is_theirs() -> None:
@@ -31,4 +31,4 @@ def test_shares_stay_between_nothing_and_everything() -> None:
 
 def test_numbers_of_any_shape_become_lists_with_null_for_unknown() -> None:
     assert numbers(np.array([[1.0, np.nan], [np.inf, 2.0]])) == [[1.0, None], [None, 2.0]]
-    assert numbers(np.float64("nan")) is None
+    assert numbers(np.array(np.nan)) is None
