@@ -7,6 +7,7 @@ import pytest
 
 Cli = Callable[..., Any]
 QUICK: Final = ("--refresh-seconds", "400000", "--workers", "1")
+FEW: Final = ("--models", "north-large,north-mini")
 
 CONFIG: Final = """
 [[models]]
@@ -28,22 +29,22 @@ second_value_usd = 0.0
 @pytest.fixture
 def log(cli: Cli, tmp_path: Path) -> str:
     path = tmp_path / "calls.jsonl"
-    assert cli("generate", "--log", str(path), "--rows", "150").code == 0
+    assert cli("generate", "--log", str(path), "--rows", "60").code == 0
     return str(path)
 
 
-def test_a_log_is_replayed_into_a_table_for_people(cli: Cli, log: str) -> None:
-    ended = cli("replay", log, *QUICK)
-    assert ended.code == 0, ended.err
-    for name in ("routeward", "logged", "random", "fixed:north-mini", "best in hindsight"):
+def test_a_log_is_replayed_into_a_table_for_people_and_a_small_one_ends_with_1(cli: Cli, log: str) -> None:
+    ended = cli("replay", log, *QUICK, *FEW)
+    for name in ("routeward", "logged", "random", "fixed:north-mini", "best in hindsight", "red: "):
         assert name in ended.out
+    assert ended.code == 1
 
 
 def test_a_file_holds_what_is_printed(cli: Cli, log: str, tmp_path: Path) -> None:
-    printed = cli("replay", log, *QUICK, "--without", "open-8b", "--json", "-")
-    written = cli("replay", log, *QUICK, "--without", "open-8b", "--json", str(tmp_path / "out.json"))
+    printed = cli("replay", log, *QUICK, *FEW, "--json", "-")
+    written = cli("replay", log, *QUICK, *FEW, "--json", str(tmp_path / "out.json"))
     assert printed.document == json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert "open-8b" not in printed.document["models"]
+    assert printed.document["models"].keys() == {"north-large", "north-mini"}
     assert written.code == printed.code
 
 
@@ -81,7 +82,6 @@ def test_a_red_check_ends_with_1(cli: Cli, tmp_path: Path) -> None:
         (("--price", "north-mimi=1,1"), "--price names 'north-mimi', which is not among the models: north-mini"),
         (("--without", "nobody"), "--without names 'nobody'"),
         (("--seeds", "1"), "--seeds is 1; give 20"),
-        (("--json", "nowhere/out.json"), "there is no folder nowhere"),
         (("--quality", "applause"), "applause"),
     ],
 )
@@ -89,6 +89,12 @@ def test_wrong_use_ends_with_2_and_says_what_to_do(cli: Cli, log: str, words: tu
     ended = cli("replay", log, *QUICK, *words)
     assert ended.code == 2
     assert complaint in ended.err
+
+
+def test_a_folder_for_the_result_that_is_not_there_is_told_before_anything_runs(cli: Cli, log: str) -> None:
+    ended = cli("replay", log, "--json", "nowhere/out.json")
+    assert ended.code == 2
+    assert "there is no folder nowhere" in ended.document["error"]["message"]
 
 
 def test_a_log_that_is_not_there_ends_with_2(cli: Cli, tmp_path: Path) -> None:

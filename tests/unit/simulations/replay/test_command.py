@@ -36,7 +36,7 @@ def keys_of(value: Any) -> set[str]:
 
 
 def test_a_document_tells_everything_and_the_page_explains_every_key(invented: Invent) -> None:
-    result = replay(invented(300), SLOW, ALONE)
+    result = replay(invented(150), SLOW, ALONE)
     document = json.loads(json.dumps(document_of(result), allow_nan=False))
     policies = document["policies"]
     assert {"routeward", "logged", "random", "cheapest", "priciest", "best in hindsight"} < policies.keys()
@@ -47,11 +47,11 @@ def test_a_document_tells_everything_and_the_page_explains_every_key(invented: I
     assert document["allocation"].keys() == {"routeward", "logged"}
     points = len(document["time"]["ends_us"])
     assert points == 100
-    assert document["time"]["requests"][-1] == document["log"]["requests"] == 300
+    assert document["time"]["requests"][-1] == document["log"]["requests"] == 150
     for name, bands in document["bands"].items():
         for curve in bands.values():
             assert {len(values) for values in curve.values()} == {points}, name
-        assert bands["spend_usd"]["mean"][-1] == pytest.approx(300 * policies[name]["cost_usd"]["mean"])
+        assert bands["spend_usd"]["mean"][-1] == pytest.approx(150 * policies[name]["cost_usd"]["mean"])
     shares = document["allocation"]["routeward"]["all"]
     assert sum(model["mean"][-1] for model in shares.values()) == pytest.approx(1.0)
     explained = set(re.findall(r"`([a-z0-9_]+)`", HOWTO.read_text(encoding="utf-8")))
@@ -60,13 +60,13 @@ def test_a_document_tells_everything_and_the_page_explains_every_key(invented: I
 
 
 def test_the_number_of_workers_changes_nothing(invented: Invent) -> None:
-    alone, two = (document_of(replay(invented(60), SLOW, replace(ALONE, workers=workers))) for workers in (1, 2))
+    alone, two = (document_of(replay(invented(24), SLOW, replace(ALONE, workers=workers))) for workers in (1, 2))
     assert json.dumps(alone) == json.dumps(two)
 
 
 def test_a_price_changes_costs_at_once_and_what_is_chosen(invented: Invent) -> None:
     free = WhatIf({"north-large": Prices(0.0, 0.0)})
-    before, after = (replay(invented(300), SLOW, replace(ALONE, what_if=what_if)) for what_if in (WhatIf(), free))
+    before, after = (replay(invented(150), SLOW, replace(ALONE, what_if=what_if)) for what_if in (WhatIf(), free))
     dear = "fixed:north-large"
     assert before.policies[dear].figures["cost_usd"].mean > 0.0
     assert after.policies[dear].figures["cost_usd"].mean == 0.0
@@ -76,7 +76,7 @@ def test_a_price_changes_costs_at_once_and_what_is_chosen(invented: Invent) -> N
 
 
 def test_a_model_that_is_left_out_serves_nobody_but_what_was_logged(invented: Invent) -> None:
-    result = replay(invented(200), SLOW, replace(ALONE, what_if=WhatIf(without=("north-large",))))
+    result = replay(invented(60), SLOW, replace(ALONE, what_if=WhatIf(without=("north-large",))))
     place = result.traffic.models.index("north-large")
     served = {name for name, policy in result.policies.items() if policy.shares.mean[place] > 0.0}
     assert served == {"logged"}
@@ -123,7 +123,7 @@ def test_numbers_without_a_meaning_are_refused(
 
 
 def test_a_result_that_cannot_be_written_is_an_error(invented: Invent, tmp_path: Path) -> None:
-    result = replay(invented(40), SLOW, ALONE)
+    result = replay(invented(24), SLOW, ALONE)
     write_json(result, tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["kind"] == "replay"
     with pytest.raises(OptionsError, match="cannot be written"):
