@@ -16,7 +16,8 @@ from simulations.replay.unlearning import HINDSIGHT, LOGGED
 _THOUSAND: Final = 1000.0
 _LEGEND: Final = (
     "Per 1,000 requests, at the prices of this replay. ± is the standard error of one run over one such log.",
-    f"{HINDSIGHT}: nobody could have known it. lift: over what the log's own choices were worth.",
+    "lift: over what the log's own choices were worth. again: outcomes that were played more than once.",
+    f"{HINDSIGHT}: nobody could have known it.",
 )
 
 
@@ -26,7 +27,7 @@ def summary_table(replay: Replay) -> Table:
     title = f"replay of {requests:,} requests, {replay.options.seeds} seeds: {worst(replay.checks)}"
     table = Table(title=title, caption="\n".join(_caption(replay)), box=SIMPLE_HEAD, caption_justify="left")
     table.add_column("policy", no_wrap=True)
-    for heading in ("value $", "lift $", "±", "cost $", "quality", "errors", "p50 s", "p95 s", "resampled"):
+    for heading in ("value $", "lift $", "±", "cost $", "quality", "errors", "p50 s", "p95 s", "again"):
         table.add_column(heading, justify="right")
     for name in sorted(replay.policies, key=lambda name: -_known(replay.policies[name].figures["value_usd"])):
         figures = replay.policies[name].figures
@@ -60,7 +61,7 @@ def _known(band: Band) -> float:
 
 
 def _usd(value: Floats) -> str:
-    return _shown(value * _THOUSAND, ".3f")
+    return _shown(value * _THOUSAND, ".2f")
 
 
 def _shown(value: Floats, spec: str) -> str:

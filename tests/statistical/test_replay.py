@@ -1,6 +1,7 @@
 """Tape replay says what a learner would have reached; match replay, on the log of a learner, does not."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -25,8 +26,8 @@ def values(run: Callable[[int], float | tuple[float, ...]], runs: int) -> Floats
 def test_tape_replay_of_a_few_logs_is_near_the_truth(logger: str) -> None:
     """At 4 standard errors of 8 runs each: false alarm in 1 of 400. A bias of 0.1 answers would be found."""
     case = Case("few", 800, 120)
-    truth = values(lambda run: direct_value(case, run), 8)
-    tape = values(lambda run: replayed_values(case, logger, run), 8)[:, 0]
+    truth = values(partial(direct_value, case), 8)
+    tape = values(partial(replayed_values, case, logger), 8)[:, 0]
     difference, error = less_the_truth(tape, truth)
     assert abs(difference) <= 4.0 * error
     assert error < 0.025
@@ -36,9 +37,9 @@ def test_tape_replay_of_a_few_logs_is_near_the_truth(logger: str) -> None:
 def test_tape_replay_is_within_its_error_of_the_truth_and_match_replay_is_not() -> None:
     """At 3 standard errors of 60 runs: false alarm in 1 of 180 for two loggers. The control is 8 of them off."""
     case = CASES[0]
-    truth = values(lambda run: direct_value(case, run), 60)
+    truth = values(partial(direct_value, case), 60)
     for logger in LOGGERS:
-        tape, match, _ = values(lambda run, logger=logger: replayed_values(case, logger, run), 60).T
+        tape, match, _ = values(partial(replayed_values, case, logger), 60).T
         difference, error = less_the_truth(tape, truth)
         assert abs(difference) <= max(0.002, 3.0 * error), logger
         difference, error = less_the_truth(match, truth)

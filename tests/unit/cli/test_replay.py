@@ -35,7 +35,16 @@ def log(cli: Cli, tmp_path: Path) -> str:
 
 def test_a_log_is_replayed_into_a_table_for_people_and_a_small_one_ends_with_1(cli: Cli, log: str) -> None:
     ended = cli("replay", log, *QUICK, *FEW)
-    for name in ("routeward", "logged", "random", "fixed:north-mini", "best in hindsight", "red: "):
+    for name in (
+        "routeward",
+        "logged",
+        "random",
+        "fixed:north-mini",
+        "best in hindsight",
+        "red: ",
+        " quality ",
+        " again",
+    ):
         assert name in ended.out
     assert ended.code == 1
 
