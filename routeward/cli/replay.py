@@ -9,11 +9,12 @@ import typer
 from routeward.cli import replay_options as options
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
+from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
 from routeward.cli.service import loaded
 
 if TYPE_CHECKING:
     from bandit.catalogue import Prices
-    from simulations.replay.command import ReplayOptions
+    from simulations.replay.command import Replay, ReplayOptions
     from simulations.replay.offer import Learner
 
 PRINTED: Final = Path("-")
@@ -41,6 +42,8 @@ def replay(
     quality: Quality = "any",
     column_map: Map = None,
     log_format: Format = "",
+    report: ReportFile = None,
+    requests_per_month: RequestsPerMonth = None,
     json: options.Out = None,
 ) -> None:
     """Replay a log: what routeward would have done with its requests, next to what was done and to fixed models.
@@ -49,6 +52,8 @@ def replay(
     """
     from simulations.replay.command import ReplayOptions
     from simulations.replay.offer import WhatIf
+
+    checked_report(report, requests_per_month)
 
     learner = replace(_learner(config), answer_value_usd=answer_value_usd, second_value_usd=second_value_usd)
     if refresh_seconds is not None:
@@ -65,18 +70,19 @@ def replay(
         workers=workers,
         keeps_pace=refresh_seconds is not None,
     )
-    _replay(log, LogOptions(namespace, quality, tuple(column_map or ()), log_format), learner, asked, json)
+    result = _replayed(log, LogOptions(namespace, quality, tuple(column_map or ()), log_format), learner, asked, json)
+    _show(result, json, report, requests_per_month)
 
 
-def _replay(log: Path, log_options: LogOptions, learner: "Learner", asked: "ReplayOptions", out: Path | None) -> None:
-    """Run it, and write or show the result."""
+def _replayed(
+    log: Path, log_options: LogOptions, learner: "Learner", asked: "ReplayOptions", out: Path | None
+) -> "Replay":
+    """Run it, and write the result where that was asked for."""
     from adapters.traffic.errors import LogError
     from simulations.errors import SimulationError
     from simulations.progress import shown_progress
-    from simulations.replay.checks import worst
     from simulations.replay.command import replay as replayed
-    from simulations.replay.document import document_of, write_json
-    from simulations.replay.summary import summary_table
+    from simulations.replay.document import write_json
 
     if out not in (None, PRINTED) and not out.parent.is_dir():
         raise CommandError(REFUSED, f"there is no folder {out.parent}; make it", exit_code=WRONG_USE)
@@ -87,10 +93,21 @@ def _replay(log: Path, log_options: LogOptions, learner: "Learner", asked: "Repl
             write_json(result, out)
     except (LogError, SimulationError) as error:
         raise CommandError(REFUSED, str(error), exit_code=WRONG_USE) from error
+    return result
+
+
+def _show(result: "Replay", out: Path | None, page: Path | None, requests_per_month: float | None) -> None:
+    """Print a result, or a table of it, and make a page of it; a red one ends with 1."""
+    from simulations.replay.checks import worst
+    from simulations.replay.document import document_of
+    from simulations.replay.summary import summary_table
+
+    document = document_of(result)
     if out == PRINTED:
-        print_json(document_of(result))
+        print_json(document)
     else:
         console().print(summary_table(result))
+    deliver_report(document, page, requests_per_month)
     if worst(result.checks) == "red":
         raise typer.Exit(FOUND_PROBLEM)
 

@@ -51,10 +51,12 @@ def test_a_log_is_replayed_into_a_table_for_people_and_a_small_one_ends_with_1(c
 
 def test_a_file_holds_what_is_printed(cli: Cli, log: str, tmp_path: Path) -> None:
     printed = cli("replay", log, *QUICK, *FEW, "--json", "-")
-    written = cli("replay", log, *QUICK, *FEW, "--json", str(tmp_path / "out.json"))
+    page = ("--report", str(tmp_path / "page.html"))
+    written = cli("replay", log, *QUICK, *FEW, *page, "--json", str(tmp_path / "out.json"))
     assert printed.document == json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert printed.document["models"].keys() == {"north-large", "north-mini"}
     assert written.code == printed.code
+    assert "routeward" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_configuration_says_what_is_on_offer_and_options_beside_it_win(cli: Cli, log: str, tmp_path: Path) -> None:
