@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit import Distribution, Event, Posterior, Snapshot, Sums, draw, events_of, infer, policy, record, snapshot_of
+from bandit import Distribution, Event, Sums, draw, events_of, record
 from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
 from bandit.request import Request, quarter_octave
 from bandit.signals import SCORE_PREFIX, DecisionFacts, Fact, Kind, Outcome, Score, Status, to_fixed_point
 from bandit.snapshot import PolicySettings
 from bandit.sums import with_axes
+from simulations.core import Core
 from simulations.judge import Judge
 from simulations.purse import TYPICAL_PROMPT, Purse, budgets_of
 from simulations.regimes import Regime, regimes_of
@@ -117,18 +118,11 @@ class _Callers:
 
 
 class _Service:
-    """Sums, the published snapshot, and the distributions that were asked of it."""
-
-    _posterior: Posterior
-    _snapshot: Snapshot
-    _distributions: dict[Request, Distribution]
-    _due_us: int
+    """The core with the sums of what it was told, published at the service's pace."""
 
     def __init__(self, world: World, models: tuple[Model, ...], settings: ServiceSettings, purse: Purse) -> None:
-        self._models = models
         self.purse = purse
-        self._policy = settings.policy
-        self._inference = _inference(world, settings.inference)
+        self._core = Core(models, _inference(world, settings.inference), settings.policy, paced=purse.paced)
         self._period_us = max(1, round(settings.refresh_s * 1e6))
         sums = Sums.empty(round(settings.bucket_s * 1e6))
         self._sums = with_axes(sums, world.categories, [model.id for model in world.models])
@@ -137,18 +131,13 @@ class _Service:
 
     def offer(self, models: tuple[Model, ...]) -> None:
         """Change the catalogue: the next decision knows, and nothing is learned by it."""
-        if models != self._models:
-            self._models = models
-            self._publish()
+        self._core.offer(models)
 
     def distribution(self, request: Request, now_us: int) -> Distribution:
         """Return the choice probabilities of a request, from the snapshot published last."""
         if now_us >= self._due_us:
             self._refresh(now_us - now_us % self._period_us)
-        found = self._distributions.get(request)
-        if found is None:
-            found = self._distributions[request] = policy(self._snapshot, request)
-        return found
+        return self._core.distribution(request)
 
     def learn(self, decision: DecisionFacts, facts: Iterable[Fact]) -> None:
         """Take in what is reported of a decision."""
@@ -158,13 +147,8 @@ class _Service:
     def _refresh(self, now_us: int) -> None:
         self._sums = record(self._sums, self._taught)
         self._taught.clear()
-        self._posterior = infer(self._sums, now_us, self._inference)
+        self._core.publish(self._sums, now_us)
         self._due_us = now_us + self._period_us
-        self._publish()
-
-    def _publish(self) -> None:
-        self._snapshot = self.purse.paced(snapshot_of(self._posterior, self._models, self._policy))
-        self._distributions = {}
 
 
 class _Tape:

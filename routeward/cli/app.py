@@ -21,6 +21,7 @@ from routeward.cli import (
     inspect,
     keys,
     offline,
+    replay,
     report,
     route,
     service,
@@ -83,6 +84,7 @@ _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(report.report)
 _command(rich_help_panel=STUDY)(generate.generate)
 _command(rich_help_panel=STUDY)(inspect.inspect)
+_command(rich_help_panel=STUDY)(replay.replay)
 _command(rich_help_panel=STUDY)(warm_start.warm_start)
 _command(rich_help_panel=STUDY)(export.export)
 
