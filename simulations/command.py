@@ -7,6 +7,7 @@ from typing import Final
 
 from bandit.request import Objective
 from simulations import ranges
+from simulations.arrivals import evenly
 from simulations.compare import Comparison, compare
 from simulations.documents import write_document
 from simulations.outcomes import Outcomes, read_outcomes
@@ -88,6 +89,7 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
     _check(options)
     objective = Objective(options.answer_value_usd, options.second_value_usd)
     scenario = scenario_of(options.scenario, objective, options.steps)
+    scenario = replace(scenario, arrivals=evenly(options.steps, options.requests_per_second))
     scenario = scenario.reporting(options.quality_delay, options.quality_share).within(options.budget_usd)
     options = replace(
         options,
@@ -101,7 +103,7 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
         world,
         scenario,
         range(options.first_seed, options.first_seed + options.seeds),
-        ServiceSettings(requests_per_second=options.requests_per_second, refresh_s=options.refresh_seconds),
+        ServiceSettings(refresh_s=options.refresh_seconds),
         by_share=options.by_share,
         peers=PEERS if options.peers else (),
         workers=options.workers,

@@ -18,6 +18,7 @@ SCENARIOS: Final = {
     "outage": "calls to the best model fail for a third",
     "latency-spike": "the best model is slow for a third",
     "price-change": "a model costs a tenth for a third",
+    "poisoned": "false votes on two models for a third",
     "model-added": "the best model joins after a third",
     "bad-model-added": "the worst model joins after a third",
     "category-added": "three categories join after a third",

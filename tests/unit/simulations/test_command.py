@@ -25,6 +25,7 @@ TOLD: dict[str, tuple[list[tuple[str, int, int]], list[list[object]]]] = {
     "outage": (INCIDENT, [["outage", 30, 60]]),
     "latency-spike": (INCIDENT, [["latency-change", 30, 60]]),
     "price-change": (INCIDENT, [["price-change", 30, 60]]),
+    "poisoned": (INCIDENT, [["false-judgements", 30, 60]]),
     "budget": (INCIDENT, [["price-change", 30, 60]]),
     "model-added": (ARRIVAL, [["model-added", 30, 90]]),
     "bad-model-added": (ARRIVAL, [["model-added", 30, 90]]),
@@ -37,6 +38,7 @@ FIGURES: dict[object, set[str]] = {
     "latency-change": SHARES | {"halved_after"},
     "outage": SHARES | {"halved_after"},
     "price-change": SHARES | {"moved_after"},
+    "false-judgements": SHARES | {"halved_after", "recovered_after"},
     "model-added": {"half_of_final_share_after", "share_after"},
 }
 
