@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from server.config.explain import toml_of
-from server.config.kinds import NAME_RULE
-from server.config.reference import ANY, Key, header, keys
+from adapters.toml.explain import toml_of
+from adapters.toml.kinds import NAME_RULE
+from adapters.toml.reference import ANY, Key
+from server.config.reference import REFERENCE
 
 _HEAD: Final = "| key | type | default | range | meaning |\n|---|---|---|---|---|"
 
@@ -14,7 +15,7 @@ def described() -> list[dict[str, Any]]:
     """Return every key that holds a value, as JSON values; what has no default is null."""
     return [
         {
-            "table": header(key.path[:-1]),
+            "table": REFERENCE.header(key.path[:-1]),
             "key": key.name,
             "type": key.type_words,
             "range": key.range_words,
@@ -22,7 +23,7 @@ def described() -> list[dict[str, Any]]:
             "default": key.default,
             "meaning": key.meaning,
         }
-        for key in keys().values()
+        for key in REFERENCE.keys.values()
         if _holds_a_value(key)
     ]
 
@@ -33,11 +34,11 @@ def as_markdown() -> str:
 
 
 def _sections() -> Iterator[str]:
-    for path, key in keys().items():
-        below = [one for one in keys().values() if one.path[:-1] == path and _holds_a_value(one)]
+    for path, key in REFERENCE.keys.items():
+        below = [one for one in REFERENCE.keys.values() if one.path[:-1] == path and _holds_a_value(one)]
         if key.table and below:
             rows = "\n".join(map(_row, below))
-            yield f"## `{header(path)}`\n\n{_purpose(key)}\n\n{_HEAD}\n{rows}"
+            yield f"## `{REFERENCE.header(path)}`\n\n{_purpose(key)}\n\n{_HEAD}\n{rows}"
 
 
 def _row(key: Key) -> str:
