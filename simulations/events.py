@@ -91,6 +91,7 @@ class ModelAdded:
 class CategoriesAdded:
     """Before `start`, `count` categories do not occur; which ones, each seed draws for itself."""
 
+    kind: ClassVar[str] = "categories-added"
     count: int
     start: int
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from adapters.toml.kinds import NAME_RULE
 from adapters.toml.lines import Path
 from adapters.toml.problems import Finding
-from adapters.toml.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, Key, Pattern, Reference
+from adapters.toml.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, VALUE, Key, Pattern, Reference
 
 _SECRET: Final = {"sha256"}
 _SHOWN: Final = 40
@@ -26,6 +26,7 @@ _WANTED: Final = {
     "true or false": "true or false without quotes",
     "list of texts": "a list of texts",
     "numbers by name": "a table of numbers",
+    VALUE: "one value",
 }
 
 

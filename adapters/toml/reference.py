@@ -17,6 +17,8 @@ Pattern = tuple[str, ...]
 
 ANY: Final = "*"
 LIST_OF_TABLES: Final = "list of tables"
+VALUE: Final = "value"
+"""What may be written in several ways, which its rule tells."""
 TABLES_BY_NAME: Final = "tables by name"
 _TYPE_WORDS: Final[Mapping[object, str]] = {str: "text", bool: "true or false", int: "whole number", float: "number"}
 
@@ -67,7 +69,7 @@ class Reference:
 
 def _keys(table: type[BaseModel], prefix: Pattern) -> Iterator[Key]:
     for name, field in table.model_fields.items():
-        yield from _key((*prefix, name), field)
+        yield from _key((*prefix, field.alias or name), field)
 
 
 def _key(path: Pattern, field: FieldInfo) -> Iterator[Key]:
@@ -109,7 +111,7 @@ def _type_words(origin: object, element: object, *, is_table: bool) -> str:
         return LIST_OF_TABLES if is_table else "list of texts"
     if origin is dict:
         return TABLES_BY_NAME if is_table else "numbers by name"
-    return "table" if is_table else _TYPE_WORDS[element]
+    return "table" if is_table else _TYPE_WORDS.get(element, VALUE)
 
 
 def _range_words(rules: list[object]) -> str:

@@ -234,7 +234,7 @@ def test_progress_is_a_bar_on_a_terminal() -> None:
 
 
 def test_the_table_says_what_was_left_out(options: SimulateOptions, simulation: Simulation, tmp_path: Path) -> None:
-    header, *lines = options.outcomes.read_text(encoding="utf-8").splitlines()
+    header, *lines = Path(str(options.outcomes)).read_text(encoding="utf-8").splitlines()
     place = next(number for number, line in enumerate(lines) if line.split(",")[2] == options.models[0])
     cells = lines[place].split(",")
     lines[place] = ",".join([*cells[:3], "2", *cells[4:]])
