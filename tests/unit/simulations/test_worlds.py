@@ -1,5 +1,7 @@
 """World files: built-in scenarios can be written as one, and a file says what it says."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from simulations.events import (
 )
 from simulations.generator import generate, write_csv
 from simulations.scenario import SCENARIOS, Phase, Scenario
+from simulations.worlds.checks import check
+from simulations.worlds.schema import KINDS, WorldDocument
 from simulations.worlds.world_file import WorldFile
 
 MIDDLE = 'from = "1/3"\nto = "2/3"\n'
@@ -87,6 +91,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scenario_in(path: Path, text: str, steps: int = 900) -> Scenario:
     path.write_text(text, encoding="utf-8")
     return WorldFile.read(path).scenario(Objective(0.05, 0.001), steps, 1.0)
+
+
+def test_what_the_documents_show_are_worlds() -> None:
+    page = (Path(__file__).parents[3] / "docs/howto/worlds.md").read_text(encoding="utf-8")
+    shown = [
+        WorldDocument.model_validate(tomllib.loads(text)) for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    ]
+    assert len(shown) == 3
+    assert [finding for document in shown for finding in check(document)] == []
+    told = re.findall(r"^\| `([a-z-]+)` \|.*\| ((?:`[a-z]+`(?:, )?)+) \|$", page, re.MULTILINE)
+    assert {kind: tuple(keys.strip("`").split("`, `")) for kind, keys in told} == KINDS
 
 
 def test_every_built_in_scenario_has_its_world_file() -> None:
