@@ -22,6 +22,7 @@ from bandit.priors import CELLS_ALONE, InferenceSettings
 from bandit.request import Objective
 from bandit.snapshot import PolicySettings
 from benchmarks.learning import NAMED, POOL_SEEDS, TABLE, drawn_pool
+from simulations.arrivals import evenly
 from simulations.events import LatencyChange, QualityDrop, Role
 from simulations.generator import generate
 from simulations.outcomes import read_outcomes
@@ -64,8 +65,8 @@ def cases(steps: int) -> Mapping[str, Case]:
     """Return what forms are tried on: scenarios of the simulator, and some that only matter here."""
 
     def of(name: str, share: float | None = None, rate: float = 1.0, refresh_s: float = 5.0) -> Case:
-        pace = ServiceSettings(requests_per_second=rate, refresh_s=refresh_s)
-        return scenario_of(name, Objective(), steps).reporting(None, share), pace
+        scenario = replace(scenario_of(name, Objective(), steps), arrivals=evenly(steps, rate))
+        return scenario.reporting(None, share), ServiceSettings(refresh_s=refresh_s)
 
     third, two_thirds = steps // 3, 2 * steps // 3
     drop, spike = of("quality-drop"), of("latency-spike")

@@ -1,22 +1,26 @@
 """`routeward simulate`: from options to a result, and its JSON."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bandit.request import Objective
 from simulations import ranges
+from simulations.arrivals import evenly
 from simulations.compare import Comparison, compare
 from simulations.documents import write_document
+from simulations.errors import OptionsError
 from simulations.outcomes import Outcomes, read_outcomes
 from simulations.parallel import Progress, unwatched
 from simulations.peers.kinds import PEERS
 from simulations.ranges import check_range
-from simulations.results import PolicyResult, Score
-from simulations.scenario import scenario_of
+from simulations.result_json import finite, happenings, policy_json, world_json
+from simulations.roles import named
+from simulations.scenario import Scenario, scenario_of
 from simulations.service import ServiceSettings
 from simulations.world import World, world_of
+from simulations.worlds.world_file import WorldFile
 
 _SEEDS: Final = (1, 10_000)
 _RUN: Final = (1, 100_000_000)
@@ -34,11 +38,12 @@ class SimulateOptions:
     answer and a second of waiting. Seeds are `first_seed` and those after it. Categories come equally often, or with
     `by_share` as often as in the table. 0 `workers` are as many as there are cores; their number changes no result.
     Quality is reported `quality_delay` requests after the decision, and of a share of the requests; None is what the
-    scenario says. With `peers`, other people's bandits take part, which needs their packages.
-    scenario says. `budget_usd` is what a request may cost on average; None is what the scenario says.
+    scenario says. With `peers`, other people's bandits take part, which needs their packages. `budget_usd` is what a
+    request may cost on average; None is what the scenario says. A `world` file replaces the built-in scenario, whose
+    name is then that of the world, and may have outcomes of its own.
     """
 
-    outcomes: Path
+    outcomes: Path | None = None
     models: tuple[str, ...] = ()
     scenario: str = "stationary"
     answer_value_usd: float = 0.05
@@ -54,13 +59,15 @@ class SimulateOptions:
     quality_share: float | None = None
     peers: bool = False
     budget_usd: float | None = None
+    world: WorldFile | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Simulation:
-    """What was asked, the world it was asked of, and how every policy did."""
+    """What was asked, what happened, the world it was asked of, and how every policy did."""
 
     options: SimulateOptions
+    scenario: Scenario
     outcomes: Outcomes
     world: World
     comparison: Comparison
@@ -69,15 +76,22 @@ class Simulation:
         """Return the result as JSON values; unknown is null."""
         policies = self.comparison.policies
         return {
-            "policies": {name: _policy_json(result, self.options.budget_usd) for name, result in policies.items()},
+            "policies": {name: policy_json(result, self.options.budget_usd) for name, result in policies.items()},
             "seed_scores": {
-                name: [_finite(score) for score in result.score.by_seed] for name, result in policies.items()
+                name: [finite(score) for score in result.score.by_seed] for name, result in policies.items()
             },
             "multipliers": dict(self.comparison.multipliers),
             "peer_settings": {name: dict(settings) for name, settings in self.comparison.peer_settings.items()},
-            "settings": asdict(self.options) | {"outcomes": self.options.outcomes.name},
-            "world": _world_json(self.world, self.outcomes),
+            "settings": self._settings(),
+            "scenario": {"name": self.scenario.name, "events": happenings(self.scenario.events)},
+            "world": world_json(self.world, self.outcomes),
         }
+
+    def _settings(self) -> dict[str, object]:
+        settings = asdict(replace(self.options, world=None))
+        del settings["world"]
+        table = self.options.outcomes
+        return settings | {"outcomes": None if table is None else table.name}
 
 
 def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simulation:
@@ -86,8 +100,7 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
     Raises SimulationError, whose message says what to do, where options or table do not allow it.
     """
     _check(options)
-    objective = Objective(options.answer_value_usd, options.second_value_usd)
-    scenario = scenario_of(options.scenario, objective, options.steps)
+    scenario = _scenario(options)
     scenario = scenario.reporting(options.quality_delay, options.quality_share).within(options.budget_usd)
     options = replace(
         options,
@@ -95,19 +108,52 @@ def simulate(options: SimulateOptions, progress: Progress = unwatched) -> Simula
         quality_share=scenario.quality_share,
         budget_usd=scenario.usd_per_request,
     )
-    outcomes = read_outcomes(options.outcomes)
+    outcomes = _outcomes(options)
     world = world_of(outcomes, options.models)
+    if options.world is not None:
+        options.world.check_world([model.id for model in world.models], len(world.categories))
+    scenario = named(world, scenario)
     comparison = compare(
         world,
         scenario,
         range(options.first_seed, options.first_seed + options.seeds),
-        ServiceSettings(requests_per_second=options.requests_per_second, refresh_s=options.refresh_seconds),
+        ServiceSettings(refresh_s=options.refresh_seconds),
         by_share=options.by_share,
         peers=PEERS if options.peers else (),
         workers=options.workers,
         progress=progress,
     )
-    return Simulation(options, outcomes, world, comparison)
+    return Simulation(options, scenario, outcomes, world, comparison)
+
+
+def options_of(given: Mapping[str, Any], world: Path | None) -> SimulateOptions:
+    """Return the options that are given, of others those of a world file, and the defaults of what neither gives.
+
+    Raises WorldFileError for a file with mistakes, OptionsError for options that do not go with it.
+    """
+    if world is None:
+        return SimulateOptions(**given)
+    if "scenario" in given:
+        raise OptionsError("--scenario and --world are both given; a world says itself what happens in it")
+    file = WorldFile.read(world).without(given)
+    return SimulateOptions(**{**file.options(), **given}, world=file)
+
+
+def _scenario(options: SimulateOptions) -> Scenario:
+    objective = Objective(options.answer_value_usd, options.second_value_usd)
+    if options.world is not None:
+        return options.world.scenario(objective, options.steps, options.requests_per_second)
+    scenario = scenario_of(options.scenario, objective, options.steps)
+    return replace(scenario, arrivals=evenly(options.steps, options.requests_per_second))
+
+
+def _outcomes(options: SimulateOptions) -> Outcomes:
+    invented = None if options.world is None else options.world.invented()
+    if invented is not None:
+        return invented
+    if options.outcomes is None:
+        raise OptionsError("no table of outcomes is given; give --outcomes FILE, or a world file that has one")
+    return read_outcomes(options.outcomes)
 
 
 def write_json(simulation: Simulation, path: Path) -> None:
@@ -130,50 +176,3 @@ def _check(options: SimulateOptions) -> None:
         check_range("--quality-delay", options.quality_delay, _DELAY)
     if options.quality_share is not None:
         check_range("--quality-share", options.quality_share, _SHARE)
-
-
-def _policy_json(result: PolicyResult, budget_usd: float | None) -> dict[str, object]:
-    return {
-        **_score_json(result.score),
-        "regret": result.regret,
-        "shares": dict(result.shares),
-        "passes_best_fixed_at": result.passes_best_fixed_at,
-        "phases": [
-            {
-                "name": phase.name,
-                "from": phase.start,
-                "to": phase.end,
-                **_score_json(score),
-                "quality": result.quality[phase].mean,
-                **_spend_json(result.spend_usd[phase], budget_usd),
-            }
-            for phase, score in result.phases.items()
-        ],
-        "events": [
-            {"event": event.kind, "model": event.model, "from": event.start, "to": event.end, **event.figures}
-            for event in result.events
-        ],
-    }
-
-
-def _score_json(score: Score) -> dict[str, float | None]:
-    return {"score": score.mean, "score_se": score.standard_error}
-
-
-def _spend_json(spend: Score, budget_usd: float | None) -> dict[str, float | None]:
-    share = None if budget_usd is None or spend.mean is None else spend.mean / budget_usd
-    return {"cost_usd": spend.mean, "cost_usd_se": spend.standard_error, "budget_share": share}
-
-
-def _world_json(world: World, outcomes: Outcomes) -> dict[str, object]:
-    return {
-        "categories": list(world.categories),
-        "models": {model.id: asdict(model.prices) for model in world.models},
-        "prompts": len(world.prompts),
-        "dropped_prompts": world.dropped_prompts,
-        "rejected_rows": dict(outcomes.rejected),
-    }
-
-
-def _finite(score: float) -> float | None:
-    return score if math.isfinite(score) else None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.baselines import BetaThompson, GaussianThompson, ScalarBandit, Ucb1
+from simulations.events import FalseJudgements
 from simulations.parallel import Progress, run_all, unwatched
 from simulations.peers.kinds import PEERS, check_installed, trials_of
 from simulations.regimes import Regime, places, regimes_of
@@ -28,6 +29,8 @@ BANDITS: Final[Mapping[str, type[ScalarBandit]]] = {
     "gaussian-ts": GaussianThompson,
     "ucb1": Ucb1,
 }
+EXCLUDING: Final = "routeward-excluding"
+"""Where there is an attacker: the service, whose operator excludes that rater when the attack ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,22 @@ def compare(
     referee = Referee.of(world, asked, streams)
     rewards = Rewards.of(world, asked, streams)
     trials = trials_of(peers, world, asked, streams)
+    services = {"routeward": False}
+    if any(isinstance(event, FalseJudgements) for event in asked.events):
+        services[EXCLUDING] = True
     runs: list[Callable[[], Ints]] = [
         *(partial(_bandit_choices, name, rewards, len(world.categories), seeds) for name in BANDITS),
-        *(partial(service_choices, world, asked, stream, service) for stream in streams),
+        *(
+            partial(service_choices, world, asked, stream, service, excluding=excluding)
+            for excluding in services.values()
+            for stream in streams
+        ),
         *(run for trial in trials for run in trial.runs),
     ]
     chosen = iter(run_all(runs, workers, progress))
 
     variants = {name: [referee.judge(choices) for choices in next(chosen)] for name in BANDITS}
-    policies = {"routeward": referee.judge(np.stack([next(chosen) for _ in streams]))}
+    policies = {name: referee.judge(np.stack([next(chosen) for _ in streams])) for name in services}
     policies |= {name: referee.judge(choices) for name, choices in _unlearning(world, asked, streams)}
     for trial in trials:
         variants.setdefault(trial.peer, []).append(referee.judge(np.stack([next(chosen) for _ in streams])))

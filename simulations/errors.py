@@ -6,6 +6,7 @@ SimulationError
 │   └── MissingExtraError    its format needs an optional package
 ├── UnknownOutcomesError     the world does not know what the objective asks about
 ├── OptionsError             an option has no meaning
+│   └── WorldFileError       a world file cannot be used
 ├── LogNotWrittenError       an invented log cannot be written
 └── PeerError                somebody else's bandit cannot be run, or did what it must not
     └── MissingPeersError    its package is not installed
@@ -34,6 +35,10 @@ class UnknownOutcomesError(SimulationError):
 
 class OptionsError(SimulationError):
     """An option has no meaning."""
+
+
+class WorldFileError(OptionsError):
+    """A world file cannot be used; the message has a line, what is wrong and what to write, for everything that is."""
 
 
 class LogNotWrittenError(SimulationError):

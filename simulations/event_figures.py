@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.events import ModelAdded, ModelEvent, PriceChange
+from simulations.events import FalseJudgements, ModelAdded, ModelEvent, PriceChange
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -56,6 +56,9 @@ def event_figures(event: ModelEvent, chosen: Bools) -> EventFigures:
         figures["moved_after"] = median_first((size >= SMALLEST_MOVE) & (way >= MOVED * size))
     else:
         figures["halved_after"] = median_first((before > 0) & (around <= before / 2))
+    if isinstance(event, FalseJudgements):
+        since = _sliding_shares(chosen, end, steps)
+        figures["recovered_after"] = median_first((before > 0) & (since >= MOVED * before)) if end < steps else None
     return EventFigures(event.kind, str(event.model), start, end, figures)
 
 

@@ -63,6 +63,22 @@ class PriceChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FalseJudgements:
+    """A share of the requests are an attacker's, who votes each answer of the model down, and each of `favoured` up.
+
+    A decision takes one judgement of a kind, so false ones need decisions of the attacker's own. Nothing is said of the
+    answers of other models.
+    """
+
+    kind: ClassVar[str] = "false-judgements"
+    model: str | Role
+    start: int
+    end: int
+    share: float = 0.1
+    favoured: str | Role = Role.WORST
+
+
+@dataclass(frozen=True, slots=True)
 class ModelAdded:
     """Before `start` the model cannot be chosen."""
 
@@ -75,9 +91,10 @@ class ModelAdded:
 class CategoriesAdded:
     """Before `start`, `count` categories do not occur; which ones, each seed draws for itself."""
 
+    kind: ClassVar[str] = "categories-added"
     count: int
     start: int
 
 
-ModelEvent = QualityDrop | Outage | LatencyChange | PriceChange | ModelAdded
+ModelEvent = QualityDrop | Outage | LatencyChange | PriceChange | FalseJudgements | ModelAdded
 Event = ModelEvent | CategoriesAdded

@@ -1,7 +1,7 @@
 """What holds at which request: stretches of a run within which nothing changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulations.changes import repriced, slowed, spoiled, withdrawn
 from simulations.errors import OptionsError
-from simulations.events import LatencyChange, ModelAdded, ModelEvent, Outage, PriceChange, QualityDrop
+from simulations.events import FalseJudgements, LatencyChange, ModelAdded, ModelEvent, Outage, PriceChange, QualityDrop
 from simulations.roles import named
 from simulations.scenario import Scenario
 from simulations.world import World
@@ -25,7 +25,8 @@ class Regime:
 
     `world` has the prices, latencies and enabled models of then, and quality as it is where no good answer turns bad.
     For each model, good answers turn bad with probability `spoilage`, of shape (M,); part of it is `failing`, the
-    probability that the call itself fails.
+    probability that the call itself fails. An attacker says that a model's answers have the
+    quality `slander`, of shape (M,); NaN where nothing is said.
     """
 
     start: int
@@ -33,11 +34,17 @@ class Regime:
     world: World
     spoilage: Floats
     failing: Floats
+    slander: Floats
 
     @property
     def spoiled_world(self) -> World:
         """What happens to answers that turn bad."""
         return spoiled(self.world, np.ones_like(self.spoilage))
+
+    @property
+    def slandered_world(self) -> World:
+        """What an attacker says of answers."""
+        return replace(self.world, quality=np.where(np.isnan(self.world.quality), np.nan, self.slander))
 
     @property
     def expected_world(self) -> World:
@@ -73,6 +80,7 @@ def _span(event: ModelEvent) -> tuple[int, int]:
 
 def _regime(world: World, events: Sequence[ModelEvent], start: int, end: int) -> Regime:
     intact, answering = np.ones(len(world.models)), np.ones(len(world.models))
+    slander = np.full(len(world.models), np.nan)
     places = {model.id: m for m, model in enumerate(world.models)}
     for event in events:
         first, last = _span(event)
@@ -88,6 +96,8 @@ def _regime(world: World, events: Sequence[ModelEvent], start: int, end: int) ->
                 world = slowed(world, m, factor)
             case PriceChange(factor=factor):
                 world = repriced(world, m, factor)
+            case FalseJudgements(favoured=favoured):
+                slander[m], slander[places[str(favoured)]] = 0.0, 1.0
             case ModelAdded():
                 world = withdrawn(world, m)
-    return Regime(start, end, world, 1.0 - intact * answering, 1.0 - answering)
+    return Regime(start, end, world, 1.0 - intact * answering, 1.0 - answering, slander)

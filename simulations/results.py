@@ -71,7 +71,7 @@ class Referee:
 
     Taking means instead of single outcomes leaves the luck of the draw out of the score, not out of the learning.
     `values` has shape (R, O, C, M) for R regimes, `cost_usd` (R, P, M), `quality` (R, C, M), `regimes` (T,), the other
-    arrays (N, T) for N streams.
+    arrays (N, T) for N streams. What an attacker asked is not `counted`: it costs money, and is worth nothing.
     """
 
     values: Floats
@@ -87,6 +87,7 @@ class Referee:
     oracle: Floats
     random: Floats
     best_fixed: Floats
+    counted: Bools
 
     @classmethod
     def of(cls, world: World, scenario: Scenario, streams: Sequence[Stream]) -> Self:
@@ -97,14 +98,15 @@ class Referee:
         regimes = regimes_of(world, scenario)
         values = np.stack([expected_values(regime.expected_world, scenario.objectives) for regime in regimes])
         available = np.stack([regime.available for regime in regimes])
-        objectives, categories, prompts, in_new_category = (
+        objectives, categories, prompts, in_new_category, attacks = (
             np.stack([getattr(stream, name) for stream in streams])
-            for name in ("objectives", "categories", "prompts", "in_new_category")
+            for name in ("objectives", "categories", "prompts", "in_new_category", "attacks")
         )
         asked = places(regimes), objectives, categories
         choosable = available[:, None, None, :]
         sums = np.where(choosable, values, 0.0).sum(axis=3)
-        totals = np.stack([values[(*asked, m)].sum(axis=1) for m in range(len(world.models))])
+        counted = ~attacks
+        totals = np.stack([values[(*asked, m)].sum(axis=1, where=counted) for m in range(len(world.models))])
         totals[~available.all(axis=0)] = -np.inf
         return cls(
             values=values,
@@ -117,16 +119,17 @@ class Referee:
             categories=categories,
             prompts=prompts,
             in_new_category=in_new_category,
-            oracle=np.where(choosable, values, -np.inf).max(axis=3)[asked],
-            random=(sums / choosable.sum(axis=3))[asked],
-            best_fixed=values[(*asked, totals.argmax(axis=0)[:, None])],
+            oracle=np.where(counted, np.where(choosable, values, -np.inf).max(axis=3)[asked], 0.0),
+            random=np.where(counted, (sums / choosable.sum(axis=3))[asked], 0.0),
+            best_fixed=np.where(counted, values[(*asked, totals.argmax(axis=0)[:, None])], 0.0),
+            counted=counted,
         )
 
     def judge(self, choices: Ints) -> PolicyResult:
         """Return what the choices of one policy, shape (N, T), reached."""
-        worth = self.values[self.regimes, self.objectives, self.categories, choices]
+        worth = np.where(self.counted, self.values[self.regimes, self.objectives, self.categories, choices], 0.0)
         paid = self.cost_usd[self.regimes, self.prompts, choices]
-        quality = self.quality[self.regimes, self.categories, choices]
+        quality = np.where(self.counted, self.quality[self.regimes, self.categories, choices], np.nan)
         counts = np.bincount(choices.ravel(), minlength=len(self.models))
         return PolicyResult(
             score=self._score(worth, Phase("all", 0, self.scenario.steps)),

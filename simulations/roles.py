@@ -9,7 +9,7 @@ import numpy as np
 from bandit.request import Objective
 from simulations.changes import repriced
 from simulations.errors import OptionsError
-from simulations.events import CategoriesAdded, ModelEvent, Role
+from simulations.events import CategoriesAdded, FalseJudgements, ModelEvent, Role
 from simulations.scenario import Scenario
 from simulations.values import expected_values
 from simulations.world import World
@@ -21,12 +21,19 @@ def named(world: World, scenario: Scenario) -> Scenario:
     """Return the scenario with ids of models instead of roles. Raises OptionsError for a model that is not there."""
     ids = [model.id for model in world.models]
 
-    def at(event: ModelEvent) -> ModelEvent:
-        model = event.model
+    def id_of(model: str | Role) -> str:
         if isinstance(model, Role):
-            return replace(event, model=ids[_place(world, scenario.objectives, model)])
+            return ids[_place(world, scenario.objectives, model)]
         if model not in ids:
             raise OptionsError(f"{scenario.name} changes the model '{model}', which is not among {', '.join(ids)}")
+        return model
+
+    def at(event: ModelEvent) -> ModelEvent:
+        if not isinstance(event, FalseJudgements):
+            return replace(event, model=id_of(event.model))
+        event = replace(event, model=id_of(event.model), favoured=id_of(event.favoured))
+        if event.model == event.favoured:
+            raise OptionsError(f"{scenario.name} has votes up and down for the model '{event.model}'; name two models")
         return event
 
     events = (event if isinstance(event, CategoriesAdded) else at(event) for event in scenario.events)

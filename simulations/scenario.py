@@ -7,10 +7,12 @@ from functools import partial
 from typing import Final, Self
 
 from bandit.request import Objective
+from simulations.arrivals import Arrivals
 from simulations.errors import OptionsError
 from simulations.events import (
     CategoriesAdded,
     Event,
+    FalseJudgements,
     LatencyChange,
     ModelAdded,
     ModelEvent,
@@ -50,7 +52,8 @@ class Scenario:
     """Each request has one of `objectives`, drawn uniformly; `phases` cover the run, and `events` change the world.
 
     The quality of an answer is reported `quality_delay` requests after its decision, and of a share of the requests.
-    `usd_per_request` is the budget that the service has; None for none.
+    `usd_per_request` is the budget that the service has; None for none. `arrivals` say when requests come, by default
+    one a second.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Scenario:
     quality_delay: int = 0
     quality_share: float = 1.0
     usd_per_request: float | None = None
+    arrivals: Arrivals | None = None
 
     @property
     def steps(self) -> int:
@@ -166,6 +170,7 @@ SCENARIOS: Final[Mapping[str, Callable[[str, Objective, int], Scenario]]] = {
     "outage": _in_the_middle(Outage, Role.BEST),
     "latency-spike": _in_the_middle(LatencyChange, Role.BEST),
     "price-change": _in_the_middle(PriceChange, Role.BARGAIN),
+    "poisoned": _in_the_middle(FalseJudgements, Role.BEST),
     "model-added": _with_a_newcomer(Role.BEST),
     "bad-model-added": _with_a_newcomer(Role.WORST),
     "category-added": _category_added,

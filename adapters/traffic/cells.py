@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from adapters.names import NAME
 from bandit.signals import SCORE_PREFIX, Kind, Status
 
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9._:/-]+")
 _UNKNOWN: Final = {"", "nan", "null", "none"}
 _LONGEST_UNKNOWN: Final = max(map(len, _UNKNOWN))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from adapters.names import NAME
 from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.fields import SCORE, Column, Layout
@@ -65,9 +66,7 @@ def present(layout: Layout, columns: frozenset[str]) -> Layout:
         for name, wanted in layout.items()
         if (kept := tuple(one for one in wanted if {one.path, one.path.partition(".")[0]} & columns))
     }
-    scores = {
-        name: (Column(name),) for name in sorted(columns) if name.startswith(SCORE) and cells.NAME.fullmatch(name)
-    }
+    scores = {name: (Column(name),) for name in sorted(columns) if name.startswith(SCORE) and NAME.fullmatch(name)}
     return scores | found
 
 

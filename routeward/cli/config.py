@@ -42,6 +42,7 @@ def check(
 @app.command(cls=Command)
 def reference(*, as_json: Json = False) -> None:
     """Print every key that a configuration may hold, with type, range, default and meaning."""
-    from server.config.manual import as_markdown, described
+    from adapters.toml.manual import as_markdown, described
+    from server.config.reference import REFERENCE
 
-    show({"keys": described()}, as_markdown, as_json=as_json)
+    show({"keys": described(REFERENCE)}, lambda: as_markdown(REFERENCE), as_json=as_json)

@@ -1,14 +1,12 @@
 """`routeward simulate`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from routeward.cli.output import WRONG_USE, CommandError, console, print_json
-
-if TYPE_CHECKING:
-    from simulations.command import SimulateOptions
 
 PRINTED: Final = Path("-")
 SCENARIOS: Final = {
@@ -18,6 +16,7 @@ SCENARIOS: Final = {
     "outage": "calls to the best model fail for a third",
     "latency-spike": "the best model is slow for a third",
     "price-change": "a model costs a tenth for a third",
+    "poisoned": "false votes on two models for a third",
     "model-added": "the best model joins after a third",
     "bad-model-added": "the worst model joins after a third",
     "category-added": "three categories join after a third",
@@ -35,16 +34,29 @@ BudgetUsd = Annotated[
 def simulate(
     *,
     outcomes: Annotated[
-        Path, typer.Option(metavar="FILE", show_default=False, help="Table of outcomes: .parquet or .csv.")
-    ],
-    models: Annotated[str, typer.Option(metavar="A,B,C", help="Models to choose from.", show_default="all")] = "",
-    scenario: Annotated[str, typer.Option(metavar="NAME", help=_SCENARIOS)] = "stationary",
-    answer_value_usd: Annotated[float, typer.Option(help="Dollars that a fully good answer is worth.")] = 0.05,
-    second_value_usd: Annotated[float, typer.Option(help="Dollars that a second less of waiting is worth.")] = 0.001,
-    steps: Annotated[int, typer.Option(help="Requests per seed.")] = 4500,
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with random numbers of its own.")] = 16,
-    requests_per_second: Annotated[float, typer.Option(help="Pace of the requests.")] = 1.0,
-    refresh_seconds: Annotated[float, typer.Option(help="Time between two publications of what was learned.")] = 5.0,
+        Path | None, typer.Option(metavar="FILE", show_default=False, help="Table of outcomes: .parquet or .csv.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Models to choose from.", show_default="all")
+    ] = None,
+    scenario: Annotated[str | None, typer.Option(metavar="NAME", help=_SCENARIOS, show_default="stationary")] = None,
+    world: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="World file, TOML, in place of a scenario; options override it.")
+    ] = None,
+    answer_value_usd: Annotated[
+        float | None, typer.Option(help="Dollars that a fully good answer is worth.", show_default="0.05")
+    ] = None,
+    second_value_usd: Annotated[
+        float | None, typer.Option(help="Dollars that a second less of waiting is worth.", show_default="0.001")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Requests per seed.", show_default="4500")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Repetitions, each with random numbers of its own.", show_default="16")
+    ] = None,
+    requests_per_second: Annotated[float | None, typer.Option(help="Pace of the requests.", show_default="1.0")] = None,
+    refresh_seconds: Annotated[
+        float | None, typer.Option(help="Time between two publications of what was learned.", show_default="5.0")
+    ] = None,
     quality_delay: Annotated[
         int | None,
         typer.Option(metavar="N", show_default="the scenario's", help="Requests until quality is reported."),
@@ -63,31 +75,28 @@ def simulate(
     ] = None,
 ) -> None:
     """Run routeward and every baseline on the same requests, and compare what each achieved."""
-    from simulations.command import SimulateOptions
-
-    options = SimulateOptions(
-        outcomes=outcomes,
-        models=tuple(name.strip() for name in models.split(",") if name.strip()),
-        scenario=scenario,
-        answer_value_usd=answer_value_usd,
-        second_value_usd=second_value_usd,
-        steps=steps,
-        seeds=seeds,
-        requests_per_second=requests_per_second,
-        refresh_seconds=refresh_seconds,
-        workers=workers,
-        peers=peers,
-        quality_delay=quality_delay,
-        quality_share=quality_share,
-        budget_usd=budget,
-    )
-    _simulate(options, json)
+    options = {
+        "outcomes": outcomes,
+        "models": None if models is None else tuple(name.strip() for name in models.split(",") if name.strip()),
+        "scenario": scenario,
+        "answer_value_usd": answer_value_usd,
+        "second_value_usd": second_value_usd,
+        "steps": steps,
+        "seeds": seeds,
+        "requests_per_second": requests_per_second,
+        "refresh_seconds": refresh_seconds,
+        "quality_delay": quality_delay,
+        "quality_share": quality_share,
+        "budget_usd": budget,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    _simulate(given | {"workers": workers, "peers": peers}, world, json)
 
 
-def _simulate(options: "SimulateOptions", out: Path | None) -> None:
+def _simulate(given: Mapping[str, Any], world: Path | None, out: Path | None) -> None:
     """Run it, and write or show the result."""
+    from simulations.command import options_of, write_json
     from simulations.command import simulate as simulated
-    from simulations.command import write_json
     from simulations.errors import SimulationError
     from simulations.progress import shown_progress
     from simulations.summary import summary_table
@@ -95,6 +104,7 @@ def _simulate(options: "SimulateOptions", out: Path | None) -> None:
     if out not in (None, PRINTED) and not out.parent.is_dir():
         raise CommandError("SIMULATION_REFUSED", f"there is no folder {out.parent}; make it", exit_code=WRONG_USE)
     try:
+        options = options_of(given, world)
         with shown_progress(console(stderr=True), "runs") as progress:
             simulation = simulated(options, progress)
         if out == PRINTED:

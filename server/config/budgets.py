@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from server.config.explain import did_you_mean
-from server.config.problems import Finding
+from adapters.toml.explain import did_you_mean
+from adapters.toml.problems import Finding
 from server.config.tables import Tables, entries_of, table_of, tables_of
 from server.settings import DEFAULT_NAMESPACE, DEFAULT_PROFILE
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Final
 
+from adapters.toml.explain import did_you_mean
+from adapters.toml.lines import Path
+from adapters.toml.problems import Finding
 from bandit.priors import FUSED_PREFIX
 from server.config.budgets import check_budgets
-from server.config.explain import did_you_mean
 from server.config.kinds import parse_address
 from server.config.knowledge import check_knowledge
-from server.config.lines import Path
-from server.config.problems import Finding
 from server.config.tables import Tables, entries_of, number_of, table_of, tables_of, text_of
 
 MAX_SCORE_NAMES: Final = 7

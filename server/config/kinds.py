@@ -1,25 +1,14 @@
 """Kinds of values that the configuration file may hold, each with the range or the rule it is checked by."""
 
-from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from server.fields import NAME
+from adapters.names import NAME
+from adapters.toml.kinds import NAME_RULE, Rule
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a text must look like, in words."""
-
-    words: str
-
-
-NAME_RULE: Final = Rule("1 to 64 characters of A-Z a-z 0-9 . _ : / - that begin with a letter or digit")
-
-Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$"), NAME_RULE]
 OptionalName = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern})?$"), Rule(f"empty, or {NAME_RULE.words}")]
 QualitySource = Annotated[
     str,
@@ -34,10 +23,8 @@ Sha256 = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
     Rule("64 lower case hexadecimal digits, as `routeward keys create` prints them"),
 ]
-FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$"), Rule("a path")]
 Days = Annotated[float, Field(ge=0.01, le=3650)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
-UsdPerMtok = Annotated[float, Field(ge=0, le=100_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000)]
 
 

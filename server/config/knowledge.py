@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
+from adapters.toml.explain import did_you_mean
+from adapters.toml.lines import Path
+from adapters.toml.problems import Finding
 from adapters.traffic.errors import WarmStartError
 from adapters.traffic.warm_start import read_warm_start
 from bandit.errors import PriorError
 from bandit.knowledge import MAX_GENERATIONS, depths
 from bandit.priors import KNOWLEDGE_CAP, ModelPrior, PastCell
-from server.config.explain import did_you_mean
-from server.config.lines import Path
-from server.config.problems import Finding
 from server.config.schema import Document, ModelTable
 from server.config.tables import Tables, entries_of, number_of, table_of, tables_of, text_of
 

@@ -8,23 +8,21 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.toml.kinds import FileName, Name, UsdPerMtok
 from bandit.modes import MAXIMIZE, CheapestWithin
 from bandit.priors import KNOWLEDGE_CAP, InferenceSettings
 from bandit.snapshot import PolicySettings
 from server.config.kinds import (
     BudgetUsd,
     Days,
-    FileName,
     Listen,
     ModeName,
-    Name,
     OnExhausted,
     OptionalName,
     QualitySource,
     Sha256,
     Tokens,
     Usd,
-    UsdPerMtok,
 )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from server.config.reference import keys
+from server.config.reference import REFERENCE
 
 Tables = Mapping[str, Any]
 """A table of the document as it was read."""
@@ -35,10 +35,10 @@ def tables_of(document: Tables, name: str) -> Mapping[str, Tables]:
 def text_of(document: Tables, table: str, name: str) -> str:
     """Return a text, or its default."""
     value = table_of(document, table).get(name)
-    return value if isinstance(value, str) else str(keys()[table, name].default)
+    return value if isinstance(value, str) else str(REFERENCE.keys[table, name].default)
 
 
 def number_of(document: Tables, table: str, name: str) -> float:
     """Return a number, or its default; not a number where it is of another type."""
-    value = table_of(document, table).get(name, keys()[table, name].default)
+    value = table_of(document, table).get(name, REFERENCE.keys[table, name].default)
     return float(max(min(value, _HUGE), -_HUGE)) if isinstance(value, int | float) else math.nan

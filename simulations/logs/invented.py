@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.traffic.calls import BATCH, UNKNOWN, Calls, session_number
+from adapters.traffic.calls import BATCH, UNKNOWN, Call, Calls, session_number
+from adapters.traffic.log import LogReport, Progress
 from bandit.request import Objective
 from bandit.signals import Kind, Status
 from simulations.errors import OptionsError
@@ -16,7 +17,7 @@ from simulations.generator import MODELS, TASKS, InventedModel, Task
 from simulations.logs.cells import Cells, Truth
 from simulations.logs.loggers import LOGGERS, Logger
 from simulations.logs.outcomes import CallOutcomes, outcomes_of
-from simulations.logs.portions import session_name
+from simulations.logs.portions import Portion, calls_of, session_name
 from simulations.logs.requests import Requests, RequestTape
 from simulations.ranges import check_range
 
@@ -73,6 +74,7 @@ class InventedLog:
     def __init__(self, settings: LogSettings) -> None:
         _check(settings)
         self.settings = settings
+        self.report = LogReport("invented", used=settings.rows)
         self._cells = Cells.of(settings.world_seed, settings.models, settings.tasks, settings.error_share)
 
     @property
@@ -80,13 +82,23 @@ class InventedLog:
         """What calls are like in the mean."""
         return self._cells.truth
 
-    def batches(self, size: int = BATCH) -> Iterator[Calls]:
+    def calls(self, progress: Progress | None = None) -> Iterator[Call]:
+        """Draw the calls in order, one by one."""
+        start = 0
+        for batch in self.batches(progress=progress):
+            yield from calls_of(Portion(start, batch, self.settings.session_length))
+            start += len(batch)
+
+    def batches(self, size: int = BATCH, progress: Progress | None = None) -> Iterator[Calls]:
         """Draw the calls in order, `size` at a time."""
         settings, shape = self.settings, (len(self._cells.categories), len(self._cells.models))
         logger = LOGGERS[settings.logger](*shape, settings.refresh_rows)
         tape = RequestTape(settings.seed, len(self._cells.categories), settings.session_length)
         for start in range(0, settings.rows, size):
-            yield self._batch(tape.rows(start, min(start + size, settings.rows)), logger)
+            end = min(start + size, settings.rows)
+            yield self._batch(tape.rows(start, end), logger)
+            if progress is not None:
+                progress(end, settings.rows)
 
     def _batch(self, requests: Requests, logger: Logger) -> Calls:
         stretches = []

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
+from adapters.names import NAME
 from adapters.traffic.calls import Call
-from adapters.traffic.cells import NAME
 from adapters.traffic.own.decision import Judgement, LoggedDecision
 from adapters.traffic.rows import Row
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.names import NAME
 from adapters.traffic.calls import Call
-from adapters.traffic.cells import NAME
 from adapters.traffic.own.rows import COLUMNS, COUNTS, SHARES, SIZES
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
 

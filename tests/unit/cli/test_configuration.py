@@ -99,10 +99,10 @@ def test_a_server_does_not_start_on_another_address_without_keys(cli: Cli) -> No
 
 
 def test_the_reference_names_every_key_of_the_schema(cli: Cli) -> None:
-    from server.config.reference import keys
+    from server.config.reference import REFERENCE
 
     shown = cli("config", "reference").out
-    assert all(f"`{key.name}`" in shown for key in keys().values() if not key.table and key.name != "*")
+    assert all(f"`{key.name}`" in shown for key in REFERENCE.keys.values() if not key.table and key.name != "*")
     described = cli("config", "reference", "--json").document["keys"]
     assert {"input_usd_per_mtok", "listen", "quality_source"} <= {key["key"] for key in described}
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import typer
 
+from adapters.toml.manual import as_markdown
 from routeward.cli.app import app
-from server.config.manual import as_markdown
+from server.config.reference import REFERENCE as CONFIGURATION
+from simulations.worlds.schema import REFERENCE as WORLD
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
 CLI = (REFERENCE / "cli.md").read_text(encoding="utf-8")
@@ -44,4 +46,9 @@ def test_a_section_names_every_option_of_its_command_and_no_other(name: str) -> 
 
 
 def test_the_page_of_the_configuration_ends_with_what_the_program_prints() -> None:
-    assert (REFERENCE / "configuration.md").read_text(encoding="utf-8").endswith(f"\n\n{as_markdown()}\n")
+    assert (REFERENCE / "configuration.md").read_text(encoding="utf-8").endswith(f"\n\n{as_markdown(CONFIGURATION)}\n")
+
+
+def test_the_page_of_world_files_ends_with_every_key_that_one_may_have() -> None:
+    page = (REFERENCE / "world-files.md").read_text(encoding="utf-8")
+    assert page.endswith(f"\n\n{as_markdown(WORLD)}\n")

@@ -66,3 +66,34 @@ def test_peers_that_are_not_installed_end_with_2_and_how_to_get_them(
     ended = cli("simulate", "--outcomes", table, "--peers", "--steps", "5", "--seeds", "1")
     assert ended.code == 2
     assert "run make peers" in ended.err
+
+
+def test_a_world_file_is_played_and_options_replace_what_it_says(cli: Cli, table: str, tmp_path: Path) -> None:
+    path = tmp_path / "busy.toml"
+    event = '[[events]]\nkind = "outage"\nmodel = "best"\nfrom = "50%"\n'
+    path.write_text(f'outcomes = "{Path(table).name}"\nsteps = 90\nseeds = 1\n{event}', encoding="utf-8")
+    ended = cli("simulate", "--world", str(path), "--steps", "8", "--workers", "1", "--json", "-")
+    assert ended.code == 0, ended.err
+    assert (ended.document["settings"]["scenario"], ended.document["settings"]["steps"]) == ("busy", 8)
+    [happened] = ended.document["scenario"]["events"]
+    assert (happened["event"], happened["from"], happened["to"]) == ("outage", 4, 8)
+    shown = cli("simulate", "--world", str(path), "--steps", "8", "--workers", "1").out
+    assert "busy: 8 requests, 1 seed" in shown
+
+
+def test_what_is_wrong_with_a_world_file_is_told_with_its_line(cli: Cli, table: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("steps = 90\nsecs = 3\n", encoding="utf-8")
+    ended = cli("simulate", "--outcomes", table, "--world", str(path))
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        f'error: {path}:2: unknown key "secs" at the top of the file',
+        '    did you mean "steps"?',
+    ]
+    assert cli("simulate", "--world", str(path), "--json", "-").document["error"]["reason"] == "SIMULATION_REFUSED"
+
+
+def test_without_a_table_or_a_world_nothing_runs(cli: Cli) -> None:
+    ended = cli("simulate")
+    assert ended.code == 2
+    assert ended.err.endswith("no table of outcomes is given; give --outcomes FILE, or a world file that has one\n")

@@ -30,6 +30,7 @@ def told(worth: list[list[float]], *seeds: int) -> Rewards:
         objectives=np.zeros_like(asked),
         luck=np.zeros(asked.shape),
         judged=np.ones(asked.shape, np.bool_),
+        attacks=np.zeros(asked.shape, np.bool_),
         delay=0,
     )
 

@@ -25,6 +25,7 @@ TOLD: dict[str, tuple[list[tuple[str, int, int]], list[list[object]]]] = {
     "outage": (INCIDENT, [["outage", 30, 60]]),
     "latency-spike": (INCIDENT, [["latency-change", 30, 60]]),
     "price-change": (INCIDENT, [["price-change", 30, 60]]),
+    "poisoned": (INCIDENT, [["false-judgements", 30, 60]]),
     "budget": (INCIDENT, [["price-change", 30, 60]]),
     "model-added": (ARRIVAL, [["model-added", 30, 90]]),
     "bad-model-added": (ARRIVAL, [["model-added", 30, 90]]),
@@ -37,6 +38,7 @@ FIGURES: dict[object, set[str]] = {
     "latency-change": SHARES | {"halved_after"},
     "outage": SHARES | {"halved_after"},
     "price-change": SHARES | {"moved_after"},
+    "false-judgements": SHARES | {"halved_after", "recovered_after"},
     "model-added": {"half_of_final_share_after", "share_after"},
 }
 
@@ -232,7 +234,7 @@ def test_progress_is_a_bar_on_a_terminal() -> None:
 
 
 def test_the_table_says_what_was_left_out(options: SimulateOptions, simulation: Simulation, tmp_path: Path) -> None:
-    header, *lines = options.outcomes.read_text(encoding="utf-8").splitlines()
+    header, *lines = Path(str(options.outcomes)).read_text(encoding="utf-8").splitlines()
     place = next(number for number, line in enumerate(lines) if line.split(",")[2] == options.models[0])
     cells = lines[place].split(",")
     lines[place] = ",".join([*cells[:3], "2", *cells[4:]])

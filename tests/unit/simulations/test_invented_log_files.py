@@ -1,20 +1,19 @@
 """Files of invented logs say what the columns in memory say, and appear only when they are complete."""
 
-import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from adapters.traffic.calls import Calls
-from adapters.traffic.files.kinds import records_of
-from adapters.traffic.rows import Row
-from bandit.signals import Kind, Status
+from adapters.traffic.calls import batches
+from adapters.traffic.formats import open_log
+from adapters.traffic.log import Log
 from simulations.errors import LogNotWrittenError, OptionsError
 from simulations.generator import MODELS, TASKS
 from simulations.logs.files import WRITERS, write_log
 from simulations.logs.invented import InventedLog, LogSettings
-from simulations.logs.portions import COLUMNS, MEASURED, WHOLE, call_name, session_name
+from simulations.logs.portions import MEASURED, WHOLE
 
 SETTINGS = LogSettings(
     rows=500,
@@ -28,55 +27,38 @@ SETTINGS = LogSettings(
 )
 
 
-def expected(calls: Calls, row: int) -> dict[str, object]:
-    """The cells of a call that are known."""
-    distribution = calls.probabilities[calls.drawn_from[row]].tolist()
-    cells: dict[str, object] = {
-        "call_id": call_name(row),
-        "session": session_name(row // 3),
-        "category": calls.categories[calls.category[row]],
-        "model": calls.models[calls.model[row]],
-        "kind": Kind(calls.kind[row]).name,
-        "status": Status(calls.status[row]).name,
-        "probabilities": dict(zip(calls.models, distribution, strict=True)),
-    }
-    for name in (*WHOLE, *MEASURED):
-        value = float(getattr(calls, name)[row])
-        if not (math.isnan(value) or (name in WHOLE and value < 0)):
-            cells[name] = int(value) if name in WHOLE else value
-    return cells
-
-
-def known(row: Row) -> dict[str, object]:
-    """Cells of a row as Python values; those of a text file are texts."""
-    cells = {name: cell for name, cell in row.items() if cell not in (None, "")}
-    for name, cell in cells.items():
-        if isinstance(cell, str):
-            if name in WHOLE:
-                cells[name] = int(cell)
-            elif name in MEASURED:
-                cells[name] = float(cell)
-            elif name == "probabilities":
-                cells[name] = json.loads(cell)
-    return cells
-
-
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_what_is_read_back_is_what_was_drawn_to_the_bit(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"log{suffix}"
     log = InventedLog(SETTINGS)
     write_log(log, path, portion=123)
-    [calls] = log.batches(SETTINGS.rows)
-    rows = [known(row) for row, *_ in records_of(path)]
-    assert rows == [expected(calls, row) for row in range(SETTINGS.rows)]
-    assert {name for row in rows for name in row} == set(COLUMNS)
+    read = open_log(path)
+    assert list(read.calls()) == list(log.calls())
+    assert (read.report.used, read.report.rejected) == (SETTINGS.rows, {})
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_calls_one_by_one_say_what_the_columns_say() -> None:
+    log: Log = InventedLog(SETTINGS)
+    [columns] = log.batches(SETTINGS.rows)
+    [again] = batches(log.calls(), SETTINGS.rows)
+    for name in ("session", "time_us", "kind", "status", "answered_us", "judged_us", *MEASURED, *WHOLE):
+        np.testing.assert_array_equal(getattr(columns, name), getattr(again, name), err_msg=name)
+    for names, numbers in (("categories", "category"), ("models", "model")):
+        told = [[getattr(one, names)[n] for n in getattr(one, numbers).tolist()] for one in (columns, again)]
+        assert told[0] == told[1]
+
+
+def test_progress_is_told_of_all_rows() -> None:
+    told: list[tuple[int, int]] = []
+    list(InventedLog(SETTINGS).batches(200, lambda done, total: told.append((done, total))))
+    assert told == [(200, 500), (400, 500), (500, 500)]
 
 
 def test_without_sessions_none_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     write_log(InventedLog(LogSettings(rows=10)), path)
-    assert all(row["session"] is None for row, *_ in records_of(path))
+    assert {call.session for call in open_log(path).calls()} == {""}
 
 
 @pytest.mark.parametrize("suffix", WRITERS)

@@ -41,6 +41,8 @@ def stream(*categories: int, objectives: Sequence[int] | None = None, new: Seque
         luck=np.zeros(count),
         judged=np.ones(count, np.bool_),
         in_new_category=np.zeros(count, np.bool_) if new is None else np.array(new),
+        attacks=np.zeros(count, np.bool_),
+        time_us=np.arange(count),
     )
 
 

@@ -11,6 +11,7 @@ from bandit.request import Request, quarter_octave
 from bandit.signals import Outcome, Score, Status, Thumb
 from bandit.snapshot import PolicySettings
 from bandit.sums import with_axes
+from simulations.arrivals import evenly
 from simulations.changes import repriced, spoiled
 from simulations.events import LatencyChange, ModelAdded, ModelEvent, PriceChange, QualityDrop
 from simulations.outcomes import outcomes_of
@@ -40,9 +41,9 @@ def untaught(world: World, scenario: Scenario, stream: Stream) -> list[int]:
 def test_what_was_reported_acts_from_the_next_refresh_on(
     world: World, scenario: Callable[[int], Scenario], per_second: float, refresh_s: float, unseen: int
 ) -> None:
-    asked = scenario(400)
+    asked = replace(scenario(400), arrivals=evenly(400, per_second))
     stream = stream_of(world, asked, 3)
-    settings = ServiceSettings(requests_per_second=per_second, refresh_s=refresh_s)
+    settings = ServiceSettings(refresh_s=refresh_s)
     chosen, prior = service_choices(world, asked, stream, settings).tolist(), untaught(world, asked, stream)
     assert chosen[:unseen] == prior[:unseen]
     assert chosen != prior

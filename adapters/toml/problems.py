@@ -1,10 +1,10 @@
-"""What is wrong with a configuration, so that it can be put right: where, what, and what to do."""
+"""What is wrong with a file, so that it can be put right: where, what, and what to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from server.config.lines import Path
+from adapters.toml.lines import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,20 @@
-"""The reference of the configuration file, written from the schema."""
+"""The reference of a file, written from its schema."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from server.config.explain import toml_of
-from server.config.kinds import NAME_RULE
-from server.config.reference import ANY, Key, header, keys
+from adapters.toml.explain import toml_of
+from adapters.toml.kinds import NAME_RULE
+from adapters.toml.reference import ANY, Key, Reference
 
 _HEAD: Final = "| key | type | default | range | meaning |\n|---|---|---|---|---|"
 
 
-def described() -> list[dict[str, Any]]:
+def described(reference: Reference) -> list[dict[str, Any]]:
     """Return every key that holds a value, as JSON values; what has no default is null."""
     return [
         {
-            "table": header(key.path[:-1]),
+            "table": reference.header(key.path[:-1]),
             "key": key.name,
             "type": key.type_words,
             "range": key.range_words,
@@ -22,22 +22,24 @@ def described() -> list[dict[str, Any]]:
             "default": key.default,
             "meaning": key.meaning,
         }
-        for key in keys().values()
+        for key in reference.keys.values()
         if _holds_a_value(key)
     ]
 
 
-def as_markdown() -> str:
+def as_markdown(reference: Reference) -> str:
     """Return a section for every table, each with a table of its keys."""
-    return "\n\n".join(_sections())
+    return "\n\n".join(_sections(reference))
 
 
-def _sections() -> Iterator[str]:
-    for path, key in keys().items():
-        below = [one for one in keys().values() if one.path[:-1] == path and _holds_a_value(one)]
+def _sections(reference: Reference) -> Iterator[str]:
+    if top := [key for key in reference.keys.values() if len(key.path) == 1 and _holds_a_value(key)]:
+        yield f"## The top of the file\n\nBefore the first table.\n\n{_HEAD}\n" + "\n".join(map(_row, top))
+    for path, key in reference.keys.items():
+        below = [one for one in reference.keys.values() if one.path[:-1] == path and _holds_a_value(one)]
         if key.table and below:
             rows = "\n".join(map(_row, below))
-            yield f"## `{header(path)}`\n\n{_purpose(key)}\n\n{_HEAD}\n{rows}"
+            yield f"## `{reference.header(path)}`\n\n{_purpose(key)}\n\n{_HEAD}\n{rows}"
 
 
 def _row(key: Key) -> str:

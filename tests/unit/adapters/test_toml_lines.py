@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.config.lines import Path, line_of, lines_of
+from adapters.toml.lines import Path, line_of, lines_of
 
 DOCUMENT = '''\
 a = 1

@@ -7,10 +7,10 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from server.config.kinds import NAME_RULE
-from server.config.lines import Path
-from server.config.problems import Finding
-from server.config.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, Key, Pattern, header, keys, pattern_of
+from adapters.toml.kinds import NAME_RULE
+from adapters.toml.lines import Path
+from adapters.toml.problems import Finding
+from adapters.toml.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, VALUE, Key, Pattern, Reference
 
 _SECRET: Final = {"sha256"}
 _SHOWN: Final = 40
@@ -26,12 +26,13 @@ _WANTED: Final = {
     "true or false": "true or false without quotes",
     "list of texts": "a list of texts",
     "numbers by name": "a table of numbers",
+    VALUE: "one value",
 }
 
 
-def findings_of(error: ValidationError) -> list[Finding]:
-    """Return one finding per error."""
-    return [_finding(details) for details in error.errors(include_url=False)]
+def findings_of(error: ValidationError, reference: Reference) -> list[Finding]:
+    """Return one finding per error of a document that the reference is of."""
+    return [_finding(details, reference) for details in error.errors(include_url=False)]
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
@@ -41,36 +42,37 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names) or 'none'}"
 
 
-def _finding(details: ErrorDetails) -> Finding:
+def _finding(details: ErrorDetails, reference: Reference) -> Finding:
     path = details["loc"]
     if path[-1] == "[key]":
         return Finding(path[:-1], f"{_shown(path[-2])} is no valid name", f"a name has {NAME_RULE.words}")
     if details["type"] == "extra_forbidden":
-        return _unknown(path)
-    key = keys()[pattern_of(path)]
+        return _unknown(path, reference)
+    pattern = reference.pattern_of(path)
+    key = reference.keys[pattern]
     if details["type"] == "missing":
-        return Finding(path, f"{key.name} is missing {_in(key.path[:-1])}", _addition(key))
-    return Finding(path, _sentence(path, details), _rule(key))
+        return Finding(path, f"{key.name} is missing {_in(key.path[:-1], reference)}", _addition(key, reference))
+    return Finding(path, _sentence(path, pattern, details), _rule(key, reference))
 
 
-def _unknown(path: Path) -> Finding:
-    wrong, table = str(path[-1]), pattern_of(path)[:-1]
-    message = f"unknown key {_shown(wrong)} {_in(table)}"
-    here = [key.name for key in keys().values() if key.path[:-1] == table]
-    meant = difflib.get_close_matches(wrong, {key.name for key in keys().values()}, n=1, cutoff=_SURE)
+def _unknown(path: Path, reference: Reference) -> Finding:
+    wrong, table, keys = str(path[-1]), reference.pattern_of(path)[:-1], reference.keys.values()
+    message = f"unknown key {_shown(wrong)} {_in(table, reference)}"
+    here = [key.name for key in keys if key.path[:-1] == table]
+    meant = difflib.get_close_matches(wrong, {key.name for key in keys}, n=1, cutoff=_SURE)
     if not meant or meant[0] in here:
         return Finding(path, message, did_you_mean(wrong, here))
-    home = next(key.path[:-1] for key in keys().values() if key.name == meant[0])
+    home = next(key.path[:-1] for key in keys if key.name == meant[0])
     advice = f"{wrong} belongs" if meant == [wrong] else f'did you mean "{meant[0]}"? It belongs'
-    return Finding(path, message, f"{advice} {_in(home)}; a key belongs to the [table] above it")
+    return Finding(path, message, f"{advice} {_in(home, reference)}; a key belongs to the [table] above it")
 
 
-def _in(table: Pattern) -> str:
-    return f"in {header(table)}" if table else "at the top of the file"
+def _in(table: Pattern, reference: Reference) -> str:
+    return f"in {reference.header(table)}" if table else "at the top of the file"
 
 
-def _sentence(path: Path, details: ErrorDetails) -> str:
-    name = str(path[-1]) if pattern_of(path)[-1] != ANY else f"{path[-2]}[{path[-1]}]"
+def _sentence(path: Path, pattern: Pattern, details: ErrorDetails) -> str:
+    name = str(path[-1]) if pattern[-1] != ANY else f"{path[-2]}[{path[-1]}]"
     kind, value = details["type"], details["input"]
     if kind in ("too_short", "too_long"):
         return f"{name} has {len(value)} entries, which is too {kind[4:]}"
@@ -85,13 +87,13 @@ def _sentence(path: Path, details: ErrorDetails) -> str:
     return f"{name} is {_shown(value)}, which is {'out of range' if 'than' in kind else 'not what it should be'}"
 
 
-def _addition(key: Key) -> str:
-    return f"add  {_example(key)}  ({key.meaning})" if key.example is not None else _rule(key)
+def _addition(key: Key, reference: Reference) -> str:
+    return f"add  {_example(key)}  ({key.meaning})" if key.example is not None else _rule(key, reference)
 
 
-def _rule(key: Key) -> str:
+def _rule(key: Key, reference: Reference) -> str:
     if key.table or key.type_words in (LIST_OF_TABLES, TABLES_BY_NAME):
-        table = header(key.path if key.path[-1] == ANY or key.type_words == "table" else (*key.path, ANY))
+        table = reference.header(key.path if key.path[-1] == ANY or key.type_words == "table" else (*key.path, ANY))
         return f"write {table}, with {'two brackets' if table.startswith('[[') else 'one bracket'}, once for each"
     allowed = f" ({key.range_words})" if key.range_words else ""
     example = f"; for example  {_example(key)}" if key.path[-1] != ANY else ""
