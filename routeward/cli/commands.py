@@ -1,5 +1,6 @@
 """How commands look in their help: arguments without the braces of a list of choices, flags without a type."""
 
+import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -10,7 +11,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what stands behind the command's name in its usage."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return --help."""
