@@ -90,7 +90,7 @@ def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
             }
             for change in changes(evaluator, timeline)
         ],
-        "latency": _latency(evaluator),
+        "latency": _latency(evaluation, evaluator, matrix),
         "calibration": [
             {"low": low, "high": high, "n": n, "expected": expected, "chosen": chosen}
             for low, high, (n, expected, _, chosen) in zip(
@@ -205,11 +205,18 @@ def _over_time(valued: Valued, brought: Floats, rows: Floats, factors: Floats) -
     }
 
 
-def _latency(evaluator: Evaluator) -> Json:
-    histograms = evaluator.sums.latencies.sum(axis=0)
+def _latency(evaluation: Evaluation, evaluator: Evaluator, matrix: Floats) -> Json:
+    """Return calls by latency: of each model, of the log, and weighted as each policy would have made them."""
+    histograms, models = evaluator.sums.latencies, evaluator.sums.models
+    weighted = {
+        valued.policy.name: np.einsum("xm,xmb->b", probabilities, histograms[:, :, 1]).tolist()
+        for valued, probabilities in zip(evaluation.policies, matrix, strict=True)
+        if valued.status != "red"
+    }
     return {
         "edges_s": LATENCY_EDGES_S.tolist(),
-        "models": {model: histograms[m, 0].tolist() for m, model in enumerate(evaluator.sums.models)},
+        "models": dict(zip(models, histograms[:, :, 0].sum(axis=0).tolist(), strict=True)),
+        "policies": {"logged": histograms[:, :, 0].sum(axis=(0, 1)).tolist()} | weighted,
     }
 
 

@@ -23,8 +23,7 @@ from simulations.offpolicy.moments import moments_of
 from simulations.offpolicy.policies import Policy, matrices
 from simulations.offpolicy.sums import LogSums
 from simulations.offpolicy.timeline import timeline_of
-from simulations.offpolicy.weights import Weights
-from simulations.offpolicy.weights import weights_of as importance_of
+from simulations.offpolicy.weights import Weights, importance_weights
 
 Floats = NDArray[np.float64]
 
@@ -147,7 +146,7 @@ def _measured(
     }
     moments = moments_of(evaluator, probabilities, evaluation.objective)
     intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
-    weights = importance_of(probabilities, sums, evaluator.arms)
+    weights = importance_weights(probabilities, sums, evaluator.arms)
     error = standard_error(estimates["dr"].influence[:, 0])
     checks = tuple(policy_checks(policy.name, weights, error))
     status = worst([*(check.status for check in checks), evaluation.verdict])

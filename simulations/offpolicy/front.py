@@ -15,9 +15,10 @@ from bandit.request import Objective
 from simulations.offpolicy.cells import CHOSEN
 from simulations.offpolicy.components import weights_of
 from simulations.offpolicy.estimators import Evaluator
+from simulations.offpolicy.gate import policy_checks
 from simulations.offpolicy.intervals import standard_error
 from simulations.offpolicy.policies import DEFAULT, Policy
-from simulations.offpolicy.weights import identified
+from simulations.offpolicy.weights import identified, importance_weights
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,6 +51,8 @@ def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
         if tuple(choice.tolist()) in seen:
             continue
         seen.add(tuple(choice.tolist()))
+        if _is_refused(evaluator, choice):
+            continue
         values, errors = zip(
             *(
                 _judged(judge, _choice(chooser, evaluator, asked), evaluator)
@@ -82,9 +85,25 @@ def _choice(chooser: Evaluator, whole: Evaluator, objective: Objective) -> Ints:
     return np.array([int(row.argmax()) for row in by_category], np.int64)
 
 
-def _judged(judge: Evaluator, choice: Ints, whole: Evaluator) -> tuple[Floats, Floats]:
+def _is_refused(evaluator: Evaluator, choice: Ints) -> bool:
+    """Return whether the gate would refuse the choice, were it a policy that somebody named."""
+    policy = _always(choice, evaluator, evaluator)
+    error = standard_error(evaluator.doubly_robust(policy).influence[:, 0])
+    return any(
+        check.status == "red"
+        for check in policy_checks("", importance_weights(policy, evaluator.sums, evaluator.arms), error)
+    )
+
+
+def _always(choice: Ints, judge: Evaluator, whole: Evaluator) -> Floats:
+    """Return the policy that plays the chosen model of each category; shape (X, M)."""
     policy = np.zeros((len(judge.sums.contexts), len(judge.sums.models)))
     policy[np.arange(len(policy)), choice[whole.arms.category]] = 1.0
+    return policy
+
+
+def _judged(judge: Evaluator, choice: Ints, whole: Evaluator) -> tuple[Floats, Floats]:
+    policy = _always(choice, judge, whole)
     estimate = judge.doubly_robust(policy) if judge.sums.undistributed else judge.adaptive(policy)
     return estimate.value, np.array([standard_error(column) for column in estimate.influence.T])
 

@@ -32,7 +32,7 @@ class Weights:
     unidentified: float
 
 
-def weights_of(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
+def importance_weights(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
     """Return the weights of a policy of shape (X, M)."""
     _, _, context, model = sums.cells.keys.T
     inverse, answered = np.zeros(policy.shape), np.zeros(policy.shape)
