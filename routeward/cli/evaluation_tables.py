@@ -77,7 +77,8 @@ def _cells(policy: dict[str, Any]) -> list[Any]:
 
 
 def _thousand(usd_per_call: float | None) -> str:
-    return "?" if usd_per_call is None else f"{1000.0 * usd_per_call:.2f}"
+    # Adding 0 takes the sign off what rounds to nothing.
+    return "?" if usd_per_call is None else f"{round(1000.0 * usd_per_call, 2) + 0.0:.2f}"
 
 
 def _refusals(document: dict[str, Any]) -> list[Any]:
