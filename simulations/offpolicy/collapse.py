@@ -1,4 +1,4 @@
-"""From calls to sums, batch by batch: memory is bounded by the batch, not by the log."""
+"""From calls to sums, batch by batch: memory does not grow with the log, but with its categories and models."""
 
 import math
 from collections import Counter
@@ -22,12 +22,16 @@ from simulations.offpolicy.sums import (
     PROBABILITY_EDGES,
     Context,
     LogSums,
+    check_size,
     merge,
 )
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+LEAST: Final = 1e-9
+"""Propensity: what is drawn once in a billion calls stands for nothing."""
 
 _DRAWN: Final = (UNKNOWN, Kind.SAMPLED, Kind.BASELINE)
 
@@ -62,7 +66,7 @@ def _unusable(calls: Calls, *, timed: bool) -> dict[str, Bools]:
     tests = {
         "was not drawn (forced, fallback or degraded)": ~np.isin(calls.kind, _DRAWN),
         "has no propensity": ~np.isfinite(calls.propensity),
-        "has a propensity that is no probability": ~((calls.propensity > 0.0) & (calls.propensity <= 1.0)),
+        "has a propensity that is no probability": ~((calls.propensity >= LEAST) & (calls.propensity <= 1.0)),
         "has no time": (calls.time_us == UNKNOWN) & timed,
     }
     for reason, rows in tests.items():
@@ -79,10 +83,13 @@ class _Batch:
         self._rows = first_row + usable
         self._propensity = calls.propensity[usable]
         self._model = calls.model[usable]
-        self._drawn_from = calls.drawn_from[usable]
+        # Eligible models whose probabilities are not known are no distribution.
+        without = np.r_[~np.isfinite(calls.probabilities).any(axis=1), [True]]
+        self._drawn_from = np.where(without[calls.drawn_from[usable]], UNKNOWN, calls.drawn_from[usable])
         components, known = observed(calls)
         self._components, self._known = components[usable], known[usable]
         self._contexts, self._context = _contexts(calls, usable)
+        check_size(len(self._contexts), len(calls.models))
 
     def sums(self, width: int, unusable: Counter[str]) -> LogSums:
         """Return everything added up."""

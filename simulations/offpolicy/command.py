@@ -24,6 +24,9 @@ from simulations.ranges import check_range
 BATCH: Final = 100_000
 """Calls in memory at a time: enough that the work on a batch outweighs its set-up."""
 
+LOOKED_AT: Final = 1000
+"""Calls that tell whether a log knows times."""
+
 CONFIDENCE: Final = (0.5, 0.9999)
 MANY_MODELS: Final = 40
 """With more, fixed policies are not evaluated unless a file names them."""
@@ -44,9 +47,9 @@ class EvaluateOptions:
 
 
 def sums_of_log(log: Log, progress: Progress | None = None) -> LogSums:
-    """Collapse a log. It is cut by time where its first calls know theirs, else by rows."""
-    first = next(iter(log.batches(1)), None)
-    timed = first is None or bool((first.time_us != UNKNOWN).all())
+    """Collapse a log. It is cut by time where most of its first calls know theirs, else by rows."""
+    first = next(iter(log.batches(LOOKED_AT)), None)
+    timed = first is None or float((first.time_us != UNKNOWN).mean()) >= 0.5
     return collapse(log.batches(BATCH, progress), timed=timed)
 
 

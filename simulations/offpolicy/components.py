@@ -38,3 +38,11 @@ def observed(calls: Calls) -> tuple[Floats, Bools]:
 def weights_of(objective: Objective) -> Floats:
     """Return the factors with which the components make up a call's value in dollars; shape (K,)."""
     return np.array([objective.answer_value_usd, -1.0, -objective.second_value_usd, 0.0])
+
+
+def worth_of(components: Floats, objective: Objective) -> Floats:
+    """Return dollars from components in the last axis; those that are worth nothing need not be known."""
+    factors = weights_of(objective)
+    asked = factors != 0.0
+    worth: Floats = components[..., asked] @ factors[asked]
+    return worth

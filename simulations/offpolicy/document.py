@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.traffic.log import LogReport
-from simulations.offpolicy.components import COMPONENTS, weights_of
+from bandit.request import Objective
+from simulations.offpolicy.components import COMPONENTS, worth_of
 from simulations.offpolicy.estimators import Evaluator
 from simulations.offpolicy.evaluation import Evaluation, Valued
 from simulations.offpolicy.front import front
@@ -48,14 +49,13 @@ def document_of(
 
 
 def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
-    timeline = timeline_of(evaluator)
+    timeline, objective = timeline_of(evaluator), evaluation.objective
     starts = timeline.starts.tolist()
-    factors = weights_of(evaluation.objective)
     logged = timeline.logged(evaluator)
     matrix = matrices([valued.policy for valued in evaluation.policies], evaluator.sums)
     return {
         "front": list(_front(evaluation, evaluator)),
-        "cells": list(_cells(evaluator, factors)),
+        "cells": list(_cells(evaluator, objective)),
         "models": [{"id": model} for model in evaluator.sums.models],
         "categories": [
             {"name": category, "rows": int(count)}
@@ -65,7 +65,7 @@ def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
             "starts_us": starts if evaluator.sums.timed else None,
             "first_rows": None if evaluator.sums.timed else starts,
             "rows": timeline.rows.tolist(),
-            "logged_value": (logged @ factors).tolist(),
+            "logged_value": worth_of(logged, objective).tolist(),
             "logged_spend": logged[:, COMPONENTS.index("cost_usd")].tolist(),
             "shares": {
                 category: {
@@ -75,7 +75,7 @@ def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
                 for c, category in enumerate(evaluator.arms.categories)
             },
             "policies": {
-                valued.policy.name: _over_time(valued, played(evaluator, probabilities), timeline.rows, factors)
+                valued.policy.name: _over_time(valued, played(evaluator, probabilities), timeline.rows, objective)
                 for valued, probabilities in zip(evaluation.policies, matrix, strict=True)
                 if valued.status != "red"
             },
@@ -159,13 +159,13 @@ def _front(evaluation: Evaluation, evaluator: Evaluator) -> Iterator[Json]:
         }
 
 
-def _cells(evaluator: Evaluator, factors: Floats) -> Iterator[Json]:
+def _cells(evaluator: Evaluator, objective: Objective) -> Iterator[Json]:
     """Yield what is known of each model in each category, by the plain means of its calls, drawn to the model's own."""
     timeline = timeline_of(evaluator)
     chosen, known = timeline.calls.sum(axis=0), timeline.known.sum(axis=0)
     arms, q = evaluator.arms, evaluator.arms.direct
     spread = np.sqrt(np.clip(q[..., 0] * (1.0 - q[..., 0]), 1e-4, None) / (known[..., 0] + 5.0))
-    best = _best_probabilities(q @ factors, spread * factors[0], chosen > 0)
+    best = _best_probabilities(worth_of(q, objective), spread * objective.answer_value_usd, chosen > 0)
     for c, category in enumerate(arms.categories):
         for m, model in enumerate(evaluator.sums.models):
             if chosen[c, m]:
@@ -192,9 +192,9 @@ def _best_probabilities(means: Floats, deviations: Floats, present: NDArray[np.b
     return probabilities
 
 
-def _over_time(valued: Valued, brought: Floats, rows: Floats, factors: Floats) -> Json:
+def _over_time(valued: Valued, brought: Floats, rows: Floats, objective: Objective) -> Json:
     """Return sums up to the end of each slice; their band is that of the whole log, by the square root of the calls."""
-    total, calls = (brought @ factors).cumsum(), rows.cumsum()
+    total, calls = worth_of(brought, objective).cumsum(), rows.cumsum()
     interval = valued.estimates["dr"]
     half = (interval.high - interval.low) / 2.0 * np.sqrt(calls * calls[-1])
     return {
@@ -248,7 +248,8 @@ def _interval(interval: Interval) -> dict[str, float]:
 
 
 def _iso(time_us: int) -> str:
-    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat()
+    latest = datetime.max.replace(tzinfo=UTC).timestamp() * 1e6 - 1e6
+    return datetime.fromtimestamp(min(time_us, latest) / 1e6, UTC).isoformat()
 
 
 def _finite(value: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.offpolicy.arms import Arms, summed
-from simulations.offpolicy.cells import CHOSEN, INVERSE, INVERSE_KNOWN, KNOWN, PLAIN
+from simulations.offpolicy.cells import CHOSEN, K
 from simulations.offpolicy.sums import LogSums
 
 Floats = NDArray[np.float64]
@@ -35,46 +35,44 @@ class Evaluator:
 
     def __init__(self, sums: LogSums) -> None:
         self.sums = sums
-        self.arms = Arms.of(sums)
+        self.arms = arms = Arms.of(sums)
         self.calls = float(sums.rows)
-        arms, counts = self.arms, sums.cells.counts.astype(np.float64)
-        category = arms.category[arms.context], arms.model
-        self._values = sums.cells.values
-        self._chosen, self._known = counts[:, [CHOSEN]], counts[:, KNOWN]
-        self._share, self._direct = arms.known[category], arms.direct[category]
+        self._chosen = sums.cells.counts[:, [CHOSEN]].astype(np.float64)
+        self._direct = arms.direct[arms.category[arms.context], arms.model]
+        self._corrections = (
+            arms.inverse - arms.q[arms.slice_, arms.category[arms.context], arms.model] * arms.inverse_known
+        )
         self._units = int(arms.unit.max()) + 1
         self.logged = self._on_policy()
 
     def _on_policy(self) -> Estimate:
-        """Return what the log itself was worth: the mean of its calls."""
-        rows = self._direct * self._chosen
-        rows = rows + (self._values[:, PLAIN] - self._direct * self._known) / self._share
+        """Return what the log itself was worth: the mean of its calls; NaN where a component is known of none."""
+        rows = self._direct * self._chosen + self.arms.plain - self._direct * self.arms.plain_known
         value = rows.sum(axis=0) / self.calls
+        value = np.where(self.arms.judged.sum(axis=(0, 1)) > 0.0, value, np.nan)
         return Estimate(value, self._by_unit(rows - self._chosen * value) / self.calls)
 
     def direct(self, policy: Floats) -> Estimate:
         """Return the value by q alone: model-based, with no guarantee (direct method)."""
-        arms, shape = self.arms, (len(self.arms.categories), policy.shape[1])
+        arms, shape, shares = self.arms, (len(self.arms.categories), policy.shape[1]), self.shares(policy)
         played = np.zeros(shape)
-        np.add.at(played, arms.category, arms.shares[:, None] * policy)
-        known = summed((arms.category[arms.context], arms.model), self._known, shape)
+        np.add.at(played, arms.category, shares[:, None] * policy)
         place = arms.category[arms.context], arms.model
-        residuals = (self._values[:, PLAIN] - self._direct * self._known) / np.maximum(known, 1.0)[place]
+        known = summed(place, arms.plain_known, shape)
+        residuals = (arms.plain - self._direct * arms.plain_known) / np.maximum(known, 1.0)[place]
         by_context = np.einsum("xm,xmk->xk", policy, arms.direct[arms.category])
-        value = arms.shares @ by_context
-        mixed = self._chosen * (by_context[arms.context] - value) / self.calls
-        return Estimate(value, self._by_unit(mixed + residuals * played[place][:, None]))
+        return self._mixed(policy, by_context, residuals * played[place][:, None])
 
     def inverse_propensity(self, policy: Floats) -> Estimate:
         """Return the value by inverse propensity weights (Horvitz and Thompson 1952)."""
-        rows = self._played(policy) * self._values[:, INVERSE] / self._share
-        value = rows.sum(axis=0) / self.calls
-        return Estimate(value, self._by_unit(rows - self._chosen * value) / self.calls)
+        rows, playable = self._played(policy) * self.arms.inverse, self._playable(policy)
+        calls = float((self._chosen * playable).sum())
+        value = rows.sum(axis=0) / calls if calls else np.full(K, np.nan)
+        return Estimate(value, self._by_unit(rows - self._chosen * playable * value) / max(calls, 1.0))
 
     def self_normalised(self, policy: Floats) -> Estimate:
         """Return the value by weights that are divided by their mean (Swaminathan and Joachims 2015)."""
-        rows = self._played(policy) * self._values[:, INVERSE] / self._share
-        weights = self._played(policy) * self._values[:, INVERSE_KNOWN] / self._share
+        rows, weights = self._played(policy) * self.arms.inverse, self._played(policy) * self.arms.inverse_known
         total = np.where((total := weights.sum(axis=0)) > 0.0, total, np.nan)
         value = rows.sum(axis=0) / total
         return Estimate(value, self._by_unit(rows - weights * value) / total)
@@ -89,25 +87,41 @@ class Evaluator:
         The weight is 1 / sqrt(sum over models of pi^2 / p): what a correction would vary by, were all answers equally
         uncertain (Hadad et al. 2021; Zhan et al. 2021, section 4, weights by context).
         """
-        variance = np.einsum("xm,sxm->sx", policy**2, np.nan_to_num(self.arms.inverse))
+        variance = np.einsum("xm,sxm->sx", policy**2, np.nan_to_num(self.arms.inverse_p))
         usable = variance > 0.0
         return self._corrected(policy, np.where(usable, 1.0 / np.sqrt(np.where(usable, variance, 1.0)), 0.0))
 
+    def shares(self, policy: Floats) -> Floats:
+        """Return the share of calls of each context, of those in which the policy can choose something; shape (X,)."""
+        playable = self.arms.shares * (policy.sum(axis=1) > 0.0)
+        total = playable.sum()
+        shares: Floats = playable / (total if total > 0.0 else np.nan)
+        return shares
+
     def _corrected(self, policy: Floats, weights: Floats) -> Estimate:
         """Return the doubly robust value with a weight (S, X) for each slice of each context."""
-        arms = self.arms
+        arms, cell = self.arms, (self.arms.slice_, self.arms.context)
         expected = np.einsum("xm,sxmk->sxk", policy, arms.q[:, arms.category])
-        corrections = self._played(policy) * arms.corrections
-        cell = arms.slice_, arms.context
+        corrections = self._played(policy) * self._corrections
         slices = arms.traffic[..., None] * expected + summed(cell, corrections, arms.traffic.shape)
         total = (weights * arms.traffic).sum(axis=0)
-        total = np.where(total > 0.0, total, np.nan)
+        total = np.where(total > 0.0, total, 1.0)
         by_context = np.einsum("sx,sxk->xk", weights, slices) / total[:, None]
-        value = arms.shares @ by_context
-        scale = (arms.shares / total)[arms.context] * weights[cell]
+        scale = (np.nan_to_num(self.shares(policy)) / total)[arms.context] * weights[cell]
         rows = scale[:, None] * (self._chosen * (expected[cell] - by_context[arms.context]) + corrections)
-        mixed = self._chosen * (by_context[arms.context] - value) / self.calls
+        return self._mixed(policy, by_context, rows)
+
+    def _mixed(self, policy: Floats, by_context: Floats, rows: Floats) -> Estimate:
+        """Return the mean of contexts, (X, K), and its influence: `rows` of cells, and how often contexts came."""
+        value = self.shares(policy) @ by_context
+        calls = float((self._chosen * self._playable(policy)).sum())
+        mixed = self._chosen * self._playable(policy) * (by_context[self.arms.context] - value) / max(calls, 1.0)
         return Estimate(value, self._by_unit(rows + mixed))
+
+    def _playable(self, policy: Floats) -> Floats:
+        """Return whether the policy can choose something in each cell's context; shape (n, 1)."""
+        playable: Floats = (policy.sum(axis=1) > 0.0).astype(np.float64)
+        return playable[self.arms.context][:, None]
 
     def _played(self, policy: Floats) -> Floats:
         """Return the policy's probability of each cell's model; shape (n, 1)."""

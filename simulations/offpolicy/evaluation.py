@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
-from simulations.offpolicy.components import weights_of
+from simulations.offpolicy.components import worth_of
 from simulations.offpolicy.estimators import ESTIMATORS, Estimate, Evaluator
-from simulations.offpolicy.gate import Check, Status, drift_check, log_checks, policy_checks, worst
+from simulations.offpolicy.gate import MAX_UNIDENTIFIED, Check, Status, drift_check, log_checks, policy_checks, worst
 from simulations.offpolicy.intervals import (
     Interval,
     bernstein,
@@ -88,13 +88,13 @@ def evaluate(
 ) -> tuple[Evaluation, Evaluator] | tuple[Evaluation, None]:
     """Evaluate policies; of a log without usable calls nothing but the refusal is returned."""
     if not sums.rows:
-        checks = tuple(log_checks(sums, None))
+        checks = tuple(log_checks(sums, None, objective))
         nothing = Interval(np.nan, np.nan, np.nan)
         return Evaluation(objective, confidence, "", "red", checks, nothing, (), ()), None
     evaluator = Evaluator(sums)
     drift = _drift(evaluator, objective)
-    checks = (*log_checks(sums, evaluator.arms), drift)
-    logged, factors = evaluator.logged, weights_of(objective)
+    checks = (*log_checks(sums, evaluator.arms, objective), drift)
+    logged = evaluator.logged
     evaluation = Evaluation(
         objective=objective,
         confidence=confidence,
@@ -102,7 +102,9 @@ def evaluate(
         headline="dr" if sums.undistributed or drift.status != "green" else "awdr",
         verdict=worst([check.status for check in checks]),
         checks=checks,
-        logged=student(float(logged.value @ factors), logged.influence @ factors, 1.0 - confidence),
+        logged=student(
+            float(worth_of(logged.value, objective)), worth_of(logged.influence, objective), 1.0 - confidence
+        ),
         logged_components=tuple(logged.value.tolist()),
         policies=(),
     )
@@ -138,26 +140,26 @@ def _measured(
 ) -> _Measured:
     """Evaluate one policy by every estimator, and check what the log knows of it."""
     sums, alpha, headline = evaluator.sums, 1.0 - evaluation.confidence, evaluation.headline
-    factors = weights_of(evaluation.objective)
+    objective = evaluation.objective
     names = [name for name in ESTIMATORS if name != "awdr" or not sums.undistributed]
     estimates = {name: ESTIMATORS[name](evaluator, probabilities) for name in names}
-    intervals = {
-        name: student(float(one.value @ factors), one.influence @ factors, alpha) for name, one in estimates.items()
-    }
-    moments = moments_of(evaluator, probabilities, evaluation.objective)
+    intervals = {name: _interval(one, objective, alpha) for name, one in estimates.items()}
+    moments = moments_of(evaluator, probabilities, objective)
     intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
     weights = importance_weights(probabilities, sums, evaluator.arms)
     error = standard_error(estimates["dr"].influence[:, 0])
-    checks = tuple(policy_checks(policy.name, weights, error))
+    checks = tuple(policy_checks(policy.name, weights, error, objective))
     status = worst([*(check.status for check in checks), evaluation.verdict])
-    difference = (estimates[headline].influence - evaluator.logged.influence) @ factors
+    difference = worth_of(estimates[headline].influence - evaluator.logged.influence, objective)
     return _Measured(policy, weights, checks, status, estimates, intervals, difference)
 
 
 def _valued(one: _Measured, evaluator: Evaluator, evaluation: Evaluation, ratio: float) -> Valued:
     """Return what may be shown of a policy; beside all others its lift is `ratio` times as uncertain."""
-    shown, factors, best = one.status != "red", weights_of(evaluation.objective), one.estimates[evaluation.headline]
-    lift = student(float((best.value - evaluator.logged.value) @ factors), one.difference, 1.0 - evaluation.confidence)
+    shown, best = one.status != "red", one.estimates[evaluation.headline]
+    gain = float(worth_of(best.value - evaluator.logged.value, evaluation.objective))
+    lift = student(gain, one.difference, 1.0 - evaluation.confidence)
+    told = np.array(one.weights.unknown) <= MAX_UNIDENTIFIED
     beside = ((lift.low - lift.value) * ratio + lift.value, (lift.high - lift.value) * ratio + lift.value)
     return Valued(
         policy=one.policy,
@@ -165,17 +167,21 @@ def _valued(one: _Measured, evaluator: Evaluator, evaluation: Evaluation, ratio:
         reasons=tuple(check.says for check in one.checks if check.status != "green"),
         weights=one.weights,
         estimates=one.intervals,
-        components=tuple(best.value.tolist()),
-        component_errors=tuple(standard_error(column) for column in best.influence.T),
+        components=tuple(np.where(told, best.value, np.nan).tolist()),
+        component_errors=tuple(standard_error(column) for column in np.where(told, best.influence, np.nan).T),
         headline=one.intervals[evaluation.headline] if shown else None,
         lift=Lift(*lift, *beside) if shown else None,
     )
 
 
+def _interval(estimate: Estimate, objective: Objective, alpha: float) -> Interval:
+    return student(float(worth_of(estimate.value, objective)), worth_of(estimate.influence, objective), alpha)
+
+
 def _drift(evaluator: Evaluator, objective: Objective) -> Check:
     """Hold both halves of the log against each other."""
-    timeline, factors = timeline_of(evaluator), weights_of(objective)
-    rows, value = timeline.rows, timeline.logged(evaluator) @ factors
+    timeline = timeline_of(evaluator)
+    rows, value = timeline.rows, worth_of(timeline.logged(evaluator), objective)
     half = int(np.searchsorted(rows.cumsum(), rows.sum() / 2.0))
     if not 2 <= half <= len(rows) - 2:
         return drift_check(0.0, 0.0, 0.0)

@@ -4,7 +4,7 @@ A choice made and judged by the same calls looks better than it is. So one half 
 and the other way round (cross-fitting; Chernozhukov et al. 2018). What is deployed is the choice of the whole log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from bandit.request import Objective
 from simulations.offpolicy.cells import CHOSEN
-from simulations.offpolicy.components import weights_of
+from simulations.offpolicy.components import worth_of
 from simulations.offpolicy.estimators import Evaluator
 from simulations.offpolicy.gate import policy_checks
 from simulations.offpolicy.intervals import standard_error
-from simulations.offpolicy.policies import DEFAULT, Policy
+from simulations.offpolicy.policies import DEFAULT, Policy, matrices
 from simulations.offpolicy.weights import identified, importance_weights
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 FACTORS: Final = tuple(float(factor) for factor in np.geomspace(1.0 / 256.0, 256.0, 17))
 """Of the value of an answer, from thrifty to demanding."""
@@ -40,30 +40,26 @@ class FrontPoint:
 
 
 def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
-    """Yield a point for each choice of models that is the best one for some value of an answer."""
+    """Yield a point for each choice of models that is the best one for some value of an answer, unless refused."""
     if evaluator.arms.unit.max() < _LEAST_UNITS:
         return
-    halves = [_half(evaluator, parity) for parity in (0, 1)]
-    seen = set[tuple[int, ...]]()
+    able = identified(evaluator.sums, evaluator.arms)
+    known = {name: able[c] for c, name in enumerate(evaluator.arms.categories)}
+    even, odd = (_half(evaluator, parity) for parity in (0, 1))
+    seen = set[str]()
     for factor in FACTORS:
         asked = objective._replace(answer_value_usd=objective.answer_value_usd * factor)
-        choice = _choice(evaluator, evaluator, asked)
-        if tuple(choice.tolist()) in seen:
+        best = _best(evaluator, asked, known)
+        written = repr(best.shares)
+        if written in seen or not best.shares or _is_refused(evaluator, best, asked):
             continue
-        seen.add(tuple(choice.tolist()))
-        if _is_refused(evaluator, choice):
-            continue
-        values, errors = zip(
-            *(
-                _judged(judge, _choice(chooser, evaluator, asked), evaluator)
-                for chooser, judge in (halves, halves[::-1])
-            ),
-            strict=True,
-        )
+        seen.add(written)
+        judged = [_judged(judge, _best(chooser, asked, known)) for chooser, judge in ((even, odd), (odd, even))]
+        values, errors = (np.array(part) for part in zip(*judged, strict=True))
         yield FrontPoint(
-            policy=_policy(evaluator, choice, asked.answer_value_usd),
+            policy=best,
             answer_value_usd=asked.answer_value_usd,
-            components=tuple(np.mean(values, axis=0).tolist()),
+            components=tuple(values.mean(axis=0).tolist()),
             errors=tuple((np.sqrt(np.square(errors).sum(axis=0)) / 2.0).tolist()),
         )
 
@@ -74,45 +70,28 @@ def _half(evaluator: Evaluator, parity: int) -> Evaluator:
     return Evaluator(replace(evaluator.sums, cells=cells, rows=int(cells.counts[:, CHOSEN].sum())))
 
 
-def _choice(chooser: Evaluator, whole: Evaluator, objective: Objective) -> Ints:
-    """Return the best model of each category by q, of those that the log tells enough of; shape (C,)."""
-    utility = dict(zip(chooser.arms.categories, chooser.arms.direct @ weights_of(objective), strict=True))
-    nothing = np.full(len(whole.sums.models), -np.inf)
-    able = identified(whole.sums, whole.arms)
-    by_category = [
-        np.where(able[c], utility.get(name, nothing), -np.inf) for c, name in enumerate(whole.arms.categories)
-    ]
-    return np.array([int(row.argmax()) for row in by_category], np.int64)
+def _best(chooser: Evaluator, objective: Objective, known: Mapping[str, Bools]) -> Policy:
+    """Return the best model of each category by q, of those that the log tells enough of."""
+    models, shares = chooser.sums.models, dict[str, Mapping[str, float]]()
+    utilities = worth_of(chooser.arms.direct, objective)
+    for category, utility in zip(chooser.arms.categories, utilities, strict=True):
+        if known[category].any():
+            shares[category] = {models[int(np.where(known[category], utility, -np.inf).argmax())]: 1.0}
+    chosen = {model for one in shares.values() for model in one}
+    if len(chosen) == 1 and len(shares) == len(known):
+        shares = {DEFAULT: dict.fromkeys(chosen, 1.0)}
+    return Policy(f"best-at-{objective.answer_value_usd:.3g}-usd", shares)
 
 
-def _is_refused(evaluator: Evaluator, choice: Ints) -> bool:
-    """Return whether the gate would refuse the choice, were it a policy that somebody named."""
-    policy = _always(choice, evaluator, evaluator)
-    error = standard_error(evaluator.doubly_robust(policy).influence[:, 0])
-    return any(
-        check.status == "red"
-        for check in policy_checks("", importance_weights(policy, evaluator.sums, evaluator.arms), error)
-    )
+def _is_refused(evaluator: Evaluator, policy: Policy, objective: Objective) -> bool:
+    """Return whether the gate would refuse the policy, had somebody named it."""
+    [matrix] = matrices([policy], evaluator.sums)
+    error = standard_error(evaluator.doubly_robust(matrix).influence[:, 0])
+    weights = importance_weights(matrix, evaluator.sums, evaluator.arms)
+    return any(check.status == "red" for check in policy_checks("", weights, error, objective))
 
 
-def _always(choice: Ints, judge: Evaluator, whole: Evaluator) -> Floats:
-    """Return the policy that plays the chosen model of each category; shape (X, M)."""
-    policy = np.zeros((len(judge.sums.contexts), len(judge.sums.models)))
-    policy[np.arange(len(policy)), choice[whole.arms.category]] = 1.0
-    return policy
-
-
-def _judged(judge: Evaluator, choice: Ints, whole: Evaluator) -> tuple[Floats, Floats]:
-    policy = _always(choice, judge, whole)
-    estimate = judge.doubly_robust(policy) if judge.sums.undistributed else judge.adaptive(policy)
+def _judged(judge: Evaluator, policy: Policy) -> tuple[Floats, Floats]:
+    [matrix] = matrices([policy], judge.sums)
+    estimate = judge.doubly_robust(matrix) if judge.sums.undistributed else judge.adaptive(matrix)
     return estimate.value, np.array([standard_error(column) for column in estimate.influence.T])
-
-
-def _policy(evaluator: Evaluator, choice: Ints, answer_value_usd: float) -> Policy:
-    models = evaluator.sums.models
-    shares = {
-        category: {models[m]: 1.0} for category, m in zip(evaluator.arms.categories, choice.tolist(), strict=True)
-    }
-    if len(set(choice.tolist())) == 1:
-        shares = {DEFAULT: {models[int(choice[0])]: 1.0}}
-    return Policy(f"best-at-{answer_value_usd:.3g}-usd", shares)

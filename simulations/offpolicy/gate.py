@@ -10,8 +10,10 @@ from typing import Final, Literal
 import numpy as np
 from scipy import stats
 
+from bandit.request import Objective
 from simulations.offpolicy.arms import Arms
 from simulations.offpolicy.cells import CHOSEN, KNOWN, PLAIN
+from simulations.offpolicy.components import COMPONENTS, weights_of
 from simulations.offpolicy.sums import PROBABILITY_EDGES, LogSums
 from simulations.offpolicy.weights import Weights
 
@@ -25,9 +27,15 @@ MAX_UNIDENTIFIED: Final = 0.01
 MAX_ERROR: Final = 0.025
 """Standard error of the quality of answers: two models that differ by less than .1 could not be told apart."""
 MAX_UNUSABLE: Final = 0.05
+MOST_UNUSABLE: Final = 0.5
 CALIBRATION_ERRORS: Final = 4.5
 """Standard errors: of ten bins of eight models, one in 2,000 sound logs has one beyond."""
-MISSING_RATIO: Final = 1.5
+SELDOM: Final = 10.0
+MIN_UNITS: Final = 8.0
+FEW_UNITS: Final = 20.0
+MISSING_RATIO: Final = 1.1
+NAMES: Final = {"answer": "quality", "cost_usd": "cost", "latency_s": "latency", "error": "failure"}
+REMEDIES: Final = {"cost_usd": "; give prices with --price MODEL=IN,OUT", "latency_s": "; or value seconds at 0"}
 DRIFT_ERRORS: Final = 4.0
 
 
@@ -48,7 +56,7 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=("green", "amber", "red").index, default="green")
 
 
-def policy_checks(name: str, weights: Weights, error: float) -> Iterator[Check]:
+def policy_checks(name: str, weights: Weights, error: float, objective: Objective) -> Iterator[Check]:
     """Yield the checks of a policy; `error` is the standard error of the quality of its answers."""
     ess = weights.ess
     yield Check(
@@ -85,24 +93,44 @@ def policy_checks(name: str, weights: Weights, error: float) -> Iterator[Check]:
         f"{weights.unidentified:.1%} of what the policy would do, the log hardly ever did",
         name,
     )
+    yield _told(name, weights, objective)
     yield Check(
         "precision",
         "red" if not error <= MAX_ERROR else "green",
         error,
         MAX_ERROR,
-        f"quality is known to a standard error of {error:.3f} only; {MAX_ERROR:g} at most decides anything",
+        f"quality is known to a standard error of {error:.4f}; more than {MAX_ERROR:g} decides nothing",
         name,
     )
 
 
-def log_checks(sums: LogSums, arms: Arms | None) -> Iterator[Check]:
+def _told(name: str, weights: Weights, objective: Objective) -> Check:
+    """Refuse what nothing tells of: each part of the value must be known of each model that would be chosen."""
+    asked = weights_of(objective) != 0.0
+    unknown = {part: share for part, share, valued in zip(COMPONENTS, weights.unknown, asked, strict=True) if valued}
+    part = max(unknown, key=unknown.__getitem__)
+    return Check(
+        "known parts",
+        "red" if unknown[part] > MAX_UNIDENTIFIED else "green",
+        unknown[part],
+        MAX_UNIDENTIFIED,
+        f"{NAMES[part]} is known of {1.0 - unknown[part]:.1%} of what the policy would choose{REMEDIES.get(part, '')}",
+        name,
+    )
+
+
+def log_checks(sums: LogSums, arms: Arms | None, objective: Objective) -> Iterator[Check]:
     """Yield the checks of a log; `arms` is None where no call is usable."""
     yield _propensities(sums)
     if arms is None:
         return
+    yield _units(sums, arms)
     yield _calibration(sums)
     yield _eligibility(sums)
     yield from _missing(sums, arms)
+    nowhere = (arms.judged.sum(axis=(0, 1)) == 0.0) & (weights_of(objective) != 0.0)
+    for part in (part for part, missing in zip(COMPONENTS[1:], nowhere[1:], strict=True) if missing):
+        yield Check("known parts", "red", 0.0, None, f"no call tells its {NAMES[part]}{REMEDIES.get(part, '')}")
 
 
 def drift_check(early: float, late: float, error: float) -> Check:
@@ -124,17 +152,28 @@ def _propensities(sums: LogSums) -> Check:
     says = f"{sums.rows:,} calls carry a propensity" + (f", left out: {why}" if why else "")
     if not sums.rows:
         says += ". Without propensities no policy can be evaluated: `routeward replay` may help"
-    status: Status = "red" if not sums.rows else "amber" if share > MAX_UNUSABLE else "green"
+    status: Status = "red" if share > MOST_UNUSABLE or not sums.rows else "amber" if share > MAX_UNUSABLE else "green"
     return Check("propensities", status, share, MAX_UNUSABLE, says)
+
+
+def _units(sums: LogSums, arms: Arms) -> Check:
+    """Ask whether what varies by itself is many: intervals of a log that is one session say nothing."""
+    calls = np.bincount(arms.unit, weights=sums.cells.counts[:, CHOSEN].astype(np.float64))
+    equal = float(calls.sum() ** 2 / (calls**2).sum())
+    what = "sessions, or stretches of time," if sums.in_sessions else "stretches of time"
+    says = f"{what} vary as {equal:.1f} equal ones would; {MIN_UNITS:g} are needed, {FEW_UNITS:g} are good"
+    status: Status = "red" if equal < MIN_UNITS else "amber" if equal < FEW_UNITS else "green"
+    return Check("independent units", status, equal, MIN_UNITS, says)
 
 
 def _calibration(sums: LogSums) -> Check:
     """Hold how often models were drawn against the probabilities logged for them."""
-    _, expected, variance, chosen = np.moveaxis(sums.calibration, 2, 0)
+    times, expected, variance, chosen = np.moveaxis(sums.calibration, 2, 0)
     errors = np.abs(chosen - expected) / np.sqrt(np.maximum(variance, 1e-12))
-    # A handful of draws is no normal number: seldom events are counted exactly.
-    tail = stats.poisson.sf(chosen - 1, np.maximum(expected, 1e-12))
-    errors = np.where(expected < 10.0, stats.norm.isf(np.clip(tail, 1e-300, 0.5)), errors)
+    # A handful of draws is no normal number: seldom events, and seldom misses, are counted exactly.
+    for seen, awaited in ((chosen, expected), (times - chosen, times - expected)):
+        tail = stats.poisson.sf(seen - 1, np.maximum(awaited, 1e-12))
+        errors = np.where(awaited < SELDOM, stats.norm.isf(np.clip(tail, 1e-300, 0.5)), errors)
     errors = np.where(variance > 0.0, errors, np.where(np.abs(chosen - expected) > 1e-6, np.inf, 0.0))
     m, place = np.unravel_index(int(errors.argmax()), errors.shape)
     largest = float(errors[m, place])
@@ -144,14 +183,15 @@ def _calibration(sums: LogSums) -> Check:
         f"{expected[m, place]:,.0f} expected"
     )
     status: Status = "red" if largest > CALIBRATION_ERRORS else "green"
-    if sums.undistributed == sums.rows:
-        status, says = "amber", "only the chosen model's probability is logged, so it cannot be held against the others"
+    if status == "green" and sums.undistributed > MAX_UNUSABLE * sums.rows:
+        share = sums.undistributed / sums.rows
+        status, says = "amber", f"of {share:.0%} of the calls only the chosen model's probability is logged"
     return Check("propensity calibration", status, min(largest, 1e9), CALIBRATION_ERRORS, says)
 
 
 def _eligibility(sums: LogSums) -> Check:
     """Tell whether the models that could be chosen changed."""
-    categories = [context.category for context in sums.contexts]
+    categories = [context.category for context in sums.contexts if context.eligible]
     changed = sorted({category for category in categories if categories.count(category) > 1})
     if not changed:
         return Check("eligibility", "green", 1.0, 1.0, "each category had the same models throughout")
@@ -169,17 +209,20 @@ def _missing(sums: LogSums, arms: Arms) -> Iterator[Check]:
     failed = sums.cells.values[:, PLAIN.stop - 1]
     np.add.at(chosen, (arms.category[context], model), sums.cells.counts[:, CHOSEN] - failed)
     np.add.at(judged, (arms.category[context], model), sums.cells.counts[:, KNOWN.start] - failed)
-    if not judged.any():
+    if chosen.any() and not judged.any():
         yield Check("feedback", "red", 0.0, None, "no call tells how good its answer was")
         return
-    rates = judged.sum(axis=1, keepdims=True) / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
-    expected, variance = (chosen * rates).sum(axis=0), (chosen * rates * (1.0 - rates)).sum(axis=0)
-    found = judged.sum(axis=0)
+    # Each model is held against the others of its categories.
+    others, others_judged = (rows.sum(axis=1, keepdims=True) - rows for rows in (chosen, judged))
+    rates = others_judged / np.maximum(others, 1.0)
+    expected = (chosen * rates).sum(axis=0)
+    variance = (chosen * rates * (1.0 - rates) * (1.0 + chosen / np.maximum(others, 1.0))).sum(axis=0)
+    found = np.where(others > 0.0, judged, 0.0).sum(axis=0)
     off = np.abs(found - expected) / np.sqrt(np.maximum(variance, 1e-9))
     ratio = np.maximum(found, 0.5) / np.maximum(expected, 0.5)
     ratio = np.where((off > MEAN_ERRORS) & (variance > 0.0), np.maximum(ratio, 1.0 / ratio), 1.0)
     m = int(ratio.argmax())
-    says = f"{found.sum() / chosen.sum():.1%} of the calls are judged, alike for every model"
+    says = f"{judged.sum() / max(chosen.sum(), 1.0):.1%} of the answers are judged, alike for every model"
     if ratio[m] > MISSING_RATIO:
         says = (
             f"{sums.models[m]} was judged {found[m]:,.0f} times, {expected[m]:,.0f} expected from other models: "

@@ -15,9 +15,15 @@ Floats = NDArray[np.float64]
 
 
 def moments_of(evaluator: Evaluator, policy: Floats, objective: Objective) -> WeightedMoments:
-    """Return the moments of weights and of weighted values in dollars, over all calls."""
+    """Return the moments of weights and of weighted values in dollars, over all calls.
+
+    Values of known calls are scaled up to stand for unknown ones, and so is what they can be: quality is bounded, cost
+    and latency are by the largest ones seen.
+    """
     sums, arms = evaluator.sums, evaluator.arms
-    factors = weights_of(objective)[:VALUED] / arms.known[arms.category][..., :VALUED]
+    # What no call tells of weighs nothing here; the gate refuses policies that need it.
+    scale = np.nan_to_num(1.0 / arms.known[arms.category][..., :VALUED])
+    factors = weights_of(objective)[:VALUED] * scale
     cell = arms.context, arms.model
     weights = summed(cell, sums.cells.values[:, [INVERSE_ALL]], policy.shape)[..., 0]
     values = summed(cell, sums.cells.values[:, INVERSE][:, :VALUED], policy.shape)
@@ -27,8 +33,11 @@ def moments_of(evaluator: Evaluator, policy: Floats, objective: Objective) -> We
         for place, (j, k) in enumerate(PAIRS)
     )
     n = float(sums.rows)
-    largest = policy * sums.largest
-    low, high = _range(evaluator, objective)
+    highest = np.where(np.isfinite(sums.extremes[1]), sums.extremes[1], 0.0)[:VALUED]
+    highest[0] = 1.0
+    bounds = (
+        weights_of(objective)[:VALUED] * highest * (scale * (policy > 0.0)[..., None]).max(axis=(0, 1), initial=0.0)
+    )
     return WeightedMoments(
         n=n,
         w=float((policy * weights).sum()) / n,
@@ -36,15 +45,7 @@ def moments_of(evaluator: Evaluator, policy: Floats, objective: Objective) -> We
         wr=float((policy[..., None] * values * factors).sum()) / n,
         wwr=float((policy[..., None] ** 2 * squares[..., 1 : 1 + VALUED] * factors).sum()) / n,
         wwrr=float((policy**2 * products).sum()) / n,
-        largest_w=float(largest.max(initial=0.0)),
-        least_r=low,
-        largest_r=high,
+        largest_w=float((policy * sums.largest).max(initial=0.0)),
+        least_r=float(bounds[1:].sum()),
+        largest_r=float(bounds[0]),
     )
-
-
-def _range(evaluator: Evaluator, objective: Objective) -> tuple[float, float]:
-    """Return between what a call's value lies: quality is bounded, cost and latency by the largest ones seen."""
-    factors, extremes = weights_of(objective), evaluator.sums.extremes
-    high = np.where(np.isfinite(extremes[1]), extremes[1], 0.0)
-    low = factors[1] * high[1] + factors[2] * high[2]
-    return float(low), float(factors[0])

@@ -1,23 +1,32 @@
 """Sums of a log as a file: made anywhere, merged anywhere, read back to the bit."""
 
 import json
+import tokenize
 import zipfile
+import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from simulations.errors import SimulationError
-from simulations.offpolicy.cells import COUNTS, KEYS, VALUES, Cells
+from simulations.offpolicy.cells import CHOSEN, COUNTS, KEYS, NO_FOLD, VALUES, Cells
 from simulations.offpolicy.components import COMPONENTS
 from simulations.offpolicy.slices import ladder_of
-from simulations.offpolicy.sums import LATENCY_EDGES_S, PROBABILITY_EDGES, SQUARES, Context, LogSums
+from simulations.offpolicy.sums import FOLDS, LATENCY_EDGES_S, PROBABILITY_EDGES, SQUARES, Context, LogSums
 
 FORMAT: Final = "routeward log sums 1"
 SUFFIX: Final = ".sums"
 
 _HEAD: Final = "head"
+_DAMAGE: Final = (
+    *(ValueError, KeyError, EOFError, NotImplementedError, MemoryError, RecursionError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What numpy and zipfile raise for files that were cut or changed."""
 
 
 class SumsFileError(SimulationError):
@@ -45,7 +54,8 @@ def write_sums(sums: LogSums, path: Path) -> None:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise SumsFileError(f"{path} cannot be written: {error.strerror}") from error
 
 
@@ -66,13 +76,13 @@ def read_sums(path: Path) -> LogSums:
             arrays = {name: archive[name] for name in archive.files if name != _HEAD}
     except OSError as error:
         raise SumsFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+    except _DAMAGE as error:
         raise SumsFileError(f"{path} holds no sums of a log; make some with  routeward collapse LOG") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise SumsFileError(f"{path} is of another version; make it anew with  routeward collapse LOG")
     try:
         return _checked(head, arrays)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SumsFileError(f"{path} is damaged: {error}") from error
 
 
@@ -103,11 +113,38 @@ def _checked(head: dict[str, Any], arrays: dict[str, Any]) -> LogSums:
         **arrays,
     )
     wrong = [name for name, shape in _arrays(sums).items() if getattr(sums, name).shape != shape]
-    size, numbers = len(cells.keys), (len(sums.contexts), len(sums.models))
-    if (cells.keys.shape, cells.counts.shape, cells.values.shape) != ((size, KEYS), (size, COUNTS), (size, VALUES)):
-        wrong.append("cells")
-    elif ((cells.keys[:, 2:] < 0) | (cells.keys[:, 2:] >= numbers)).any():
-        wrong.append("names")
+    wrong += [name for name in _arrays(sums) if getattr(sums, name).dtype != np.float64]
+    wrong += [*_wrong_cells(sums), *_wrong_names(sums)]
     if wrong or sums.width not in ladder_of(timed=sums.timed):
         raise ValueError(f"{', '.join(wrong) or 'its slices'} do not fit its head")
     return sums
+
+
+def _wrong_cells(sums: LogSums) -> Iterator[str]:
+    cells, size = sums.cells, len(sums.cells.keys)
+    shapes = (cells.keys.shape, cells.counts.shape, cells.values.shape)
+    if shapes != ((size, KEYS), (size, COUNTS), (size, VALUES)):
+        yield "cells"
+        return
+    if [array.dtype.str for array in (cells.keys, cells.counts, cells.values)] != ["<i8", "<i8", "<f8"]:
+        yield "types of cells"
+        return
+    latest = np.iinfo(np.int64).max // sums.width
+    low, high = (0, NO_FOLD, 0, 0), (latest, FOLDS, len(sums.contexts), len(sums.models))
+    if ((cells.keys < low) | (cells.keys >= high)).any():
+        yield "keys"
+    finite = (cells.values, sums.squares, sums.largest, sums.latencies, sums.calibration)
+    if not all(np.isfinite(array).all() for array in finite):
+        yield "numbers"
+    if (cells.counts < 0).any() or int(cells.counts[:, CHOSEN].sum()) != sums.rows:
+        yield "counts"
+
+
+def _wrong_names(sums: LogSums) -> Iterator[str]:
+    texts = [*sums.models, *(context.category for context in sums.contexts)]
+    if not all(isinstance(text, str) for text in texts) or len(set(sums.models)) < len(sums.models):
+        yield "names"
+    elif len(set(sums.contexts)) < len(sums.contexts) or any(
+        set(one.eligible) - set(sums.models) for one in sums.contexts
+    ):
+        yield "contexts"

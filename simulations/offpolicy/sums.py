@@ -1,4 +1,4 @@
-"""All that evaluation needs of a log, in sums: kilobytes for any number of rows, and logs merge by addition.
+"""All that evaluation needs of a log, in sums whose size does not grow with its rows; logs merge by addition.
 
 Where probabilities depend on nothing but the context (the category, and which models could be chosen), a further
 policy costs a product of small matrices.
@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.errors import SimulationError
 from simulations.offpolicy.cells import Cells
 from simulations.offpolicy.components import COMPONENTS, VALUED
 from simulations.offpolicy.slices import MOST, ladder_of, next_width
@@ -23,12 +24,19 @@ Name = TypeVar("Name")
 FOLDS: Final = 32
 """Groups that sessions are put into."""
 
+MAX_CONTEXTS: Final = 1000
+MAX_ARMS: Final = 20_000
+
 LATENCY_EDGES_S: Final = np.geomspace(1e-3, 3600.0, 81)
 PROBABILITY_EDGES: Final = np.array([0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
 
 PAIRS: Final = tuple((j, k) for j in range(VALUED) for k in range(j, VALUED))
 SQUARES: Final = 1 + VALUED + len(PAIRS)
 """Columns of `LogSums.squares`: 1 / p^2, and times y_k, and times y_j y_k."""
+
+
+class TooManyContextsError(SimulationError):
+    """A log has more combinations of category and eligible models than can be told apart."""
 
 
 class Context(NamedTuple):
@@ -92,6 +100,7 @@ def merge(a: LogSums, b: LogSums) -> LogSums:
         return replace(kept, unusable=kept.unusable + other.unusable)
     width = max(a.width, b.width)
     contexts, models = _union(a.contexts, b.contexts), _union(a.models, b.models)
+    check_size(len(contexts), len(models))
     left, right = (_laid_out(_widened(one, width), contexts, models) for one in (a, b))
     return _bounded(
         replace(
@@ -112,6 +121,15 @@ def merge(a: LogSums, b: LogSums) -> LogSums:
     )
 
 
+def check_size(contexts: int, models: int) -> None:
+    """Raise TooManyContextsError where tables of contexts and models would not fit."""
+    if contexts > MAX_CONTEXTS or contexts * models > MAX_ARMS:
+        raise TooManyContextsError(
+            f"the log has more than {MAX_CONTEXTS:,} combinations of a category and the models that could be chosen, "
+            f"or more than {MAX_ARMS:,} of them with a model: fold rare categories together, or evaluate a part"
+        )
+
+
 def _bounded(sums: LogSums) -> LogSums:
     """Widen the slices until they are few enough."""
     while len(sums.cells.slices) > MOST:
@@ -128,7 +146,8 @@ def _widened(sums: LogSums, width: int) -> LogSums:
 def _laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, ...]) -> LogSums:
     if contexts == sums.contexts and models == sums.models:
         return sums
-    rows = np.array([contexts.index(context) for context in sums.contexts], np.int64)
+    places = {context: place for place, context in enumerate(contexts)}
+    rows = np.array([places[context] for context in sums.contexts], np.int64)
     columns = np.array([models.index(model) for model in sums.models], np.int64)
 
     def spread(array: Floats) -> Floats:

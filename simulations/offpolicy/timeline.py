@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.offpolicy.arms import summed
-from simulations.offpolicy.cells import CHOSEN, INVERSE, INVERSE_KNOWN, KNOWN, PLAIN
+from simulations.offpolicy.cells import CHOSEN, KNOWN, PLAIN
 from simulations.offpolicy.components import COMPONENTS
 from simulations.offpolicy.estimators import Evaluator
 
@@ -39,9 +39,10 @@ class Timeline:
 
     def logged(self, evaluator: Evaluator) -> Floats:
         """Return what the calls of each slice brought, by component; shape (S, K). Unknown parts count as the mean."""
-        share, q = evaluator.arms.known, evaluator.arms.direct
-        rows = q * self.calls[..., None] + (self.components - q * self.known) / share
-        return np.asarray(rows.sum(axis=(1, 2)))
+        arms = evaluator.arms
+        q = arms.direct[arms.category[arms.context], arms.model]
+        rows = q * evaluator.sums.cells.counts[:, [CHOSEN]] + arms.plain - q * arms.plain_known
+        return summed((arms.slice_,), rows, (len(self.starts),))
 
 
 def timeline_of(evaluator: Evaluator) -> Timeline:
@@ -57,9 +58,8 @@ def timeline_of(evaluator: Evaluator) -> Timeline:
 
 def played(evaluator: Evaluator, policy: Floats) -> Floats:
     """Return what a policy of shape (X, M) would have brought in each slice (doubly robust); shape (S, K)."""
-    arms, values = evaluator.arms, evaluator.sums.cells.values
-    place = arms.category[arms.context], arms.model
-    rows = (values[:, INVERSE] - arms.direct[place] * values[:, INVERSE_KNOWN]) / arms.known[place]
+    arms = evaluator.arms
+    rows = arms.inverse - arms.direct[arms.category[arms.context], arms.model] * arms.inverse_known
     expected = np.einsum("xm,xmk->xk", policy, arms.direct[arms.category])
     corrections = summed((arms.slice_,), rows * policy[arms.context, arms.model][:, None], (len(arms.traffic),))
     brought: Floats = arms.traffic @ expected + corrections

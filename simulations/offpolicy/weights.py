@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.offpolicy.arms import Arms
-from simulations.offpolicy.cells import CHOSEN, EXPOSURE, INVERSE_ALL, INVERSE_KNOWN
+from simulations.offpolicy.arms import ANSWER, ERROR, Arms, summed
+from simulations.offpolicy.cells import CHOSEN, EXPOSURE, INVERSE, INVERSE_ALL, INVERSE_KNOWN
 from simulations.offpolicy.sums import LogSums
 
 Floats = NDArray[np.float64]
@@ -20,9 +20,10 @@ MIN_VISITS: Final = 5.0
 class Weights:
     """Of one policy on one log.
 
-    `ess` is the effective sample size (sum w)^2 / sum w^2 over calls whose answer is known (Kish 1965), `largest_share`
-    the largest weight's part of their sum, `mean` their mean over all calls, 1 where propensities are right, with its
-    standard error. `unidentified` is the part of the policy's choices that the log tells nothing of.
+    `ess` is the effective sample size (sum w)^2 / sum w^2 over judged calls (Kish 1965), `largest_share` the largest
+    weight's part of their sum, `mean` the mean over all calls, 1 where propensities are right, with its standard error.
+    `unidentified` is the part of the policy's choices that the log tells nothing of; `unknown` the part of which it
+    does not tell a component, by component.
     """
 
     ess: float
@@ -30,36 +31,44 @@ class Weights:
     mean: float
     mean_se: float
     unidentified: float
+    unknown: tuple[float, ...]
 
 
 def importance_weights(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
     """Return the weights of a policy of shape (X, M)."""
-    _, _, context, model = sums.cells.keys.T
-    inverse, answered = np.zeros(policy.shape), np.zeros(policy.shape)
-    for table, column in ((inverse, INVERSE_ALL), (answered, INVERSE_KNOWN.start)):
-        np.add.at(table, (context, model), sums.cells.values[:, column])
-    calls = float(sums.rows)
-    total, squares = float((policy * inverse).sum()), float((policy**2 * sums.squares[..., 0]).sum())
-    known = float((policy * answered).sum())
-    known_squares = float((policy**2 * sums.squares[..., 0] * arms.known[arms.category][..., 0]).sum())
+    cell, values = (arms.context, arms.model), sums.cells.values
+    inverse = summed(cell, values[:, [INVERSE_ALL]], policy.shape)[..., 0]
+    # A failed call needs no judge.
+    failed = summed(cell, values[:, INVERSE][:, [ERROR]], policy.shape)[..., 0]
+    answered = summed(cell, values[:, INVERSE_KNOWN][:, [ANSWER]], policy.shape)[..., 0] - failed
+    calls, squares = float(sums.rows), float((policy**2 * sums.squares[..., 0]).sum())
+    total, known = float((policy * inverse).sum()), float((policy * answered).sum())
+    share = np.nan_to_num(arms.judged[..., ANSWER] / np.maximum(_chosen(sums, arms), 1.0))
+    known_squares = float((policy**2 * sums.squares[..., 0] * share[arms.category]).sum())
     mean = total / calls
     mass = (policy * identified(sums, arms)[arms.category]).sum(axis=1)
+    told = policy[..., None] * (arms.judged >= MIN_VISITS)[arms.category]
     return Weights(
         ess=known**2 / known_squares if known_squares else 0.0,
-        largest_share=float((policy * sums.largest).max(initial=0.0)) / total if total else 1.0,
+        largest_share=float((policy * sums.largest).max(initial=0.0)) / known if known else 1.0,
         mean=mean,
         mean_se=float(np.sqrt(max(squares / calls - mean**2, 0.0) / calls)),
         unidentified=float(1.0 - arms.shares @ mass),
+        unknown=tuple((1.0 - arms.shares @ told.sum(axis=1)).tolist()),
     )
 
 
 def identified(sums: LogSums, arms: Arms) -> NDArray[np.bool_]:
     """Return of which models the log tells something, by category; shape (C, M)."""
-    _, _, context, model = sums.cells.keys.T
-    place = arms.category[context], model
-    chosen, expected = np.zeros((2, len(arms.categories), len(sums.models)))
-    np.add.at(chosen, place, sums.cells.counts[:, CHOSEN])
-    np.add.at(expected, place, sums.cells.values[:, EXPOSURE])
+    place, shape = (arms.category[arms.context], arms.model), (len(arms.categories), len(sums.models))
+    chosen = _chosen(sums, arms)
+    expected = summed(place, sums.cells.values[:, [EXPOSURE]], shape)[..., 0]
     if sums.undistributed:
         expected = np.maximum(expected, chosen)
-    return (chosen >= 1.0) & (expected >= MIN_VISITS)
+    return (chosen >= 1.0) & (expected >= MIN_VISITS) & (arms.judged[..., ANSWER] >= MIN_VISITS)
+
+
+def _chosen(sums: LogSums, arms: Arms) -> Floats:
+    """Return how often models were chosen, by category; shape (C, M)."""
+    place, shape = (arms.category[arms.context], arms.model), (len(arms.categories), len(sums.models))
+    return summed(place, sums.cells.counts[:, [CHOSEN]], shape)[..., 0]
