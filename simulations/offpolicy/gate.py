@@ -214,7 +214,7 @@ def _missing(sums: LogSums, arms: Arms) -> Iterator[Check]:
         return
     # Each model is held against the others of its categories.
     others, others_judged = (rows.sum(axis=1, keepdims=True) - rows for rows in (chosen, judged))
-    rates = others_judged / np.maximum(others, 1.0)
+    rates = (others_judged + 1.0) / (others + 2.0)
     expected = (chosen * rates).sum(axis=0)
     variance = (chosen * rates * (1.0 - rates) * (1.0 + chosen / np.maximum(others, 1.0))).sum(axis=0)
     found = np.where(others > 0.0, judged, 0.0).sum(axis=0)
