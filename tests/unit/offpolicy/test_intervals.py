@@ -29,7 +29,7 @@ RNG = np.random.default_rng(11)
 
 def moments(w: Floats, r: Floats) -> WeightedMoments:
     means = [float(x.mean()) for x in (w, w * w, w * r, w * w * r, w * w * r * r)]
-    return WeightedMoments(float(len(w)), *means, float(w.max()), 0.0, 1.0)
+    return WeightedMoments._make((float(len(w)), *means, float(w.max()), 0.0, 1.0))
 
 
 def test_the_student_interval_of_a_mean_is_the_textbook_one() -> None:
