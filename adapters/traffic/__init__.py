@@ -1,1 +1,1 @@
-"""Logs of calls that were made before routeward decided, and what they teach."""
+"""Logs of calls, whoever wrote them: readers of every format (`formats`), one form for all of them (`calls`, `log`)."""
