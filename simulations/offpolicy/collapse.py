@@ -32,6 +32,11 @@ Ints = NDArray[np.int64]
 
 LEAST: Final = 1e-9
 """Propensity: what is drawn once in a billion calls stands for nothing."""
+NOT_DRAWN: Final = "was not drawn (forced, fallback or degraded)"
+LACKS_PROPENSITY: Final = "has no propensity"
+NO_PROBABILITY: Final = "has a propensity that is no probability"
+LACKS_TIME: Final = "has no time"
+"""Reasons for which a call is left out."""
 
 _DRAWN: Final = (UNKNOWN, Kind.SAMPLED, Kind.BASELINE)
 
@@ -64,10 +69,10 @@ def _unusable(calls: Calls, *, timed: bool) -> dict[str, Bools]:
     found: dict[str, Bools] = {}
     taken = np.zeros(len(calls), np.bool_)
     tests = {
-        "was not drawn (forced, fallback or degraded)": ~np.isin(calls.kind, _DRAWN),
-        "has no propensity": ~np.isfinite(calls.propensity),
-        "has a propensity that is no probability": ~((calls.propensity >= LEAST) & (calls.propensity <= 1.0)),
-        "has no time": (calls.time_us == UNKNOWN) & timed,
+        NOT_DRAWN: ~np.isin(calls.kind, _DRAWN),
+        LACKS_PROPENSITY: ~np.isfinite(calls.propensity),
+        NO_PROBABILITY: ~((calls.propensity >= LEAST) & (calls.propensity <= 1.0)),
+        LACKS_TIME: (calls.time_us == UNKNOWN) & timed,
     }
     for reason, rows in tests.items():
         found[reason] = rows & ~taken
@@ -162,14 +167,7 @@ class _Batch:
     def _latencies(self, place: Ints, shape: tuple[int, int]) -> Floats:
         latency = self._calls.latency_s[self._usable]
         known = np.isfinite(latency)
-        bins = len(LATENCY_EDGES_S) + 1
-        cell = place[known] * bins + np.searchsorted(LATENCY_EDGES_S, latency[known])
-        columns = [
-            np.bincount(cell, weights=weights, minlength=shape[0] * shape[1] * bins).reshape(*shape, bins)
-            for weights in (None, 1.0 / self._propensity[known])
-        ]
-        counted: Floats = np.stack(columns, axis=2).astype(np.float64)
-        return counted
+        return latency_counts(place[known], latency[known], 1.0 / self._propensity[known], shape)
 
     def _calibration(self) -> Floats:
         rows = self._drawn_from != UNKNOWN
@@ -188,6 +186,21 @@ class _Batch:
         least = np.where(self._known, self._components, np.inf).min(axis=0, initial=np.inf)
         most = np.where(self._known, self._components, -np.inf).max(axis=0, initial=-np.inf)
         return np.stack([least, most]).reshape(2, len(COMPONENTS))
+
+
+def latency_counts(place: Ints, latency: Floats, inverse: Floats, shape: tuple[int, int]) -> Floats:
+    """Return counts of latencies, and sums of 1 / p, between `LATENCY_EDGES_S`; shape (X, M, 2, bins).
+
+    `place` (n,) numbers pairs of a context and a model.
+    """
+    bins = len(LATENCY_EDGES_S) + 1
+    cell = place * bins + np.searchsorted(LATENCY_EDGES_S, latency)
+    columns = [
+        np.bincount(cell, weights=weights, minlength=shape[0] * shape[1] * bins).reshape(*shape, bins)
+        for weights in (None, inverse)
+    ]
+    counted: Floats = np.stack(columns, axis=2).astype(np.float64)
+    return counted
 
 
 def _contexts(calls: Calls, usable: Ints) -> tuple[tuple[Context, ...], Ints]:

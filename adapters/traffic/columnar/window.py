@@ -1,0 +1,148 @@
+"""A chunk of a columnar log, coded: a table of numbers in the database, and what a report tells of its rows."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from adapters.traffic import cells
+from adapters.traffic.calls import Call
+from adapters.traffic.columnar.conditions import certain, distributed
+from adapters.traffic.columnar.files import Chunk, connected, quoted
+from adapters.traffic.own.rows import COLUMNS
+from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MOST_MODELS: Final = 48
+"""Models of a chunk at most: a set of them is a number, and their probabilities are columns."""
+
+_COUNTED: Final = COLUMNS.keys() - {"probabilities"}
+_SAMPLE: Final = 1000
+"""Rows whose models are known before all are looked at."""
+# Digits 15 and 16 of the digest end the number of a session, see `session_number`.
+_DIGIT: Final = "((unicode(digits[{0}]) & 15) + 9 * (unicode(digits[{0}]) >> 6))"
+_FOLD: Final = f"coalesce(({_DIGIT.format(1)} * 8 + ({_DIGIT.format(2)} >> 1)) & 31, -1)::TINYINT"
+
+
+class UncertainError(Exception):
+    """A row of a chunk is not certain; the reader by the row has to say what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report tells of the rows of a chunk: how many, how many know each field of `Call`, judgements by source."""
+
+    used: int
+    knows: Counter[str]
+    sources: Counter[str]
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Return what is told of no rows."""
+        return cls(0, Counter(), Counter())
+
+    def plus(self, other: "Told") -> "Told":
+        """Return what is told of both."""
+        return Told(self.used + other.used, self.knows + other.knows, self.sources + other.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A chunk in the table `calls` of a database; categories and models are numbers, the places of their names.
+
+    Columns, NULL where unknown: `category`, `model`, `time_us`, `kind` and `status` (numbers of `Kind` and `Status`),
+    `fold` (a session's number modulo 32, -1 without one), `able` (the set of models that could be drawn, a bit for
+    each; -1 where unknown), `propensity`, `cost_usd`, `latency_s`, `quality`, and for each model its probability, `p0`,
+    `p1` and so on.
+    """
+
+    connection: "DuckDBPyConnection"
+    categories: tuple[str, ...]
+    models: tuple[str, ...]
+    told: Told
+
+
+@contextmanager
+def opened(chunk: Chunk) -> Iterator[Window]:
+    """Code a chunk in a database of its own, on one thread. Raises UncertainError, and what DuckDB raises."""
+    with connected(threads=1) as connection:
+        source = _source(chunk)
+        told = _told(connection, source, chunk)
+        categories, models = (_names(connection, name, source) for name in ("category", "model"))
+        drawable = _drawable(connection, f"(FROM {source} LIMIT {_SAMPLE})")
+        models = _checked({*models, *drawable})
+        if not _code(connection, source, categories, models):
+            models = _checked({*models, *_drawable(connection, source)})
+            if not _code(connection, source, categories, models):
+                raise UncertainError
+        [(distributed,)] = connection.execute("SELECT count(named) FROM taken").fetchall()
+        knows = told.knows + Counter(probabilities=distributed)
+        yield Window(connection, categories, models, replace(told, knows=knows))
+
+
+def _source(chunk: Chunk) -> str:
+    """Return what has the rows of a chunk, with every column that there can be."""
+    listed = ", ".join(name if name in chunk.columns else f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
+    where = f"file_row_number >= {chunk.start} AND file_row_number < {chunk.end}"
+    if chunk.namespace:
+        where += f" AND namespace = {quoted(chunk.namespace)}"
+    return f"(SELECT {listed} FROM read_parquet({quoted(chunk.path)}, file_row_number = true) WHERE {where})"  # noqa: S608 -- quoted
+
+
+def _told(connection: "DuckDBPyConnection", source: str, chunk: Chunk) -> Told:
+    # Distributions are read once only, and counted then.
+    known = ", ".join(f"count({name if name in _COUNTED else 'NULL'})" for name in Call._fields)
+    query = f"SELECT count(*), {certain(is_own=chunk.is_own)}, {known} FROM {source}"  # noqa: S608 -- only of our own names
+    [(used, is_certain, *counts)] = connection.execute(query).fetchall()
+    if used and not is_certain:
+        raise UncertainError
+    knows = Counter({name: count for name, count in zip(Call._fields, counts, strict=True) if count})
+    if not chunk.is_own:
+        return Told(used, knows, Counter({SCORE_PREFIX + "quality": knows["quality"]} if knows["quality"] else {}))
+    judgements = f"SELECT source, count(*) FROM (SELECT unnest(map_keys(judgements)) AS source FROM {source}) GROUP BY 1"  # noqa: S608 -- as above
+    sources = Counter(dict(connection.execute(judgements).fetchall()))
+    if not all(source == THUMB or source.startswith(SCORE_PREFIX) for source in sources):
+        raise UncertainError
+    return Told(used, knows, sources)
+
+
+def _names(connection: "DuckDBPyConnection", column: str, source: str) -> tuple[str, ...]:
+    return _checked(name for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM {source}").fetchall())  # noqa: S608 -- only of our own names
+
+
+def _drawable(connection: "DuckDBPyConnection", source: str) -> Sequence[str]:
+    """Return the models that distributions name."""
+    query = f"SELECT DISTINCT unnest(keys) FROM (SELECT DISTINCT map_keys(probabilities) AS keys FROM {source})"  # noqa: S608 -- only of our own names
+    return [name for (name,) in connection.execute(query).fetchall()]
+
+
+def _checked(names: Any) -> tuple[str, ...]:
+    """Return names in order. Raises UncertainError for what a reader would not take for a name as it stands."""
+    found = tuple(sorted(names))
+    if len(found) > MOST_MODELS or not all(cells.NAME.fullmatch(name) and cells.text(name) for name in found):
+        raise UncertainError
+    return found
+
+
+def _code(connection: "DuckDBPyConnection", source: str, categories: Sequence[str], models: Sequence[str]) -> bool:
+    """Make the table `calls`; False where a distribution is not certain, or names a model that is not known."""
+    shares = [f"p{number}" for number in range(len(models))]
+    numbers = {"category": categories, "model": models, "kind": list(Kind.__members__), "status": list(Status.__members__)}
+    first = {"category": 0, "model": 0, "kind": 1, "status": 1}
+    taken = [f"(list_position({_list(of)}, {name}) - 1 + {first[name]})::USMALLINT AS {name}" for name, of in numbers.items()]
+    taken += [f"probabilities[{quoted(name)}] AS {share}" for name, share in zip(models, shares, strict=True)]
+    # What is derived from these is derived in a view: an optimiser that merges both steps would read maps repeatedly.
+    connection.execute(f"""CREATE OR REPLACE TEMP TABLE taken AS SELECT time_us, propensity, cost_usd, latency_s, quality,
+        md5(session)[15:16] AS digits, cardinality(probabilities) AS named, {", ".join(taken)} FROM {source}""")
+    able = " + ".join(f"if({share} IS NULL, 0, {1 << number})" for number, share in enumerate(shares))
+    connection.execute(f"""CREATE OR REPLACE TEMP VIEW calls AS SELECT * EXCLUDE (digits, named), {_FOLD} AS fold,
+        if(named IS NULL, -1, {able})::BIGINT AS able FROM taken""")
+    [(wrong,)] = connection.execute(f"SELECT count(*) FROM taken WHERE NOT {distributed(shares)}").fetchall()
+    return not wrong
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"[{', '.join(map(quoted, names))}]"
