@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from adapters.traffic.calls import UNKNOWN, Calls
 from bandit.signals import Kind
+from simulations.engines import Engine
 from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, NO_FOLD, VALUES, Cells
 from simulations.offpolicy.components import COMPONENTS, VALUED, observed
 from simulations.offpolicy.slices import fitting_width, ladder_of
@@ -51,6 +53,26 @@ def collapse(batches: Iterable[Calls], *, timed: bool = True, first_row: int = 0
         sums = merge(sums, sums_of(calls, first_row, timed=timed, width=sums.width))
         first_row += len(calls)
     return sums
+
+
+def collapse_on(engine: Engine, batches: Iterable[Calls], *, timed: bool = True) -> LogSums:
+    """Add up the calls of a log, each batch by itself: equal batches give equal bits on every engine."""
+    sums = LogSums.empty(timed=timed)
+    for part in engine.map(partial(_sums_of_part, timed=timed), _parts(batches)):
+        sums = merge(sums, part)
+    return sums
+
+
+def _parts(batches: Iterable[Calls]) -> Iterator[tuple[int, Calls]]:
+    first_row = 0
+    for calls in batches:
+        yield first_row, calls
+        first_row += len(calls)
+
+
+def _sums_of_part(part: tuple[int, Calls], *, timed: bool) -> LogSums:
+    first_row, calls = part
+    return sums_of(calls, first_row, timed=timed)
 
 
 def sums_of(calls: Calls, first_row: int = 0, *, timed: bool = True, width: int | None = None) -> LogSums:

@@ -14,7 +14,8 @@ from adapters.traffic.columnar.window import Told, UncertainError, opened
 from adapters.traffic.formats import FileLog
 from adapters.traffic.log import Log, LogReport, Progress
 from bandit.signals import Kind
-from simulations.engines import Engine, Threads
+from simulations.engines import Engine
+from simulations.offpolicy.collapse import LEAST
 from simulations.offpolicy.slices import fitting_width, ladder_of
 from simulations.offpolicy.sums import LogSums, merge
 from simulations.offpolicy.window_sums import sums_of_window
@@ -26,13 +27,12 @@ _TIMES: Final = 100_000
 """Distinct times, at most, from which the width of slices is found."""
 
 
-def first_pass(log: Log, engine: Engine | None = None, progress: Progress | None = None) -> LogSums | None:
-    """Add up a log of Parquet files, in threads unless told, and complete its report.
+def first_pass(log: Log, engine: Engine, progress: Progress | None = None) -> LogSums | None:
+    """Add up a log of Parquet files, and complete its report.
 
     None where that cannot be done exactly: `collapse` can do it then, and its reader says what is wrong with a row.
     """
-    found = columnar(log)
-    if found is None:
+    if not isinstance(log, FileLog) or (found := columnar(log)) is None:
         return None
     import duckdb
 
@@ -40,7 +40,7 @@ def first_pass(log: Log, engine: Engine | None = None, progress: Progress | None
     sums, told = LogSums.empty(), Told.nothing()
     try:
         work = partial(_sums_of_chunk, width=_width(found))
-        for done, (part, told_of_part) in enumerate((engine or Threads()).map(work, chunks), start=1):
+        for done, (part, told_of_part) in enumerate(engine.map(work, chunks), start=1):
             sums, told = merge(sums, part), told.plus(told_of_part)
             if progress is not None:
                 progress(done * PER_MILLE // len(chunks), PER_MILLE)
@@ -58,7 +58,7 @@ def _sums_of_chunk(chunk: Chunk, width: int) -> tuple[LogSums, Told]:
 def _width(log: ColumnarLog) -> int:
     """Return the width of slices of the whole log, or a smaller one: then no chunk has more slices than it will keep."""
     with connected() as connection:
-        used = f"({log.source} WHERE propensity IS NOT NULL AND {_was_drawn(log)} AND time_us IS NOT NULL)"
+        used = f"({log.source} WHERE propensity >= {LEAST!r} AND {_was_drawn(log)} AND time_us IS NOT NULL)"
         [(first, last)] = connection.execute(f"SELECT min(time_us), max(time_us) FROM {used}").fetchall()
         ladder = ladder_of(timed=True)
         if first is None:

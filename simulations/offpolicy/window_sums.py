@@ -16,10 +16,17 @@ from numpy.typing import NDArray
 from adapters.traffic.columnar.window import Window
 from bandit.signals import Kind, Status
 from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, VALUES, Cells, K
-from simulations.offpolicy.collapse import LACKS_PROPENSITY, LACKS_TIME, NOT_DRAWN, latency_counts
+from simulations.offpolicy.collapse import (
+    LACKS_PROPENSITY,
+    LACKS_TIME,
+    LEAST,
+    NO_PROBABILITY,
+    NOT_DRAWN,
+    latency_counts,
+)
 from simulations.offpolicy.components import FAILED, VALUED
 from simulations.offpolicy.slices import fitting_width
-from simulations.offpolicy.sums import FOLDS, PROBABILITY_EDGES, SQUARES, Context, LogSums
+from simulations.offpolicy.sums import FOLDS, PROBABILITY_EDGES, SQUARES, Context, LogSums, check_size
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,9 +35,10 @@ Columns = Mapping[str, NDArray[Any]]
 _UNDRAWN: Final = f"coalesce(kind NOT IN ({Kind.SAMPLED.value}, {Kind.BASELINE.value}), false)"
 _REASON: Final = (
     f"CASE WHEN {_UNDRAWN} THEN '{NOT_DRAWN}' WHEN propensity IS NULL THEN '{LACKS_PROPENSITY}' "
+    f"WHEN propensity < {LEAST!r} THEN '{NO_PROBABILITY}' "
     f"WHEN time_us IS NULL THEN '{LACKS_TIME}' ELSE '' END"
 )
-_USABLE: Final = f"NOT {_UNDRAWN} AND propensity IS NOT NULL AND time_us IS NOT NULL"
+_USABLE: Final = f"NOT {_UNDRAWN} AND propensity >= {LEAST!r} AND time_us IS NOT NULL"
 _FAILED: Final = f"coalesce(status IN ({', '.join(str(one.value) for one in FAILED)}), false)"
 _CANCELLED: Final = f"coalesce(status = {Status.CANCELLED.value}, false)"
 _USED: Final = f"""(SELECT *, 1 / propensity AS w, w * w AS ww,
@@ -88,6 +96,7 @@ class _Grid:
     def sums(self, unusable: Counter[str]) -> LogSums:
         """Add everything up."""
         window, shape = self.window, (len(self.contexts), len(self.window.models))
+        check_size(*shape)
         key, chosen = self._grouped([*_COUNTS, *_VALUES, *_SQUARES, *_LEAST, *_MOST], by_model=True)
         ends = np.cumsum([len(part) for part in (_COUNTS, _VALUES, _SQUARES, _LEAST)])
         counts, values, squares, least, most = np.split(chosen, ends, axis=1)
@@ -108,7 +117,9 @@ class _Grid:
             largest=largest.reshape(shape),
             latencies=self._latencies(shape),
             calibration=self._calibration(),
-            extremes=np.stack([np.nanmin(least, axis=0, initial=np.inf), np.nanmax(most[:, 1:], axis=0, initial=-np.inf)]),
+            extremes=np.stack(
+                [np.nanmin(least, axis=0, initial=np.inf), np.nanmax(most[:, 1:], axis=0, initial=-np.inf)]
+            ),
             rows=int(numbers[:, 0].sum()),
             undistributed=int(numbers[undistributed[key[:, 2]], 0].sum()),
             in_sessions=int(numbers[key[:, 1] >= 0, 0].sum()),
@@ -133,7 +144,9 @@ class _Grid:
         pairs = zip(key[:, 2].tolist(), found["able"].tolist(), strict=True)
         key[:, 2] = [contexts[pair] for pair in pairs]
         key[:, :2] += self.first, -1
-        rows = [_filled(found[f"c{n}"], 0.0 if column.startswith("sum") else np.nan) for n, column in enumerate(columns)]
+        rows = [
+            _filled(found[f"c{n}"], 0.0 if column.startswith("sum") else np.nan) for n, column in enumerate(columns)
+        ]
         return key, np.stack(rows, axis=1)
 
     def _exposures(self) -> tuple[Ints, Ints, Floats]:
@@ -164,7 +177,9 @@ class _Grid:
     def _calibration(self) -> Floats:
         bins = len(PROBABILITY_EDGES) - 1
         calibration = np.zeros((self.shape[3], bins, 4))
-        steps = " ".join(f"WHEN p < {edge!r} THEN {place}" for place, edge in enumerate(PROBABILITY_EDGES[1:-1].tolist()))
+        steps = " ".join(
+            f"WHEN p < {edge!r} THEN {place}" for place, edge in enumerate(PROBABILITY_EDGES[1:-1].tolist())
+        )
         for m in range(self.shape[3]):
             found = self.window.connection.execute(
                 f"""SELECT CASE {steps} ELSE {bins - 1} END, count(*), sum(p), sum(p * (1 - p)), count(*) FILTER (model = {m})

@@ -64,5 +64,7 @@ def distributed(shares: Sequence[str]) -> str:
     listed = ", ".join(str(kind.value) for kind in _NOT_DRAWN)
     whole = f"named > 0 AND {able} = named AND least({', '.join(shares)}) >= 0 AND abs({total} - 1) < 5e-4"
     agrees = f"{drawn} > 0 AND abs(propensity - {drawn}) < 0.9e-3 * {drawn}"
-    consistent = f"coalesce(kind IN ({listed}), false) OR coalesce(propensity > 0, true) AND (named IS NULL OR {agrees})"
+    consistent = (
+        f"coalesce(kind IN ({listed}), false) OR coalesce(propensity > 0, true) AND (named IS NULL OR {agrees})"
+    )
     return f"coalesce((named IS NULL OR {whole}) AND ({consistent}), false)"

@@ -11,7 +11,6 @@ from adapters.traffic.columnar.conditions import NEEDED
 from adapters.traffic.files.kinds import kind_of
 from adapters.traffic.findings import MAX_REMEMBERED
 from adapters.traffic.formats import FileLog
-from adapters.traffic.log import Log
 from adapters.traffic.own.parquet import MEMORY
 from adapters.traffic.own.rows import COLUMNS, is_own
 from adapters.traffic.reading import ANY_SOURCE
@@ -21,11 +20,13 @@ if TYPE_CHECKING:
 
 _READERS: Final = ("routeward", "generic")
 _ROWS: Final = "SELECT num_rows FROM parquet_file_metadata($file)"
-_FIRST_TIME: Final = "SELECT time_us FROM read_parquet($files) LIMIT 1"
+# With fewer, what reads the log may not take it for one that knows times.
+_TIMED: Final = "SELECT avg((time_us IS NOT NULL)::BIGINT) > 0.5 FROM (FROM read_parquet($files) LIMIT 1000)"
 _NAMESPACES: Final = "SELECT DISTINCT namespace FROM read_parquet($files)"
 # As the reader by the row looks for calls that come twice: among the first ids. Hashes, because texts are large.
 _FIRST_IDS: Final = """CREATE TEMP TABLE first_ids AS
-SELECT hash(call_id) AS id FROM read_parquet($files) WHERE call_id != '' AND ($namespace = '' OR {namespace}) LIMIT $most
+SELECT hash(call_id) AS id FROM read_parquet($files) WHERE call_id != '' AND ($namespace = '' OR {namespace}) 
+LIMIT $most
 """
 _TWICE: Final = """SELECT (SELECT count(*) FROM read_parquet($files)
     WHERE call_id != '' AND ($namespace = '' OR {namespace}) AND hash(call_id) IN (FROM first_ids))
@@ -71,9 +72,9 @@ class ColumnarLog:
                 yield Chunk(path, start, min(start + size, rows), self.columns, self.is_own, self.namespace)
 
 
-def columnar(log: Log) -> ColumnarLog | None:
+def columnar(log: FileLog) -> ColumnarLog | None:
     """Look at a log; None where the reader by the row has to read it, which says what is wrong with it."""
-    if not isinstance(log, FileLog) or log.reader.name not in _READERS or log.column_map:
+    if log.reader.name not in _READERS or log.column_map:
         return None
     files = log.source.files
     if log.quality_source != ANY_SOURCE or not find_spec("duckdb") or any(kind_of(f.path) != "parquet" for f in files):
@@ -92,7 +93,10 @@ def connected(threads: int | None = None) -> "DuckDBPyConnection":
     """Return a database of its own, with as many threads as there are cores unless told."""
     import duckdb
 
-    return duckdb.connect(config={"memory_limit": MEMORY} | ({} if threads is None else {"threads": threads}))
+    connection = duckdb.connect(config={"memory_limit": MEMORY})
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
+    return connection
 
 
 def _looked_at(
@@ -105,8 +109,8 @@ def _looked_at(
     if own != is_own(columns[0]) or not columns[0] >= NEEDED:
         return None
     files = {"files": list(paths)}
-    first = connection.execute(_FIRST_TIME, files).fetchone()
-    if first is None or first[0] is None or (own and not _is_one_tenants(connection, paths, namespace)):
+    first = connection.execute(_TIMED, files).fetchone()
+    if first is None or not first[0] or (own and not _is_one_tenants(connection, paths, namespace)):
         return None
     # A generic log has no namespaces, whatever its columns are called.
     kept = namespace if own else ""
