@@ -4,6 +4,7 @@ What comes out are the sums that `collapse` gives; only the order in which numbe
 their places are those of `cells` and `sums`, where they are described.
 """
 
+# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,12 +1,13 @@
 """Which logs can be added up inside the database: Parquet files of a call a row, in the own columns and types."""
 
+# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from adapters.traffic import cells
+from adapters.names import NAME
 from adapters.traffic.columnar.conditions import NEEDED
 from adapters.traffic.files.kinds import kind_of
 from adapters.traffic.findings import MAX_REMEMBERED
@@ -129,7 +130,7 @@ def _columns(connection: "DuckDBPyConnection", path: str) -> frozenset[str] | No
 def _is_one_tenants(connection: "DuckDBPyConnection", paths: Sequence[str], namespace: str) -> bool:
     """Tell whether there is one namespace, or the named one; and each is a name."""
     found = [name for (name,) in connection.execute(_NAMESPACES, {"files": list(paths)}).fetchall()]
-    if not all(isinstance(name, str) and cells.NAME.fullmatch(name) for name in found):
+    if not all(isinstance(name, str) and NAME.fullmatch(name) for name in found):
         return False
     return namespace in found if namespace else len(found) == 1
 

@@ -1,11 +1,13 @@
 """A chunk of a columnar log, coded: a table of numbers in the database, and what a report tells of its rows."""
 
+# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from adapters.names import NAME
 from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.columnar.conditions import certain, distributed
@@ -89,13 +91,13 @@ def _source(chunk: Chunk) -> str:
     where = f"file_row_number >= {chunk.start} AND file_row_number < {chunk.end}"
     if chunk.namespace:
         where += f" AND namespace = {quoted(chunk.namespace)}"
-    return f"(SELECT {listed} FROM read_parquet({quoted(chunk.path)}, file_row_number = true) WHERE {where})"  # noqa: S608 -- quoted
+    return f"(SELECT {listed} FROM read_parquet({quoted(chunk.path)}, file_row_number = true) WHERE {where})"
 
 
 def _told(connection: "DuckDBPyConnection", source: str, chunk: Chunk) -> Told:
     # Distributions are read once only, and counted then.
     known = ", ".join(f"count({name if name in _COUNTED else 'NULL'})" for name in Call._fields)
-    query = f"SELECT count(*), {certain(is_own=chunk.is_own)}, {known} FROM {source}"  # noqa: S608 -- only of our own names
+    query = f"SELECT count(*), {certain(is_own=chunk.is_own)}, {known} FROM {source}"
     [(used, is_certain, *counts)] = connection.execute(query).fetchall()
     if used and not is_certain:
         raise UncertainError
@@ -103,7 +105,7 @@ def _told(connection: "DuckDBPyConnection", source: str, chunk: Chunk) -> Told:
     if not chunk.is_own:
         return Told(used, knows, Counter({SCORE_PREFIX + "quality": knows["quality"]} if knows["quality"] else {}))
     judgements = (
-        f"SELECT source, count(*) FROM (SELECT unnest(map_keys(judgements)) AS source FROM {source}) GROUP BY 1"  # noqa: S608 -- as above
+        f"SELECT source, count(*) FROM (SELECT unnest(map_keys(judgements)) AS source FROM {source}) GROUP BY 1"
     )
     sources = Counter(dict(connection.execute(judgements).fetchall()))
     if not all(source == THUMB or source.startswith(SCORE_PREFIX) for source in sources):
@@ -112,19 +114,19 @@ def _told(connection: "DuckDBPyConnection", source: str, chunk: Chunk) -> Told:
 
 
 def _names(connection: "DuckDBPyConnection", column: str, source: str) -> tuple[str, ...]:
-    return _checked(name for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM {source}").fetchall())  # noqa: S608 -- only of our own names
+    return _checked(name for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM {source}").fetchall())
 
 
 def _layouts(connection: "DuckDBPyConnection", source: str) -> Sequence[tuple[str, ...]]:
     """Return the models of distributions, in the orders in which these name them."""
-    query = f"SELECT DISTINCT map_keys(probabilities) FROM {source} WHERE probabilities IS NOT NULL"  # noqa: S608 -- only of our own names
+    query = f"SELECT DISTINCT map_keys(probabilities) FROM {source} WHERE probabilities IS NOT NULL"
     return [tuple(names) for (names,) in connection.execute(query).fetchall()]
 
 
 def _checked(names: Any) -> tuple[str, ...]:
     """Return names in order. Raises UncertainError for what a reader would not take for a name as it stands."""
     found = tuple(sorted(names))
-    if len(found) > MOST_MODELS or not all(cells.NAME.fullmatch(name) and cells.text(name) for name in found):
+    if len(found) > MOST_MODELS or not all(NAME.fullmatch(name) and cells.text(name) for name in found):
         raise UncertainError
     return found
 
