@@ -26,7 +26,7 @@ _TIMED: Final = "SELECT avg((time_us IS NOT NULL)::BIGINT) > 0.5 FROM (FROM read
 _NAMESPACES: Final = "SELECT DISTINCT namespace FROM read_parquet($files)"
 # As the reader by the row looks for calls that come twice: among the first ids. Hashes, because texts are large.
 _FIRST_IDS: Final = """CREATE TEMP TABLE first_ids AS
-SELECT hash(call_id) AS id FROM read_parquet($files) WHERE call_id != '' AND ($namespace = '' OR {namespace}) 
+SELECT hash(call_id) AS id FROM read_parquet($files) WHERE call_id != '' AND ($namespace = '' OR {namespace})
 LIMIT $most
 """
 _TWICE: Final = """SELECT (SELECT count(*) FROM read_parquet($files)
