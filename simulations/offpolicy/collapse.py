@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from adapters.traffic.calls import UNKNOWN, Calls
 from bandit.signals import Kind
-from simulations.engines import Engine
+from simulations.engines import Engine, InProcess
 from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, NO_FOLD, VALUES, Cells
 from simulations.offpolicy.components import COMPONENTS, VALUED, observed
 from simulations.offpolicy.slices import fitting_width, ladder_of
@@ -40,39 +40,44 @@ NO_PROBABILITY: Final = "has a propensity that is no probability"
 LACKS_TIME: Final = "has no time"
 """Reasons for which a call is left out."""
 
+LARGEST_CODE: Final = 2**62
+"""Of keys that are numbered by one integer."""
+
 _DRAWN: Final = (UNKNOWN, Kind.SAMPLED, Kind.BASELINE)
 
 
-def collapse(batches: Iterable[Calls], *, timed: bool = True, first_row: int = 0) -> LogSums:
-    """Add up the calls of a log whose first call stands at `first_row` of the whole.
+def collapse(batches: Iterable[Calls], engine: Engine | None = None, *, timed: bool = True) -> LogSums:
+    """Add up the calls of a log, each batch by itself: equal batches give equal bits on every engine.
 
     `timed` cuts by time, and leaves out calls without one; else stretches of rows are cut.
     """
     sums = LogSums.empty(timed=timed)
-    for calls in batches:
-        sums = merge(sums, sums_of(calls, first_row, timed=timed, width=sums.width))
-        first_row += len(calls)
-    return sums
-
-
-def collapse_on(engine: Engine, batches: Iterable[Calls], *, timed: bool = True) -> LogSums:
-    """Add up the calls of a log, each batch by itself: equal batches give equal bits on every engine."""
-    sums = LogSums.empty(timed=timed)
-    for part in engine.map(partial(_sums_of_part, timed=timed), _parts(batches)):
+    for part in (engine or InProcess()).map(partial(_sums_of_part, timed=timed), _parts(batches, timed=timed)):
         sums = merge(sums, part)
     return sums
 
 
-def _parts(batches: Iterable[Calls]) -> Iterator[tuple[int, Calls]]:
-    first_row = 0
+class _Part(NamedTuple):
+    calls: Calls
+    first_row: int
+    width: int
+
+
+def _parts(batches: Iterable[Calls], *, timed: bool) -> Iterator[_Part]:
+    """Yield batches with the width of slices that all up to them will keep: finer cells would be added up at once."""
+    first_row, width, starts = 0, ladder_of(timed=timed)[0], np.zeros(0, np.int64)
     for calls in batches:
-        yield first_row, calls
+        usable = ~np.any(list(_unusable(calls, timed=timed).values()), axis=0)
+        places = np.concatenate([starts, calls.time_us[usable] if timed else first_row + np.flatnonzero(usable)])
+        if len(places):
+            width = fitting_width(places, width, timed=timed)
+            starts = np.unique(places // width) * width
+        yield _Part(calls, first_row, width)
         first_row += len(calls)
 
 
-def _sums_of_part(part: tuple[int, Calls], *, timed: bool) -> LogSums:
-    first_row, calls = part
-    return sums_of(calls, first_row, timed=timed)
+def _sums_of_part(part: _Part, *, timed: bool) -> LogSums:
+    return sums_of(part.calls, part.first_row, timed=timed, width=part.width)
 
 
 def sums_of(calls: Calls, first_row: int = 0, *, timed: bool = True, width: int | None = None) -> LogSums:
@@ -243,7 +248,9 @@ def _places(keys: Ints) -> tuple[Ints, Ints]:
     if not len(keys):
         return np.zeros(0, np.int64), keys
     low = keys.min(axis=0)
-    sizes = (keys.max(axis=0) - low + 1).tolist()
+    sizes = [high - least + 1 for high, least in zip(keys.max(axis=0).tolist(), low.tolist(), strict=True)]
+    if math.prod(sizes) > LARGEST_CODE:
+        return _places_far_apart(keys)
     code = np.ravel_multi_index(tuple((keys - low).T), sizes)
     if math.prod(sizes) <= 4 * len(keys):
         present = np.bincount(code, minlength=math.prod(sizes)) > 0
@@ -251,6 +258,13 @@ def _places(keys: Ints) -> tuple[Ints, Ints]:
     else:
         distinct, places = np.unique(code, return_inverse=True)
     return places, np.stack(np.unravel_index(distinct, sizes), axis=1) + low
+
+
+def _places_far_apart(keys: Ints) -> tuple[Ints, Ints]:
+    """Do it by the places of numbers, as where one clock is thousands of years ahead."""
+    columns = [np.unique(column, return_inverse=True) for column in keys.T]
+    places, distinct = _places(np.stack([numbers for _, numbers in columns], axis=1))
+    return places, np.stack([found[numbers] for (found, _), numbers in zip(columns, distinct.T, strict=True)], axis=1)
 
 
 def _added(places: Ints, rows: NDArray[Any], size: int) -> NDArray[Any]:

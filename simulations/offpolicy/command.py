@@ -12,9 +12,9 @@ from adapters.traffic.calls import UNKNOWN
 from adapters.traffic.log import Log, LogReport, Progress
 from bandit.request import Objective
 from simulations import ranges
-from simulations.engines import Engine, InProcess, Threads
+from simulations.engines import Engine, Threads
 from simulations.errors import OptionsError
-from simulations.offpolicy.collapse import collapse_on
+from simulations.offpolicy.collapse import collapse
 from simulations.offpolicy.document import document_of
 from simulations.offpolicy.evaluation import evaluate
 from simulations.offpolicy.first_pass import first_pass
@@ -59,7 +59,7 @@ def sums_of_log(log: Log, progress: Progress | None = None, engine: Engine | Non
         return found
     first = next(iter(log.batches(LOOKED_AT)), None)
     timed = first is None or float((first.time_us != UNKNOWN).mean()) >= 0.5
-    return collapse_on(engine or InProcess(), log.batches(BATCH, progress), timed=timed)
+    return collapse(log.batches(BATCH, progress), engine, timed=timed)
 
 
 def merged(paths: Sequence[Path]) -> LogSums:

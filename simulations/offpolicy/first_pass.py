@@ -1,10 +1,9 @@
 """A first pass over Parquet by DuckDB: the sums that `collapse` gives, an order of magnitude sooner.
 
-Files are cut into chunks of so many rows, each added up by itself on one thread, and chunks are added up in their order:
-equal files give equal bits on any number of cores.
+Files are cut into chunks of so many rows, each added up by itself on one thread, and chunks are added up in their
+order: equal files give equal bits on any number of cores.
 """
 
-# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from functools import partial
 from typing import Final
 
@@ -38,7 +37,7 @@ def first_pass(log: Log, engine: Engine, progress: Progress | None = None) -> Lo
     import duckdb
 
     chunks = tuple(found.chunks(CHUNK))
-    sums, told = LogSums.empty(), Told.nothing()
+    sums, told = LogSums.empty(), Told()
     try:
         work = partial(_sums_of_chunk, width=_width(found))
         for done, (part, told_of_part) in enumerate(engine.map(work, chunks), start=1):
@@ -57,15 +56,15 @@ def _sums_of_chunk(chunk: Chunk, width: int) -> tuple[LogSums, Told]:
 
 
 def _width(log: ColumnarLog) -> int:
-    """Return the width of slices of the whole log, or a smaller one: then no chunk has more slices than it will keep."""
+    """Return the width of slices of the whole log, or a smaller one: no chunk has more slices than it will keep."""
     with connected() as connection:
         used = f"({log.source} WHERE propensity >= {LEAST!r} AND {_was_drawn(log)} AND time_us IS NOT NULL)"
-        [(first, last)] = connection.execute(f"SELECT min(time_us), max(time_us) FROM {used}").fetchall()
+        [(first, last)] = connection.execute(f"SELECT min(time_us), max(time_us) FROM {used}").fetchall()  # noqa: S608 -- only of own and quoted names
         ladder = ladder_of(timed=True)
         if first is None:
             return ladder[0]
         step = next(width for width in ladder if (last - first) // width < _TIMES)
-        found = connection.execute(f"SELECT DISTINCT time_us // {step} AS place FROM {used}").fetchnumpy()["place"]
+        found = connection.execute(f"SELECT DISTINCT time_us // {step} AS place FROM {used}").fetchnumpy()["place"]  # noqa: S608 -- only of own and quoted names
     width = fitting_width(np.asarray(found, np.int64) * step, step, timed=True)
     return width if width > step else ladder[0]
 
@@ -76,6 +75,4 @@ def _was_drawn(log: ColumnarLog) -> str:
 
 
 def _tell(log: FileLog, told: Told) -> None:
-    report = LogReport(log.reader.name, told.used)
-    report.knows, report.sources = told.knows, told.sources
-    log.report = report
+    log.report = LogReport(log.reader.name, told.used, knows=told.knows, sources=told.sources, notes=told.notes())

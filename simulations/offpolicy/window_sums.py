@@ -4,22 +4,23 @@ What comes out are the sums that `collapse` gives; only the order in which numbe
 their places are those of `cells` and `sums`, where they are described.
 """
 
-# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
+from math import prod
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.traffic.columnar.window import Window
+from adapters.traffic.columnar.window import UncertainError, Window
 from bandit.signals import Kind, Status
 from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, VALUES, Cells, K
 from simulations.offpolicy.collapse import (
     LACKS_PROPENSITY,
     LACKS_TIME,
+    LARGEST_CODE,
     LEAST,
     NO_PROBABILITY,
     NOT_DRAWN,
@@ -45,7 +46,7 @@ _CANCELLED: Final = f"coalesce(status = {Status.CANCELLED.value}, false)"
 _USED: Final = f"""(SELECT *, 1 / propensity AS w, w * w AS ww,
     CASE WHEN {_FAILED} THEN 0 WHEN NOT {_CANCELLED} THEN quality END AS y0, cost_usd AS y1, latency_s AS y2,
     CASE WHEN status IS NOT NULL AND NOT {_CANCELLED} THEN {_FAILED}::DOUBLE END AS y3
-    FROM calls WHERE {_USABLE})"""
+    FROM calls WHERE {_USABLE})"""  # noqa: S608 -- only of own and quoted names
 
 _Y: Final = tuple(f"y{k}" for k in range(K))
 _COUNTS: Final = ("count(*)", "0::BIGINT", *(f"count({y})" for y in _Y))
@@ -65,8 +66,8 @@ _MOST: Final = ("max(w)", *(f"max({y})" for y in _Y))
 
 
 def sums_of_window(window: Window, width: int) -> LogSums:
-    """Add up the table of a window, cut by time into slices of `width` at least."""
-    reasons = window.connection.execute(f"SELECT {_REASON}, count(*) FROM calls GROUP BY 1").fetchall()
+    """Add up the table of a window, cut by time into slices of `width` at least. Raises UncertainError."""
+    reasons = window.connection.execute(f"SELECT {_REASON}, count(*) FROM calls GROUP BY 1").fetchall()  # noqa: S608 -- only of own and quoted names
     unusable = Counter(dict(reasons))
     if not unusable.pop("", 0):
         return replace(LogSums.empty(), unusable=unusable)
@@ -85,13 +86,16 @@ class _Grid:
 
     @classmethod
     def of(cls, window: Window, least: int) -> Self:
-        """Choose the slices of a window, of which at least one call is usable."""
-        times = window.connection.execute(f"SELECT time_us FROM calls WHERE {_USABLE}").fetchnumpy()["time_us"]
+        """Choose slices of a window with a usable call. Raises UncertainError where they are too far apart."""
+        times = window.connection.execute(f"SELECT time_us FROM calls WHERE {_USABLE}").fetchnumpy()["time_us"]  # noqa: S608 -- only of own and quoted names
         times = np.asarray(times, np.int64)
         width = fitting_width(times, least, timed=True)
         first, last = int(times.min()) // width, int(times.max()) // width
         shape = last - first + 1, FOLDS + 1, len(window.categories), len(window.models)
-        pairs = window.connection.execute(f"SELECT DISTINCT category, able FROM calls WHERE {_USABLE}").fetchall()
+        if prod(shape) > LARGEST_CODE:
+            raise UncertainError
+        query = f"SELECT DISTINCT category, able FROM calls WHERE {_USABLE}"  # noqa: S608 -- only of own and quoted names
+        pairs = window.connection.execute(query).fetchall()
         return cls(window, width, first, shape, tuple(sorted(pairs)))
 
     def sums(self, unusable: Counter[str]) -> LogSums:
@@ -136,9 +140,10 @@ class _Grid:
         """Return keys (n, 4) and columns of groups; NaN is unknown, but for sums, which are 0."""
         model = "model" if by_model else "0"
         _, folds, categories, models = self.shape
-        code = f"(((time_us // {self.width} - {self.first}) * {folds} + fold + 1) * {categories} + category) * {models} + {model}"
+        slice_and_fold = f"(time_us // {self.width} - {self.first}) * {folds} + fold + 1"
+        code = f"(({slice_and_fold}) * {categories} + category) * {models} + {model}"
         listed = ", ".join(f"({column})::DOUBLE AS c{number}" for number, column in enumerate(columns))
-        query = f"SELECT {code} AS code, able, {listed} FROM {_USED} GROUP BY ALL"
+        query = f"SELECT {code} AS code, able, {listed} FROM {_USED} GROUP BY ALL"  # noqa: S608 -- only of own and quoted names
         found = self.window.connection.execute(query).fetchnumpy()
         key = np.stack(np.unravel_index(found["code"], self.shape), axis=1)
         contexts = {pair: place for place, pair in enumerate(self.contexts)}
@@ -165,7 +170,7 @@ class _Grid:
 
     def _latencies(self, shape: tuple[int, int]) -> Floats:
         found = self.window.connection.execute(
-            f"SELECT category, able, model, latency_s, w FROM {_USED} WHERE latency_s IS NOT NULL"
+            f"SELECT category, able, model, latency_s, w FROM {_USED} WHERE latency_s IS NOT NULL"  # noqa: S608 -- only of own and quoted names
         ).fetchnumpy()
         sets, which = np.unique(found["able"], return_inverse=True)
         known = {pair: place for place, pair in enumerate(self.contexts)}
@@ -182,11 +187,10 @@ class _Grid:
             f"WHEN p < {edge!r} THEN {place}" for place, edge in enumerate(PROBABILITY_EDGES[1:-1].tolist())
         )
         for m in range(self.shape[3]):
-            found = self.window.connection.execute(
-                f"""SELECT CASE {steps} ELSE {bins - 1} END, count(*), sum(p), sum(p * (1 - p)), count(*) FILTER (model = {m})
-                FROM (SELECT p{m} AS p, model FROM calls WHERE {_USABLE} AND p{m} IS NOT NULL) GROUP BY 1"""
-            ).fetchall()
-            for place, *row in found:
+            shares = f"SELECT p{m} AS p, model FROM calls WHERE {_USABLE} AND p{m} IS NOT NULL"  # noqa: S608 -- only of own and quoted names
+            sums = f"count(*), sum(p), sum(p * (1 - p)), count(*) FILTER (model = {m})"
+            query = f"SELECT CASE {steps} ELSE {bins - 1} END, {sums} FROM ({shares}) GROUP BY 1"  # noqa: S608 -- only of own and quoted names
+            for place, *row in self.window.connection.execute(query).fetchall():
                 calibration[m, place] = row
         return calibration
 

@@ -1,6 +1,5 @@
 """Which logs can be added up inside the database: Parquet files of a call a row, in the own columns and types."""
 
-# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import escape
@@ -64,7 +63,7 @@ class ColumnarLog:
         """What has the rows, as a query names it."""
         files = ", ".join(map(quoted, self.paths))
         where = f" WHERE namespace = {quoted(self.namespace)}" if self.namespace else ""
-        return f"SELECT * FROM (FROM read_parquet([{files}]){where})"
+        return f"SELECT * FROM (FROM read_parquet([{files}]){where})"  # noqa: S608 -- only of own and quoted names
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         """Cut the files, each for itself, into chunks of so many rows."""

@@ -1,17 +1,17 @@
 """A chunk of a columnar log, coded: a table of numbers in the database, and what a report tells of its rows."""
 
-# ruff: noqa: S608 -- queries are made of own names, and of quoted ones
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from adapters.names import NAME
 from adapters.traffic import cells
 from adapters.traffic.calls import Call
 from adapters.traffic.columnar.conditions import certain, distributed
 from adapters.traffic.columnar.files import Chunk, connected, quoted
+from adapters.traffic.findings import DURATIONS, FORGOTTEN, MAX_REMEMBERED, PER_DECADE, Magnitudes
 from adapters.traffic.own.rows import COLUMNS
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
 
@@ -35,20 +35,26 @@ class UncertainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a report tells of the rows of a chunk: how many, how many know each field of `Call`, judgements by source."""
+    """What a report tells of a chunk: rows, how many know each field of `Call`, judgements by source, magnitudes."""
 
-    used: int
-    knows: Counter[str]
-    sources: Counter[str]
-
-    @classmethod
-    def nothing(cls) -> Self:
-        """Return what is told of no rows."""
-        return cls(0, Counter(), Counter())
+    used: int = 0
+    knows: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    magnitudes: Magnitudes = field(default_factory=Magnitudes)
 
     def plus(self, other: "Told") -> "Told":
         """Return what is told of both."""
-        return Told(self.used + other.used, self.knows + other.knows, self.sources + other.sources)
+        return Told(
+            self.used + other.used,
+            self.knows + other.knows,
+            self.sources + other.sources,
+            self.magnitudes.plus(other.magnitudes),
+        )
+
+    def notes(self) -> list[str]:
+        """Return sentences for the reader of a report."""
+        forgotten = [FORGOTTEN] if self.knows["call_id"] > MAX_REMEMBERED else []
+        return forgotten + self.magnitudes.doubts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +97,50 @@ def _source(chunk: Chunk) -> str:
     where = f"file_row_number >= {chunk.start} AND file_row_number < {chunk.end}"
     if chunk.namespace:
         where += f" AND namespace = {quoted(chunk.namespace)}"
-    return f"(SELECT {listed} FROM read_parquet({quoted(chunk.path)}, file_row_number = true) WHERE {where})"
+    return f"(SELECT {listed} FROM read_parquet({quoted(chunk.path)}, file_row_number = true) WHERE {where})"  # noqa: S608 -- only of own and quoted names
 
 
 def _told(connection: "DuckDBPyConnection", source: str, chunk: Chunk) -> Told:
     # Distributions are read once only, and counted then.
     known = ", ".join(f"count({name if name in _COUNTED else 'NULL'})" for name in Call._fields)
-    query = f"SELECT count(*), {certain(is_own=chunk.is_own)}, {known} FROM {source}"
+    query = f"SELECT count(*), {certain(is_own=chunk.is_own)}, {known} FROM {source}"  # noqa: S608 -- own names
     [(used, is_certain, *counts)] = connection.execute(query).fetchall()
     if used and not is_certain:
         raise UncertainError
     knows = Counter({name: count for name, count in zip(Call._fields, counts, strict=True) if count})
-    if not chunk.is_own:
-        return Told(used, knows, Counter({SCORE_PREFIX + "quality": knows["quality"]} if knows["quality"] else {}))
-    judgements = (
-        f"SELECT source, count(*) FROM (SELECT unnest(map_keys(judgements)) AS source FROM {source}) GROUP BY 1"
-    )
-    sources = Counter(dict(connection.execute(judgements).fetchall()))
+    if chunk.is_own:
+        return Told(used, knows, _judgements(connection, source))
+    sources = Counter({SCORE_PREFIX + "quality": knows["quality"]} if knows["quality"] else {})
+    return Told(used, knows, sources, _magnitudes(connection, source))
+
+
+def _judgements(connection: "DuckDBPyConnection", source: str) -> Counter[str]:
+    listed = f"SELECT unnest(map_keys(judgements)) AS source FROM {source}"  # noqa: S608 -- own names
+    query = f"SELECT source, count(*) FROM ({listed}) GROUP BY 1"  # noqa: S608 -- own names
+    sources = Counter(dict(connection.execute(query).fetchall()))
     if not all(source == THUMB or source.startswith(SCORE_PREFIX) for source in sources):
         raise UncertainError
-    return Told(used, knows, sources)
+    return sources
+
+
+def _magnitudes(connection: "DuckDBPyConnection", source: str) -> Magnitudes:
+    """Return those of a table; what an export wrote is in its own units, and not doubted."""
+    [(earliest,)] = connection.execute(f"SELECT min(time_us) FROM {source}").fetchall()  # noqa: S608 -- own names
+    durations = {}
+    for name in DURATIONS:
+        place = f"floor(log10({name}) * {PER_DECADE})::INTEGER"
+        query = f"SELECT {place}, count(*) FROM {source} WHERE {name} IS NOT NULL GROUP BY 1"  # noqa: S608 -- own names
+        durations[name] = Counter(dict(connection.execute(query).fetchall()))
+    return Magnitudes(durations, earliest)
 
 
 def _names(connection: "DuckDBPyConnection", column: str, source: str) -> tuple[str, ...]:
-    return _checked(name for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM {source}").fetchall())
+    return _checked(name for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM {source}").fetchall())  # noqa: S608 -- only of own and quoted names
 
 
 def _layouts(connection: "DuckDBPyConnection", source: str) -> Sequence[tuple[str, ...]]:
     """Return the models of distributions, in the orders in which these name them."""
-    query = f"SELECT DISTINCT map_keys(probabilities) FROM {source} WHERE probabilities IS NOT NULL"
+    query = f"SELECT DISTINCT map_keys(probabilities) FROM {source} WHERE probabilities IS NOT NULL"  # noqa: S608 -- only of own and quoted names
     return [tuple(names) for (names,) in connection.execute(query).fetchall()]
 
 
@@ -149,13 +170,15 @@ def _code(
     numbers |= {"model": f"list_position({_list(models)}, model) - 1"}
     taken = [f"({number})::USMALLINT AS {name}" for name, number in numbers.items()]
     taken += [f"{_share(name, layout)} AS {share}" for name, share in zip(models, shares, strict=True)]
+    listed = "time_us, propensity, cost_usd, latency_s, quality, substr(md5(session), 15, 2) AS digits"
+    listed = ", ".join([listed, "cardinality(probabilities) AS named", *taken])
     # What is derived from these is derived in a view: an optimiser that merges both steps would read maps repeatedly.
-    connection.execute(f"""CREATE OR REPLACE TEMP TABLE taken AS SELECT time_us, propensity, cost_usd, latency_s, quality,
-        substr(md5(session), 15, 2) AS digits, cardinality(probabilities) AS named, {", ".join(taken)} FROM {source}""")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE taken AS SELECT {listed} FROM {source}")  # noqa: S608 -- only of own and quoted names
     able = " + ".join(f"if({share} IS NULL, 0, {1 << number})" for number, share in enumerate(shares))
-    connection.execute(f"""CREATE OR REPLACE TEMP VIEW calls AS SELECT * EXCLUDE (digits, named), {_FOLD} AS fold,
-        if(named IS NULL, -1, {able})::BIGINT AS able FROM taken""")
-    [(wrong,)] = connection.execute(f"SELECT count(*) FROM taken WHERE NOT {distributed(shares)}").fetchall()
+    derived = f"{_FOLD} AS fold, if(named IS NULL, -1, {able})::BIGINT AS able"
+    view = f"SELECT * EXCLUDE (digits, named), {derived} FROM taken"  # noqa: S608 -- only of own and quoted names
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW calls AS {view}")
+    [(wrong,)] = connection.execute(f"SELECT count(*) FROM taken WHERE NOT {distributed(shares)}").fetchall()  # noqa: S608 -- only of own and quoted names
     return not wrong
 
 
