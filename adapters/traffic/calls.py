@@ -7,7 +7,7 @@ Unknown is None in a `Call`, NaN or -1 in `Calls`, and never zero.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import md5
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -158,10 +158,10 @@ def columns_of(batch: Sequence[Call], categories: Names, models: Names) -> Calls
 
 
 def session_number(session: str) -> int:
-    """Return the number that stands for a session, the same on every machine; -1 for none."""
+    """Return the number that stands for a session, the same on every machine, and in SQL; -1 for none."""
     if not session:
         return UNKNOWN
-    return int.from_bytes(blake2b(session.encode(), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(md5(session.encode(), usedforsecurity=False).digest()[:8], "big") >> 1
 
 
 def _distributions(batch: Sequence[Call], models: Names) -> tuple[Ints, Floats]:

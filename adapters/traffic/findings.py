@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Self
 
 from adapters.traffic.calls import Call
 from adapters.traffic.log import LogReport
@@ -10,8 +11,10 @@ from adapters.traffic.reading import ANY_SOURCE, DEFAULT_CATEGORY, Found, Readin
 
 MAX_REMEMBERED: Final = 2_000_000
 """Ids among which duplicates are looked for, some 150 MB."""
-_PER_DECADE: Final = 8
-_FACTOR: Final = 3 * _PER_DECADE
+FORGOTTEN: Final = f"calls that come twice were looked for among the first {MAX_REMEMBERED:,} ids"
+DURATIONS: Final = ("latency_s", "first_token_s")
+PER_DECADE: Final = 8
+_FACTOR: Final = 3 * PER_DECADE
 """Between seconds and milliseconds."""
 _MIXED: Final = (
     "{} falls apart into two heaps about a factor of 1,000 apart ({:,} and {:,} calls): were two units mixed? "
@@ -24,6 +27,36 @@ _SLOW_S: Final = 600.0
 _YEAR_2000_US: Final = 946_684_800_000_000
 
 
+@dataclass(slots=True)
+class Magnitudes:
+    """How many durations are in each eighth of a decade of seconds, and the earliest time: wrong units show there."""
+
+    durations: dict[str, Counter[int]] = field(default_factory=lambda: {name: Counter() for name in DURATIONS})
+    earliest_us: int | None = None
+
+    def add(self, call: Call) -> None:
+        """Count a call."""
+        for name, counts in self.durations.items():
+            duration = getattr(call, name)
+            if duration is not None:
+                counts[math.floor(math.log10(duration) * PER_DECADE)] += 1
+        if call.time_us is not None and (self.earliest_us is None or call.time_us < self.earliest_us):
+            self.earliest_us = call.time_us
+
+    def plus(self, other: Self) -> Self:
+        """Return what was counted in either."""
+        earliest = [time for time in (self.earliest_us, other.earliest_us) if time is not None]
+        durations = {name: counts + other.durations[name] for name, counts in self.durations.items()}
+        return type(self)(durations, min(earliest, default=None))
+
+    def doubts(self) -> list[str]:
+        """Return a sentence for each thing that looks like a wrong unit."""
+        found = [doubt for name, counts in self.durations.items() for doubt in _doubts_about(name, counts)]
+        if self.earliest_us is not None and self.earliest_us < _YEAR_2000_US:
+            found.append("there are times before the year 2000: is their unit right?")
+        return found
+
+
 class Findings:
     """Counts into a report while a log is read."""
 
@@ -32,8 +65,7 @@ class Findings:
         self._ids: set[int] = set()
         self._has_forgotten = False
         self._by_default = 0
-        self._durations: dict[str, Counter[int]] = {"latency_s": Counter(), "first_token_s": Counter()}
-        self._earliest_us: int | None = None
+        self._magnitudes = Magnitudes()
 
     def is_new(self, found: Found) -> bool:
         """Count a call and return True, unless one with its id was there before."""
@@ -47,12 +79,7 @@ class Findings:
         )
         self._report.sources.update(found.sources)
         self._by_default += not call.category
-        for name, counts in self._durations.items():
-            duration = getattr(call, name)
-            if duration is not None:
-                counts[math.floor(math.log10(duration) * _PER_DECADE)] += 1
-        if call.time_us is not None and (self._earliest_us is None or call.time_us < self._earliest_us):
-            self._earliest_us = call.time_us
+        self._magnitudes.add(call)
         return True
 
     def conclude(self, reading: Reading) -> None:
@@ -63,14 +90,11 @@ class Findings:
         for source, count in sorted(reading.unusable_judgements.items()):
             notes.append(f"{count:,} judgements of {source} are not between 0 and 1, and unknown")
         if self._has_forgotten:
-            notes.append(f"calls that come twice were looked for among the first {MAX_REMEMBERED:,} ids")
+            notes.append(FORGOTTEN)
         if reading.quality_source != ANY_SOURCE and report.used and reading.quality_source not in report.sources:
             known = ", ".join(sorted(report.sources)) or "none"
             notes.append(f"no call has a judgement of {reading.quality_source}; judgements there are: {known}")
-        for name, counts in self._durations.items():
-            notes.extend(_doubts_about(name, counts))
-        if self._earliest_us is not None and self._earliest_us < _YEAR_2000_US:
-            notes.append("there are times before the year 2000: is their unit right?")
+        notes.extend(self._magnitudes.doubts())
 
     def _remembered(self, call_id: str) -> bool:
         number = hash(call_id)
@@ -92,12 +116,12 @@ def _doubts_about(name: str, counts: Counter[int]) -> list[str]:
         low = {place: count for place, count in counts.items() if place < cut}
         high = {place: count for place, count in counts.items() if place >= cut}
         smaller = min(sum(low.values()), sum(high.values()))
-        middle = sum(counts[place] for place in range(cut - _PER_DECADE // 2, cut + _PER_DECADE // 2))
+        middle = sum(counts[place] for place in range(cut - PER_DECADE // 2, cut + PER_DECADE // 2))
         if smaller < _SHARE * total or middle > _EMPTY * smaller:
             continue
-        if abs(_median(high) - _median(low) - _FACTOR) <= _PER_DECADE // 2:
+        if abs(_median(high) - _median(low) - _FACTOR) <= PER_DECADE // 2:
             return [_MIXED.format(name, sum(low.values()), sum(high.values()))]
-    if 10 ** (_median(counts) / _PER_DECADE) > _SLOW_S:
+    if 10 ** (_median(counts) / PER_DECADE) > _SLOW_S:
         return [f"{name} is over {_SLOW_S:.0f} seconds for most calls: is its unit right?"]
     return []
 

@@ -2,9 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from adapters.traffic.calls import UNKNOWN, Calls
 from bandit.signals import Kind
+from simulations.engines import Engine, InProcess
 from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, NO_FOLD, VALUES, Cells
 from simulations.offpolicy.components import COMPONENTS, VALUED, observed
 from simulations.offpolicy.slices import fitting_width, ladder_of
@@ -32,20 +34,50 @@ Ints = NDArray[np.int64]
 
 LEAST: Final = 1e-9
 """Propensity: what is drawn once in a billion calls stands for nothing."""
+NOT_DRAWN: Final = "was not drawn (forced, fallback or degraded)"
+LACKS_PROPENSITY: Final = "has no propensity"
+NO_PROBABILITY: Final = "has a propensity that is no probability"
+LACKS_TIME: Final = "has no time"
+"""Reasons for which a call is left out."""
+
+LARGEST_CODE: Final = 2**62
+"""Of keys that are numbered by one integer."""
 
 _DRAWN: Final = (UNKNOWN, Kind.SAMPLED, Kind.BASELINE)
 
 
-def collapse(batches: Iterable[Calls], *, timed: bool = True, first_row: int = 0) -> LogSums:
-    """Add up the calls of a log whose first call stands at `first_row` of the whole.
+def collapse(batches: Iterable[Calls], engine: Engine | None = None, *, timed: bool = True) -> LogSums:
+    """Add up the calls of a log, each batch by itself: equal batches give equal bits on every engine.
 
     `timed` cuts by time, and leaves out calls without one; else stretches of rows are cut.
     """
     sums = LogSums.empty(timed=timed)
-    for calls in batches:
-        sums = merge(sums, sums_of(calls, first_row, timed=timed, width=sums.width))
-        first_row += len(calls)
+    for part in (engine or InProcess()).map(partial(_sums_of_part, timed=timed), _parts(batches, timed=timed)):
+        sums = merge(sums, part)
     return sums
+
+
+class _Part(NamedTuple):
+    calls: Calls
+    first_row: int
+    width: int
+
+
+def _parts(batches: Iterable[Calls], *, timed: bool) -> Iterator[_Part]:
+    """Yield batches with the width of slices that all up to them will keep: finer cells would be added up at once."""
+    first_row, width, starts = 0, ladder_of(timed=timed)[0], np.zeros(0, np.int64)
+    for calls in batches:
+        usable = ~np.any(list(_unusable(calls, timed=timed).values()), axis=0)
+        places = np.concatenate([starts, calls.time_us[usable] if timed else first_row + np.flatnonzero(usable)])
+        if len(places):
+            width = fitting_width(places, width, timed=timed)
+            starts = np.unique(places // width) * width
+        yield _Part(calls, first_row, width)
+        first_row += len(calls)
+
+
+def _sums_of_part(part: _Part, *, timed: bool) -> LogSums:
+    return sums_of(part.calls, part.first_row, timed=timed, width=part.width)
 
 
 def sums_of(calls: Calls, first_row: int = 0, *, timed: bool = True, width: int | None = None) -> LogSums:
@@ -64,10 +96,10 @@ def _unusable(calls: Calls, *, timed: bool) -> dict[str, Bools]:
     found: dict[str, Bools] = {}
     taken = np.zeros(len(calls), np.bool_)
     tests = {
-        "was not drawn (forced, fallback or degraded)": ~np.isin(calls.kind, _DRAWN),
-        "has no propensity": ~np.isfinite(calls.propensity),
-        "has a propensity that is no probability": ~((calls.propensity >= LEAST) & (calls.propensity <= 1.0)),
-        "has no time": (calls.time_us == UNKNOWN) & timed,
+        NOT_DRAWN: ~np.isin(calls.kind, _DRAWN),
+        LACKS_PROPENSITY: ~np.isfinite(calls.propensity),
+        NO_PROBABILITY: ~((calls.propensity >= LEAST) & (calls.propensity <= 1.0)),
+        LACKS_TIME: (calls.time_us == UNKNOWN) & timed,
     }
     for reason, rows in tests.items():
         found[reason] = rows & ~taken
@@ -162,14 +194,7 @@ class _Batch:
     def _latencies(self, place: Ints, shape: tuple[int, int]) -> Floats:
         latency = self._calls.latency_s[self._usable]
         known = np.isfinite(latency)
-        bins = len(LATENCY_EDGES_S) + 1
-        cell = place[known] * bins + np.searchsorted(LATENCY_EDGES_S, latency[known])
-        columns = [
-            np.bincount(cell, weights=weights, minlength=shape[0] * shape[1] * bins).reshape(*shape, bins)
-            for weights in (None, 1.0 / self._propensity[known])
-        ]
-        counted: Floats = np.stack(columns, axis=2).astype(np.float64)
-        return counted
+        return latency_counts(place[known], latency[known], 1.0 / self._propensity[known], shape)
 
     def _calibration(self) -> Floats:
         rows = self._drawn_from != UNKNOWN
@@ -190,6 +215,21 @@ class _Batch:
         return np.stack([least, most]).reshape(2, len(COMPONENTS))
 
 
+def latency_counts(place: Ints, latency: Floats, inverse: Floats, shape: tuple[int, int]) -> Floats:
+    """Return counts of latencies, and sums of 1 / p, between `LATENCY_EDGES_S`; shape (X, M, 2, bins).
+
+    `place` (n,) numbers pairs of a context and a model.
+    """
+    bins = len(LATENCY_EDGES_S) + 1
+    cell = place * bins + np.searchsorted(LATENCY_EDGES_S, latency)
+    columns = [
+        np.bincount(cell, weights=weights, minlength=shape[0] * shape[1] * bins).reshape(*shape, bins)
+        for weights in (None, inverse)
+    ]
+    counted: Floats = np.stack(columns, axis=2).astype(np.float64)
+    return counted
+
+
 def _contexts(calls: Calls, usable: Ints) -> tuple[tuple[Context, ...], Ints]:
     """Return the contexts of usable calls, and which one each has."""
     masks = ~np.isnan(calls.probabilities)
@@ -208,7 +248,9 @@ def _places(keys: Ints) -> tuple[Ints, Ints]:
     if not len(keys):
         return np.zeros(0, np.int64), keys
     low = keys.min(axis=0)
-    sizes = (keys.max(axis=0) - low + 1).tolist()
+    sizes = [high - least + 1 for high, least in zip(keys.max(axis=0).tolist(), low.tolist(), strict=True)]
+    if math.prod(sizes) > LARGEST_CODE:
+        return _places_far_apart(keys)
     code = np.ravel_multi_index(tuple((keys - low).T), sizes)
     if math.prod(sizes) <= 4 * len(keys):
         present = np.bincount(code, minlength=math.prod(sizes)) > 0
@@ -216,6 +258,13 @@ def _places(keys: Ints) -> tuple[Ints, Ints]:
     else:
         distinct, places = np.unique(code, return_inverse=True)
     return places, np.stack(np.unravel_index(distinct, sizes), axis=1) + low
+
+
+def _places_far_apart(keys: Ints) -> tuple[Ints, Ints]:
+    """Do it by the places of numbers, as where one clock is thousands of years ahead."""
+    columns = [np.unique(column, return_inverse=True) for column in keys.T]
+    places, distinct = _places(np.stack([numbers for _, numbers in columns], axis=1))
+    return places, np.stack([found[numbers] for (found, _), numbers in zip(columns, distinct.T, strict=True)], axis=1)
 
 
 def _added(places: Ints, rows: NDArray[Any], size: int) -> NDArray[Any]:

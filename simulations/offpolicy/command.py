@@ -12,10 +12,12 @@ from adapters.traffic.calls import UNKNOWN
 from adapters.traffic.log import Log, LogReport, Progress
 from bandit.request import Objective
 from simulations import ranges
+from simulations.engines import Engine, Threads
 from simulations.errors import OptionsError
 from simulations.offpolicy.collapse import collapse
 from simulations.offpolicy.document import document_of
 from simulations.offpolicy.evaluation import evaluate
+from simulations.offpolicy.first_pass import first_pass
 from simulations.offpolicy.policies import Policy, fixed, read_policies, uniform
 from simulations.offpolicy.storage import read_sums
 from simulations.offpolicy.sums import LogSums, merge
@@ -46,11 +48,18 @@ class EvaluateOptions:
     seed: int = 0
 
 
-def sums_of_log(log: Log, progress: Progress | None = None) -> LogSums:
-    """Collapse a log. It is cut by time where most of its first calls know theirs, else by rows."""
+def sums_of_log(log: Log, progress: Progress | None = None, engine: Engine | None = None) -> LogSums:
+    """Collapse a log. It is cut by time where most of its first calls know theirs, else by rows.
+
+    Without an `engine` all cores work on Parquet that can be added up where it lies, and one on everything else. The
+    sums are the same on every engine.
+    """
+    found = first_pass(log, engine or Threads(), progress)
+    if found is not None:
+        return found
     first = next(iter(log.batches(LOOKED_AT)), None)
     timed = first is None or float((first.time_us != UNKNOWN).mean()) >= 0.5
-    return collapse(log.batches(BATCH, progress), timed=timed)
+    return collapse(log.batches(BATCH, progress), engine, timed=timed)
 
 
 def merged(paths: Sequence[Path]) -> LogSums:

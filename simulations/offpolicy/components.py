@@ -18,7 +18,8 @@ COMPONENTS: Final = ("answer", "cost_usd", "latency_s", "error")
 VALUED: Final = 3
 """How many of the components, from the first on, are part of a call's value."""
 
-_FAILED: Final = (Status.ERROR, Status.TIMEOUT, Status.RATE_LIMITED)
+FAILED: Final = (Status.ERROR, Status.TIMEOUT, Status.RATE_LIMITED)
+"""Of a call that answered nothing."""
 
 
 def observed(calls: Calls) -> tuple[Floats, Bools]:
@@ -26,7 +27,7 @@ def observed(calls: Calls) -> tuple[Floats, Bools]:
 
     A failed call answered nothing, whether or not somebody judged it. A cancelled one tells neither answer nor error.
     """
-    failed = np.isin(calls.status, _FAILED)
+    failed = np.isin(calls.status, FAILED)
     cancelled = calls.status == Status.CANCELLED
     answer = np.where(failed, 0.0, np.where(cancelled, np.nan, calls.quality))
     error = np.where((calls.status == UNKNOWN) | cancelled, np.nan, failed)

@@ -18,7 +18,7 @@ from simulations.offpolicy.components import COMPONENTS
 from simulations.offpolicy.slices import ladder_of
 from simulations.offpolicy.sums import FOLDS, LATENCY_EDGES_S, PROBABILITY_EDGES, SQUARES, Context, LogSums
 
-FORMAT: Final = "routeward log sums 1"
+FORMAT: Final = "routeward log sums 2"
 SUFFIX: Final = ".sums"
 
 _HEAD: Final = "head"

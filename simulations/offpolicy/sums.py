@@ -101,7 +101,7 @@ def merge(a: LogSums, b: LogSums) -> LogSums:
     width = max(a.width, b.width)
     contexts, models = _union(a.contexts, b.contexts), _union(a.models, b.models)
     check_size(len(contexts), len(models))
-    left, right = (_laid_out(_widened(one, width), contexts, models) for one in (a, b))
+    left, right = (laid_out(_widened(one, width), contexts, models) for one in (a, b))
     return _bounded(
         replace(
             left,
@@ -143,7 +143,8 @@ def _widened(sums: LogSums, width: int) -> LogSums:
     return replace(sums, width=width, cells=sums.cells.coarser(width // sums.width))
 
 
-def _laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, ...]) -> LogSums:
+def laid_out(sums: LogSums, contexts: tuple[Context, ...], models: tuple[str, ...]) -> LogSums:
+    """Return the same sums with contexts and models in this order, in which there may be more of them."""
     if contexts == sums.contexts and models == sums.models:
         return sums
     places = {context: place for place, context in enumerate(contexts)}

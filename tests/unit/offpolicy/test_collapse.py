@@ -1,8 +1,10 @@
 """Sums of a log: whatever the batches, whatever the order of merging, and what is left out is counted."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -14,6 +16,10 @@ from simulations.offpolicy.slices import MICROSECONDS, MOST, ROWS, fitting_width
 from simulations.offpolicy.storage import SumsFileError, is_sums, read_sums, write_sums
 from simulations.offpolicy.sums import LogSums, merge
 from tests.unit.offpolicy.conftest import part
+
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
+DAY_US = 86_400_000_000
 
 
 def same(a: LogSums, b: LogSums, tolerance: float = 0.0) -> None:
@@ -32,6 +38,37 @@ def test_batches_of_any_size_give_the_same_sums(calls: Calls) -> None:
     for size in (97, 500, len(calls) - 1):
         batches = [part(calls, first, first + size) for first in range(0, len(calls), size)]
         same(collapse(batches), whole, 1e-12)
+
+
+def test_batches_are_cut_into_no_finer_slices_than_the_log_will_keep(calls: Calls) -> None:
+    class Watched:
+        def __init__(self) -> None:
+            self.widths: list[int] = []
+
+        def map(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
+            for found in map(function, chunks):
+                assert isinstance(found, LogSums)
+                self.widths.append(found.width)
+                yield found
+
+    daily = replace(calls, time_us=np.arange(len(calls)) * DAY_US)
+    engine = Watched()
+    sums = collapse([part(daily, first, first + 100) for first in range(0, len(calls), 100)], engine)
+    assert engine.widths[0] < engine.widths[-1] == sums.width == sums_of(daily).width
+    assert engine.widths == sorted(engine.widths)
+
+
+def test_a_clock_that_is_thousands_of_years_ahead_changes_no_other_cell(calls: Calls) -> None:
+    of_many = replace(
+        calls, models=tuple(f"m{m}" for m in range(1000)), model=calls.model * 300, kind=calls.kind * 0 + 1
+    )
+    at_once = replace(of_many, drawn_from=calls.drawn_from * 0 - 1, time_us=np.full(len(calls), DAY_US))
+    ahead = replace(at_once, time_us=np.where(np.arange(len(calls)) == 1, 8000 * 365 * DAY_US, DAY_US))
+    expected, cells = sums_of(at_once).cells, sums_of(ahead).cells
+    assert int(cells.keys[-1, 0]) * 33 * 3 * 900 > 2**63
+    np.testing.assert_array_equal(cells.keys[:-1, 1:], expected.keys[:, 1:])
+    np.testing.assert_allclose(cells.values.sum(axis=0), expected.values.sum(axis=0))
+    assert cells.counts.sum() == expected.counts.sum()
 
 
 def test_logs_merge_in_any_grouping(calls: Calls) -> None:
