@@ -62,10 +62,12 @@ def evaluate(
     """
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import EvaluateOptions, evaluated, problems
+    from simulations.offpolicy.policies import read_policies
 
     checked_report(report, requests_per_month)
-    options = EvaluateOptions(policies, answer_value_usd, second_value_usd, confidence, seed)
     try:
+        chosen = None if policies is None else read_policies(policies)
+        options = EvaluateOptions(chosen, answer_value_usd, second_value_usd, confidence, seed)
         sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
         document = evaluated(sums, log.name, options, read)
     except SimulationError as error:
