@@ -44,7 +44,7 @@ def is_store(path: Path) -> bool:
 def extent_of(file: Path) -> Extent:
     """Return what a store holds. Raises LogError for what is no store, or one of a newer version."""
     if not file.is_file():
-        raise LogError(f"{file} is not a file")
+        raise LogError(f"{file} is not a file" if file.exists() else f"{file} does not exist")
     with _told_as_log_errors():
         if facts_of(file).version is None:
             return Extent()

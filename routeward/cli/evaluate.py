@@ -126,7 +126,7 @@ def _sums(path: Path, options: LogOptions) -> "tuple[LogSums, LogReport | None]"
         return read_sums(path), None
     log = opened(path, options)
     try:
-        with shown_progress(console(stderr=True), "reading the log, per mille") as progress:
+        with shown_progress(console(stderr=True), "reading the log", in_percent=True) as progress:
             return sums_of_log(log, progress), log.report
     except LogError as error:
         raise CommandError("LOG_REFUSED", str(error), exit_code=WRONG_USE) from error

@@ -176,7 +176,7 @@ def _to_folder(wanted: Wanted, output: Path, choice: dict[str, Any], *, resume: 
 def _shown_progress() -> Any:
     from simulations.progress import shown_progress
 
-    return shown_progress(console(stderr=True), "writing decisions, per mille")
+    return shown_progress(console(stderr=True), "writing decisions", in_percent=True)
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -129,7 +129,7 @@ def test_a_file_that_is_there_is_replaced_only_when_forced(cli: Cli, store: str,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("gone.db", "-o", "x.jsonl"), "gone.db is not a file"),
+        (("gone.db", "-o", "x.jsonl"), "gone.db does not exist"),
         (("diary.txt", "-o", "x.jsonl"), "is not a SQLite database"),
         (("other.db", "-o", "x.jsonl"), "belongs to another program"),
         (("newer.db", "-o", "x.jsonl"), "upgrade routeward"),
