@@ -113,7 +113,7 @@ def _opened(path: Path, options: LogOptions) -> "Log":
     from adapters.traffic.formats import open_log
 
     if is_store(path):
-        refuse(options.given(), ("--map", "--format"), f"{path} is a store, which")
+        refuse([one for one in options.given() if one in ("--map", "--format")], f"{path} is a store")
         return store_log(path, namespace=options.namespace, quality_source=options.quality_source)
     return open_log(
         path,
@@ -124,12 +124,10 @@ def _opened(path: Path, options: LogOptions) -> "Log":
     )
 
 
-def refuse(given: Sequence[str], meaningless: Sequence[str], what: str) -> None:
-    """Raise CommandError where an option was given that says nothing to `what` is read."""
-    wrong = [option for option in given if option in meaningless]
-    if wrong:
-        message = f"{what} is read without {', '.join(wrong)}; leave that out"
-        raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
+def refuse(options: Sequence[str], why: str) -> None:
+    """Raise CommandError for options that were given and say nothing here."""
+    if options:
+        raise CommandError("WRONG_USE", f"{', '.join(options)} says nothing here: {why}", exit_code=WRONG_USE)
 
 
 def instant(option: str, written: str) -> int | None:

@@ -9,11 +9,11 @@ import typer
 from routeward.cli import replay_options as options
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
+from routeward.cli.prices import prices_of
 from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
 from routeward.cli.service import loaded
 
 if TYPE_CHECKING:
-    from bandit.catalogue import Prices
     from simulations.replay.command import Replay, ReplayOptions
     from simulations.replay.offer import Learner
 
@@ -61,7 +61,7 @@ def replay(
     if exploration is not None:
         learner = replace(learner, policy=replace(learner.policy, exploration=exploration))
     asked = ReplayOptions(
-        what_if=WhatIf(dict(_price(one) for one in price or ()), _names(models), tuple(without or ())),
+        what_if=WhatIf(prices_of(price or ()), _names(models), tuple(without or ())),
         dry=dry.value,
         drift=drift_buckets.value,
         seeds=seeds,
@@ -131,18 +131,6 @@ def _learner(config: Path | None) -> "Learner":
         objective=catalogue.profiles[DEFAULT_PROFILE],
         input_tokens={name: category.input_tokens for name, category in catalogue.categories.items()},
     )
-
-
-def _price(written: str) -> "tuple[str, Prices]":
-    from bandit.catalogue import Prices
-
-    model, _, numbers = written.rpartition("=")
-    try:
-        input_usd, output_usd = (float(number) for number in numbers.split(","))
-    except ValueError as error:
-        message = f"--price {written} is no price; give MODEL=INPUT,OUTPUT in dollars per million tokens"
-        raise CommandError(REFUSED, message, exit_code=WRONG_USE) from error
-    return model, Prices(input_usd, output_usd)
 
 
 def _names(written: str) -> tuple[str, ...]:

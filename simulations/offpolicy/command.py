@@ -1,17 +1,21 @@
 """`routeward evaluate`, `collapse` and `merge`: from a log or its sums to a document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 
 from adapters.traffic.calls import UNKNOWN
 from adapters.traffic.log import Log, LogReport, Progress
+from adapters.traffic.pricing import priced
+from bandit.catalogue import Prices
 from bandit.request import Objective
 from simulations import ranges
 from simulations.errors import OptionsError
+from simulations.nearest import nearest
 from simulations.offpolicy.collapse import collapse
 from simulations.offpolicy.document import document_of
 from simulations.offpolicy.evaluation import evaluate
@@ -52,11 +56,22 @@ class EvaluateOptions:
         check_range("--seed", self.seed, ranges.SEED)
 
 
-def sums_of_log(log: Log, progress: Progress | None = None) -> LogSums:
-    """Collapse a log. It is cut by time where most of its first calls know theirs, else by rows."""
+def sums_of_log(
+    log: Log, progress: Progress | None = None, prices: Mapping[str, Prices] = MappingProxyType({})
+) -> LogSums:
+    """Collapse a log, with costs at `prices`. It is cut by time where most of its first know theirs, else by rows."""
     first = next(iter(log.batches(LOOKED_AT)), None)
     timed = first is None or float((first.time_us != UNKNOWN).mean()) >= 0.5
-    return collapse(log.batches(BATCH, progress), timed=timed)
+    return collapse((priced(calls, prices) for calls in log.batches(BATCH, progress)), timed=timed)
+
+
+def check_priced(sums: LogSums, prices: Mapping[str, Prices]) -> None:
+    """Raise OptionsError for a price of a model that the log does not have."""
+    for model in prices:
+        if model not in sums.models:
+            raise OptionsError(
+                f"--price names {model}, which the log does not have; it has {nearest(model, sums.models)}"
+            )
 
 
 def merged(paths: Sequence[Path]) -> LogSums:
