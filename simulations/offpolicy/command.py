@@ -19,7 +19,7 @@ from simulations.nearest import nearest
 from simulations.offpolicy.collapse import collapse
 from simulations.offpolicy.document import document_of
 from simulations.offpolicy.evaluation import evaluate
-from simulations.offpolicy.policies import Policy, fixed, uniform
+from simulations.offpolicy.policies import Policy, fixed, require_complete, uniform
 from simulations.offpolicy.storage import content_of, read_sums
 from simulations.offpolicy.sums import LogSums, merge
 from simulations.ranges import check_range
@@ -101,9 +101,11 @@ def _require_different(paths: Sequence[Path]) -> None:
 
 def evaluated(sums: LogSums, name: str, options: EvaluateOptions, report: LogReport | None = None) -> dict[str, Any]:
     """Return the document of an evaluation. Raises OptionsError for policies that do not fit the log."""
+    policies = _tried(sums) if options.policies is None else options.policies
+    require_complete(policies, sums)
     evaluation, evaluator = evaluate(
         sums,
-        _tried(sums) if options.policies is None else options.policies,
+        policies,
         Objective(options.answer_value_usd, options.second_value_usd),
         confidence=options.confidence,
         rng=np.random.default_rng(options.seed),

@@ -79,7 +79,7 @@ def matrices(policies: Sequence[Policy], sums: LogSums) -> Floats:
     """Return the probabilities of models in the contexts of a log; shape (P, X, M).
 
     Shares of models that cannot be chosen go to those that can; where none can, a row is 0. Raises OptionsError for a
-    model or a category that the log does not have, and for a category of the log of which a policy says nothing.
+    model or a category that the log does not have.
     """
     places = {model: m for m, model in enumerate(sums.models)}
     categories = tuple(dict.fromkeys(context.category for context in sums.contexts))
@@ -98,6 +98,17 @@ def matrices(policies: Sequence[Policy], sums: LogSums) -> Floats:
     return probabilities / np.where(totals > 0.0, totals, 1.0)
 
 
+def require_complete(policies: Sequence[Policy], sums: LogSums) -> None:
+    """Raise OptionsError for a policy that says nothing of a category of the log."""
+    categories = tuple(dict.fromkeys(context.category for context in sums.contexts))
+    for policy in policies:
+        if unsaid := [category for category in categories if not policy.of(category)]:
+            raise OptionsError(
+                f"policy {policy.name} says nothing of category {', '.join(unsaid[:SHOWN])}, which the log has; "
+                "name it, or give the policy a default"
+            )
+
+
 def _check_names(policy: Policy, models: Sequence[str], categories: Sequence[str]) -> None:
     named = {model for shares in policy.shares.values() for model in shares}
     for kind, unknown, known in (
@@ -107,12 +118,6 @@ def _check_names(policy: Policy, models: Sequence[str], categories: Sequence[str
         if unknown:
             name = min(unknown)
             raise OptionsError(f"policy {policy.name}: the log has no {kind} {name}; it has {nearest(name, known)}")
-    unsaid = [category for category in categories if not policy.of(category)]
-    if unsaid:
-        raise OptionsError(
-            f"policy {policy.name} says nothing of category {', '.join(unsaid[:SHOWN])}, which the log has; "
-            "name it, or give the policy a default"
-        )
 
 
 def _policy(path: Path, name: str, table: object) -> Policy:
