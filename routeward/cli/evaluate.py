@@ -20,7 +20,7 @@ Policies = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="TOML file of policies: a table  [policies.NAME]  with a model, or shares of models, by category.",
+        help="TOML file of policies: a table  \\[policies.NAME]  with a model, or shares of models, by category.",
         show_default="each model alone, and all alike",
     ),
 ]
@@ -74,7 +74,7 @@ def evaluate(
         document = evaluated(sums, log.name, options, read)
     except SimulationError as error:
         raise CommandError("EVALUATION_REFUSED", str(error), exit_code=WRONG_USE) from error
-    _deliver(document, json)
+    _deliver(document, json, None if report else requests_per_month)
     deliver_report(document, report, requests_per_month)
     if found := problems(document, named=policies is not None, min_lift=min_lift):
         for problem in found:
@@ -91,7 +91,7 @@ def _sums(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogSums,
     return read_sums(path), None
 
 
-def _deliver(document: dict[str, Any], out: Path | None) -> None:
+def _deliver(document: dict[str, Any], out: Path | None, requests_per_month: float | None) -> None:
     """Write or print the document, and show it to people unless it was printed."""
     if out == Path("-"):
         print_json(document)
@@ -100,4 +100,5 @@ def _deliver(document: dict[str, Any], out: Path | None) -> None:
         from simulations.documents import write_document
 
         write_document(document, out)
-    console().print(verdict_and_policies(document))
+    people = console()
+    people.print(verdict_and_policies(document, people.width, requests_per_month))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from routeward.cli.output import WRONG_USE, CommandError
+from routeward.cli.output import WRONG_USE, CommandError, console
 
 if TYPE_CHECKING:
     from adapters.traffic.log import Log, LogReport
@@ -99,12 +99,11 @@ def opened(path: Path, options: LogOptions = LogOptions()) -> "Log":
     return log if options.quality_source == ANY else JudgedLog(log, options.quality_source)
 
 
-def left_out(report: "LogReport") -> list[str]:
-    """Return a sentence for each reason for which rows of a log were left out, with the first of them."""
-    return [
-        f"{one.count:,} rows left out: {reason} (first lines: {one.places()})"
-        for reason, one in sorted(report.rejected.items())
-    ]
+def tell_left_out(report: "LogReport") -> None:
+    """Say, beside a result, for which reasons rows of a log were left out, and which were the first."""
+    for reason, one in sorted(report.rejected.items()):
+        sentence = f"{one.count:,} rows left out: {reason} (first lines: {one.places()})"
+        console(stderr=True).print(sentence, soft_wrap=True)
 
 
 def _opened(path: Path, options: LogOptions) -> "Log":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from routeward.cli import replay_options as options
-from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
+from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
 from routeward.cli.prices import prices_of
 from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
@@ -89,6 +89,7 @@ def _replayed(
     try:
         with shown_progress(console(stderr=True), "runs") as progress:
             result = replayed(opened(log, log_options), learner, asked, progress)
+        tell_left_out(result.report)
         if out not in (None, PRINTED):
             write_json(result, out)
     except (LogError, SimulationError) as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, left_out, opened
+from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.options import Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
 from routeward.cli.prices import Price, PriceList, PricesOfConfig
@@ -82,8 +82,7 @@ def collapsed(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogS
     except OptionsError as error:
         raise CommandError("WRONG_USE", str(error), exit_code=WRONG_USE) from error
     log.report.notes.extend(filter(None, [prices.note()]))
-    for sentence in left_out(log.report):
-        console(stderr=True).print(sentence, soft_wrap=True)
+    tell_left_out(log.report)
     return sums, log.report
 
 
