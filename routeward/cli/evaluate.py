@@ -1,7 +1,7 @@
 """`routeward evaluate`: what other policies would have been worth on logged traffic."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from adapters.traffic.log import LogReport
     from simulations.offpolicy.sums import LogSums
 
+MOST_USD: Final = 1_000_000
 Policies = Annotated[
     Path | None,
     typer.Option(
@@ -64,11 +65,14 @@ def evaluate(
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import EvaluateOptions, evaluated, problems
     from simulations.offpolicy.policies import read_policies
+    from simulations.ranges import check_range
 
     checked_report(report, requests_per_month)
     try:
         chosen = None if policies is None else read_policies(policies)
         options = EvaluateOptions(chosen, answer_value_usd, second_value_usd, confidence, seed)
+        if min_lift is not None:
+            check_range("--min-lift", min_lift, (-MOST_USD, MOST_USD))
         prices = PriceList.of(price, config)
         sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_), prices)
         document = evaluated(sums, log.name, options, read)

@@ -60,7 +60,7 @@ class PriceList:
         sources = [*([self.file] if self.configured else []), *(["--price"] if self.asked else [])]
         if not sources:
             return ""
-        return f"calls cost their tokens at the prices of {' and '.join(sources)}; else what was logged"
+        return f"costs are tokens at the prices of {' and '.join(sources)} where both are known, else as logged"
 
 
 def prices_of(written: Sequence[str]) -> "dict[str, Prices]":
