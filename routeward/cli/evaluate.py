@@ -9,7 +9,7 @@ from routeward.cli.evaluation_tables import verdict_and_policies
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, refuse
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
 from routeward.cli.prices import Price, PriceList, PricesOfConfig
-from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
+from routeward.cli.report import ReportFile, checked_report, deliver_report
 from routeward.cli.sums import collapsed
 
 if TYPE_CHECKING:
@@ -56,7 +56,14 @@ def evaluate(
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
     ] = None,
     report: ReportFile = None,
-    requests_per_month: RequestsPerMonth = None,
+    requests_per_month: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Volume that dollars a month are told for.",
+            show_default="none; on the page, the log's pace",
+        ),
+    ] = None,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
 
@@ -78,7 +85,7 @@ def evaluate(
         document = evaluated(sums, log.name, options, read)
     except SimulationError as error:
         raise CommandError("EVALUATION_REFUSED", str(error), exit_code=WRONG_USE) from error
-    _deliver(document, json, None if report else requests_per_month)
+    _deliver(document, json, requests_per_month)
     deliver_report(document, report, requests_per_month)
     if found := problems(document, named=policies is not None, min_lift=min_lift):
         for problem in found:
