@@ -9,6 +9,7 @@ from routeward.cli.evaluation_tables import verdict_and_policies
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.options import Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json, show
+from routeward.cli.outputs import PRINTED, Force, checked_json, refuse_existing, refuse_inputs
 from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ MinLift = Annotated[
         show_default="none",
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")]
 Sums = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File of sums to write.")]
 
 
@@ -55,6 +55,7 @@ def evaluate(
     ] = None,
     report: ReportFile = None,
     requests_per_month: RequestsPerMonth = None,
+    force: Force = False,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
 
@@ -63,7 +64,8 @@ def evaluate(
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import EvaluateOptions, evaluated, problems
 
-    checked_report(report, requests_per_month)
+    checked_json(json, (log, policies))
+    checked_report(report, requests_per_month, inputs=(log, policies), json=json, force=force)
     options = EvaluateOptions(policies, answer_value_usd, second_value_usd, confidence, seed)
     try:
         sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
@@ -90,7 +92,8 @@ def collapse(
     as_json: Json = False,
 ) -> None:
     """Add a log up to the sums that `evaluate` needs: small, and addable to those of other logs with `merge`."""
-    _require_free(output, force=force)
+    refuse_inputs([output], (log,))
+    refuse_existing([output], force=force)
     sums, _ = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
     _write(sums, output, as_json=as_json)
 
@@ -106,7 +109,7 @@ def merge(
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import merged
 
-    _require_free(output, force=force)
+    refuse_existing([output], force=force)
     try:
         sums = merged(files)
     except SimulationError as error:
@@ -132,7 +135,7 @@ def _sums(path: Path, options: LogOptions) -> "tuple[LogSums, LogReport | None]"
 
 def _deliver(document: dict[str, Any], out: Path | None) -> None:
     """Write or print the document, and show it to people unless it was printed."""
-    if out == Path("-"):
+    if out == PRINTED:
         print_json(document)
         return
     if out is not None:
@@ -140,11 +143,6 @@ def _deliver(document: dict[str, Any], out: Path | None) -> None:
 
         write_document(document, out)
     console().print(verdict_and_policies(document))
-
-
-def _require_free(output: Path, *, force: bool) -> None:
-    if output.exists() and not force:
-        raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
 
 
 def _write(sums: "LogSums", output: Path, *, as_json: bool) -> None:
