@@ -8,6 +8,7 @@ import typer
 from routeward.cli.evaluation_tables import verdict_and_policies
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, refuse
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
+from routeward.cli.outputs import PRINTED, Force, checked_json
 from routeward.cli.prices import Price, PriceList, PricesOfConfig
 from routeward.cli.report import ReportFile, checked_report, deliver_report
 from routeward.cli.sums import collapsed
@@ -64,6 +65,7 @@ def evaluate(
             show_default="none; on the page, the log's pace",
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
 
@@ -74,7 +76,9 @@ def evaluate(
     from simulations.offpolicy.policies import read_policies
     from simulations.ranges import check_range
 
-    checked_report(report, requests_per_month)
+    inputs = (log, policies, config)
+    checked_json(json, inputs)
+    checked_report(report, requests_per_month, inputs=inputs, json=json, force=force)
     try:
         chosen = None if policies is None else read_policies(policies)
         options = EvaluateOptions(chosen, answer_value_usd, second_value_usd, confidence, seed)
@@ -104,7 +108,7 @@ def _sums(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogSums,
 
 def _deliver(document: dict[str, Any], out: Path | None, requests_per_month: float | None) -> None:
     """Write or print the document, and show it to people unless it was printed."""
-    if out == Path("-"):
+    if out == PRINTED:
         print_json(document)
         return
     if out is not None:

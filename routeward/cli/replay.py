@@ -9,6 +9,7 @@ import typer
 from routeward.cli import replay_options as options
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
+from routeward.cli.outputs import PRINTED, Force, checked_json
 from routeward.cli.prices import prices_of
 from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
 from routeward.cli.service import loaded
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from simulations.replay.command import Replay, ReplayOptions
     from simulations.replay.offer import Learner
 
-PRINTED: Final = Path("-")
 REFUSED: Final = "REPLAY_REFUSED"
 
 
@@ -44,6 +44,7 @@ def replay(
     log_format: Format = "",
     report: ReportFile = None,
     requests_per_month: RequestsPerMonth = None,
+    force: Force = False,
     json: options.Out = None,
 ) -> None:
     """Replay a log: what routeward would have done with its requests, next to what was done and to fixed models.
@@ -53,8 +54,8 @@ def replay(
     from simulations.replay.command import ReplayOptions
     from simulations.replay.offer import WhatIf
 
-    checked_report(report, requests_per_month)
-
+    checked_json(json, (log, config))
+    checked_report(report, requests_per_month, inputs=(log, config), json=json, force=force)
     learner = replace(_learner(config), answer_value_usd=answer_value_usd, second_value_usd=second_value_usd)
     if refresh_seconds is not None:
         learner = replace(learner, refresh_s=refresh_seconds)
@@ -84,8 +85,6 @@ def _replayed(
     from simulations.replay.command import replay as replayed
     from simulations.replay.document import write_json
 
-    if out not in (None, PRINTED) and not out.parent.is_dir():
-        raise CommandError(REFUSED, f"there is no folder {out.parent}; make it", exit_code=WRONG_USE)
     try:
         with shown_progress(console(stderr=True), "runs") as progress:
             result = replayed(opened(log, log_options), learner, asked, progress)

@@ -8,13 +8,13 @@ import typer
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.options import Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
+from routeward.cli.outputs import Force, refuse_existing, refuse_inputs
 from routeward.cli.prices import Price, PriceList, PricesOfConfig
 
 if TYPE_CHECKING:
     from adapters.traffic.log import LogReport
     from simulations.offpolicy.sums import LogSums
 
-Force = Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File of sums to write.")]
 
 
@@ -35,7 +35,8 @@ def collapse(
 
     Exit code 1, and no file, if no call can be used.
     """
-    _require_free(output, force=force)
+    refuse_inputs([output], (log, config))
+    refuse_existing([output], force=force)
     prices = PriceList.of(price, config)
     sums, report = collapsed(log, LogOptions(namespace, quality, tuple(map_ or ()), format_), prices)
     if not sums.rows:
@@ -55,7 +56,7 @@ def merge(
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import merged
 
-    _require_free(output, force=force)
+    refuse_existing([output], force=force)
     try:
         sums = merged(files)
     except SimulationError as error:
@@ -84,11 +85,6 @@ def collapsed(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogS
     log.report.notes.extend(filter(None, [prices.note()]))
     tell_left_out(log.report)
     return sums, log.report
-
-
-def _require_free(output: Path, *, force: bool) -> None:
-    if output.exists() and not force:
-        raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
 
 
 def _unusable(sums: "LogSums") -> list[str]:
