@@ -10,11 +10,13 @@ from adapters.sql import timeline
 from adapters.sql.inspection import facts_of, read_only
 from adapters.sql.logged import logged_decisions
 from adapters.sql.marks import RETAINED, mark
+from adapters.sql.registry import all_models
 from adapters.sql.timeline import DrawnFrom
 from adapters.traffic.calls import BATCH, Call, Calls, batches
 from adapters.traffic.errors import LogError
 from adapters.traffic.log import LogReport, Progress
 from adapters.traffic.own.decision import ANY, LoggedDecision, require_quality_source
+from bandit.catalogue import Model
 
 PER_MILLE: Final = 1000
 FORMAT: Final = "routeward store"
@@ -44,7 +46,7 @@ def is_store(path: Path) -> bool:
 def extent_of(file: Path) -> Extent:
     """Return what a store holds. Raises LogError for what is no store, or one of a newer version."""
     if not file.is_file():
-        raise LogError(f"{file} is not a file")
+        raise LogError(f"{file} is not a file" if file.exists() else f"{file} does not exist")
     with _told_as_log_errors():
         if facts_of(file).version is None:
             return Extent()
@@ -70,6 +72,15 @@ def decisions_of(
         yield from found if not namespace else (one for one in found if one.namespace == namespace)
         if progress is not None:
             progress((start_us - since_us) * PER_MILLE // (until_us - since_us), PER_MILLE)
+
+
+def models_of(file: Path) -> Sequence[Model]:
+    """Return the models that a store knows, with their prices. Raises LogError."""
+    with _told_as_log_errors():
+        if facts_of(file).version is None:
+            return ()
+        with read_only(file) as connection:
+            return all_models(connection)
 
 
 class StoreLog:

@@ -26,17 +26,19 @@ _DAILY_SUMS: Final = frozenset({"date", "model", "requests", "usage"})
 class Reader(NamedTuple):
     """What can read a format: its name, whether a file has its columns, and the calls of a log in it.
 
-    `batches` reads a log in columns at once; it returns None where that cannot be done.
+    `batches` reads a log in columns at once; it returns None where that cannot be done. `has_namespaces` tells whether
+    its calls are of tenants.
     """
 
     name: str
     matches: Callable[[frozenset[str]], bool]
     calls: Callable[[Source, Reading], Iterator[Found]]
     batches: Callable[[Source, Reading, int, Progress | None], Iterator[Calls] | None] | None = None
+    has_namespaces: bool = False
 
 
 READERS: Final = (
-    Reader("routeward", own.matches, own.calls, own.batches),
+    Reader("routeward", own.matches, own.calls, own.batches, has_namespaces=True),
     Reader("litellm", litellm.matches, litellm.calls),
     Reader("langfuse", langfuse.matches, langfuse.calls),
     Reader("otel", otel.matches, otel.calls),
@@ -108,6 +110,8 @@ def open_log(
         raise LogError(f"quality source {quality_source} is none of {ANY_SOURCE}, {THUMB}, {SCORE}NAME")
     mapped, source = dict(column_map or {}), source_of(path)
     reader = _reader(source, mapped, fmt)
+    if namespace and not reader.has_namespaces:
+        raise LogError(f"{path} is in format {reader.name}, which has no namespaces: '{namespace}' names nothing in it")
     return FileLog(source, reader, mapped, quality_source, LogReport(reader.name), namespace)
 
 

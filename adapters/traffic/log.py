@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from adapters.traffic.calls import BATCH, Call, Calls, batches
 
@@ -18,7 +18,7 @@ SHOWN_LINES: Final = 5
 class Rejected:
     """Rows left out for one reason: how many, and the numbers of the first of them (lines of a text count from 1).
 
-    `files` names the file of each of these lines where a log has several.
+    `files` names the file of each of these lines where a log has several, and is empty where it has one.
     """
 
     count: int = 0
@@ -27,9 +27,13 @@ class Rejected:
 
     def places(self) -> str:
         """Return the first lines as a reader looks them up."""
-        if any(self.files):
+        if self.files:
             return ", ".join(f"{file}:{line}" for file, line in zip(self.files, self.lines, strict=True))
         return ", ".join(map(str, self.lines))
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"count": self.count, "lines": self.lines} | ({"files": self.files} if self.files else {})
 
 
 @dataclass(slots=True)
@@ -56,7 +60,8 @@ class LogReport:
         found.count += 1
         if len(found.lines) < SHOWN_LINES:
             found.lines.append(line)
-            found.files.append(file)
+            if file:
+                found.files.append(file)
 
 
 class Log(Protocol):

@@ -26,6 +26,7 @@ from routeward.cli import (
     route,
     service,
     status,
+    sums,
     version,
     warm_start,
 )
@@ -78,8 +79,8 @@ _command(rich_help_panel=USE)(explain.explain)
 _command(rich_help_panel=USE)(status.status)
 _command(rich_help_panel=STUDY)(demo.demo)
 _command(rich_help_panel=STUDY)(evaluate.evaluate)
-_command(rich_help_panel=STUDY)(evaluate.collapse)
-_command(rich_help_panel=STUDY)(evaluate.merge)
+_command(rich_help_panel=STUDY)(sums.collapse)
+_command(rich_help_panel=STUDY)(sums.merge)
 _command(rich_help_panel=STUDY)(offline.simulate)
 _command(rich_help_panel=STUDY)(report.report)
 _command(rich_help_panel=STUDY)(generate.generate)

@@ -1,25 +1,28 @@
-"""`routeward evaluate`, and `collapse` and `merge` for logs that are larger than a machine."""
+"""`routeward evaluate`: what other policies would have been worth on logged traffic."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from routeward.cli.evaluation_tables import verdict_and_policies
-from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
-from routeward.cli.options import Json
-from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json, show
-from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
+from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, refuse
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
+from routeward.cli.outputs import PRINTED, Force, checked_json
+from routeward.cli.prices import Price, PriceList, PricesOfConfig
+from routeward.cli.report import ReportFile, checked_report, deliver_report
+from routeward.cli.sums import collapsed
 
 if TYPE_CHECKING:
     from adapters.traffic.log import LogReport
     from simulations.offpolicy.sums import LogSums
 
+MOST_USD: Final = 1_000_000
 Policies = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="TOML file of policies: a table  [policies.NAME]  with a model, or shares of models, by category.",
+        help="TOML file of policies: a table  \\[policies.NAME]  with a model, or shares of models, by category.",
         show_default="each model alone, and all alike",
     ),
 ]
@@ -31,8 +34,6 @@ MinLift = Annotated[
         show_default="none",
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")]
-Sums = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File of sums to write.")]
 
 
 def evaluate(
@@ -46,6 +47,8 @@ def evaluate(
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
     min_lift: MinLift = None,
     seed: Annotated[int, typer.Option(help="Draws what holds intervals of several policies at once.")] = 0,
+    price: Price = None,
+    config: PricesOfConfig = None,
     map_: Map = None,
     quality: Quality = "any",
     format_: Format = "",
@@ -54,7 +57,15 @@ def evaluate(
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
     ] = None,
     report: ReportFile = None,
-    requests_per_month: RequestsPerMonth = None,
+    requests_per_month: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Volume that dollars a month are told for.",
+            show_default="none; on the page, the log's pace",
+        ),
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
 
@@ -62,15 +73,23 @@ def evaluate(
     """
     from simulations.errors import SimulationError
     from simulations.offpolicy.command import EvaluateOptions, evaluated, problems
+    from simulations.offpolicy.policies import read_policies
+    from simulations.ranges import check_range
 
-    checked_report(report, requests_per_month)
-    options = EvaluateOptions(policies, answer_value_usd, second_value_usd, confidence, seed)
+    inputs = (log, policies, config)
+    checked_json(json, inputs)
+    checked_report(report, requests_per_month, inputs=inputs, json=json, force=force)
     try:
-        sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
+        chosen = None if policies is None else read_policies(policies)
+        options = EvaluateOptions(chosen, answer_value_usd, second_value_usd, confidence, seed)
+        if min_lift is not None:
+            check_range("--min-lift", min_lift, (-MOST_USD, MOST_USD))
+        prices = PriceList.of(price, config)
+        sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_), prices)
         document = evaluated(sums, log.name, options, read)
     except SimulationError as error:
         raise CommandError("EVALUATION_REFUSED", str(error), exit_code=WRONG_USE) from error
-    _deliver(document, json)
+    _deliver(document, json, requests_per_month)
     deliver_report(document, report, requests_per_month)
     if found := problems(document, named=policies is not None, min_lift=min_lift):
         for problem in found:
@@ -78,91 +97,23 @@ def evaluate(
         raise typer.Exit(FOUND_PROBLEM)
 
 
-def collapse(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="Log of calls: a file, a folder or a store.")],
-    *,
-    output: Sums,
-    map_: Map = None,
-    quality: Quality = "any",
-    format_: Format = "",
-    namespace: Namespace = "",
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Add a log up to the sums that `evaluate` needs: small, and addable to those of other logs with `merge`."""
-    _require_free(output, force=force)
-    sums, _ = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
-    _write(sums, output, as_json=as_json)
-
-
-def merge(
-    files: Annotated[list[Path], typer.Argument(metavar="SUMS", help="Files of sums.")],
-    *,
-    output: Sums,
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Add up files of sums, as if one log had been collapsed."""
-    from simulations.errors import SimulationError
-    from simulations.offpolicy.command import merged
-
-    _require_free(output, force=force)
-    try:
-        sums = merged(files)
-    except SimulationError as error:
-        raise CommandError("SUMS_REFUSED", str(error), exit_code=WRONG_USE) from error
-    _write(sums, output, as_json=as_json)
-
-
-def _sums(path: Path, options: LogOptions) -> "tuple[LogSums, LogReport | None]":
-    from adapters.traffic.errors import LogError
-    from simulations.offpolicy.command import sums_of_log
+def _sums(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogSums, LogReport | None]":
     from simulations.offpolicy.storage import is_sums, read_sums
-    from simulations.progress import shown_progress
 
-    if is_sums(path):
-        return read_sums(path), None
-    log = opened(path, options)
-    try:
-        with shown_progress(console(stderr=True), "reading the log, per mille") as progress:
-            return sums_of_log(log, progress), log.report
-    except LogError as error:
-        raise CommandError("LOG_REFUSED", str(error), exit_code=WRONG_USE) from error
+    if not is_sums(path):
+        return collapsed(path, options, prices)
+    refuse([*options.given(), *prices.given()], f"{path} holds sums; give it to `collapse`, which reads the log")
+    return read_sums(path), None
 
 
-def _deliver(document: dict[str, Any], out: Path | None) -> None:
+def _deliver(document: dict[str, Any], out: Path | None, requests_per_month: float | None) -> None:
     """Write or print the document, and show it to people unless it was printed."""
-    if out == Path("-"):
+    if out == PRINTED:
         print_json(document)
         return
     if out is not None:
         from simulations.documents import write_document
 
         write_document(document, out)
-    console().print(verdict_and_policies(document))
-
-
-def _require_free(output: Path, *, force: bool) -> None:
-    if output.exists() and not force:
-        raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
-
-
-def _write(sums: "LogSums", output: Path, *, as_json: bool) -> None:
-    from simulations.offpolicy.storage import SumsFileError, write_sums
-
-    try:
-        write_sums(sums, output)
-    except SumsFileError as error:
-        raise CommandError("NOT_WRITTEN", str(error)) from error
-    left_out = dict(sums.unusable)
-    document = {
-        "file": str(output),
-        "bytes": output.stat().st_size,
-        "calls": sums.rows,
-        "left_out": left_out,
-        "categories": sorted({context.category for context in sums.contexts}),
-        "models": list(sums.models),
-    }
-    reasons = "".join(f"\n  {count:,} left out: {reason}" for reason, count in left_out.items())
-    text = f"{sums.rows:,} calls of {len(sums.models)} models added up in {output}{reasons}"
-    show(document, lambda: text, as_json=as_json)
+    people = console()
+    people.print(verdict_and_policies(document, people.width, requests_per_month))

@@ -21,6 +21,8 @@ FEEDBACK_AGE_S: Final = 7 * 86_400.0
 """Age up to which a server accepts feedback whose configuration says nothing of it."""
 MARGIN_S: Final = 3600.0
 """Time in which what a server has accepted is written."""
+SUFFIXES: Final = (".parquet", ".jsonl")
+"""Of what is written as one file."""
 
 
 class FileFormat(StrEnum):
@@ -88,7 +90,11 @@ def export(
     """
     from adapters.traffic.errors import LogError, TrafficError
 
-    is_file = output.suffix in (".parquet", ".jsonl")
+    is_file = output.suffix in SUFFIXES
+    if not is_file and output.suffix and not output.is_dir():
+        raise typer.BadParameter(
+            f"{output} is neither {' nor '.join(SUFFIXES)}; give a file that is, or a folder whose name has no dot"
+        )
     if is_file and resume:
         raise typer.BadParameter("--resume continues an export to a folder; a file is written anew")
     wanted = _wanted(store, config, namespace, instant("--since", since), instant("--until", until))
@@ -176,7 +182,7 @@ def _to_folder(wanted: Wanted, output: Path, choice: dict[str, Any], *, resume: 
 def _shown_progress() -> Any:
     from simulations.progress import shown_progress
 
-    return shown_progress(console(stderr=True), "writing decisions, per mille")
+    return shown_progress(console(stderr=True), "writing decisions", in_percent=True)
 
 
 def _text(document: dict[str, Any]) -> str:

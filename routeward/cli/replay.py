@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from routeward.cli import replay_options as options
-from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
+from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
+from routeward.cli.outputs import PRINTED, Force, checked_json
+from routeward.cli.prices import prices_of
 from routeward.cli.report import ReportFile, RequestsPerMonth, checked_report, deliver_report
 from routeward.cli.service import loaded
 
 if TYPE_CHECKING:
-    from bandit.catalogue import Prices
     from simulations.replay.command import Replay, ReplayOptions
     from simulations.replay.offer import Learner
 
-PRINTED: Final = Path("-")
 REFUSED: Final = "REPLAY_REFUSED"
 
 
@@ -44,6 +44,7 @@ def replay(
     log_format: Format = "",
     report: ReportFile = None,
     requests_per_month: RequestsPerMonth = None,
+    force: Force = False,
     json: options.Out = None,
 ) -> None:
     """Replay a log: what routeward would have done with its requests, next to what was done and to fixed models.
@@ -53,15 +54,15 @@ def replay(
     from simulations.replay.command import ReplayOptions
     from simulations.replay.offer import WhatIf
 
-    checked_report(report, requests_per_month)
-
+    checked_json(json, (log, config))
+    checked_report(report, requests_per_month, inputs=(log, config), json=json, force=force)
     learner = replace(_learner(config), answer_value_usd=answer_value_usd, second_value_usd=second_value_usd)
     if refresh_seconds is not None:
         learner = replace(learner, refresh_s=refresh_seconds)
     if exploration is not None:
         learner = replace(learner, policy=replace(learner.policy, exploration=exploration))
     asked = ReplayOptions(
-        what_if=WhatIf(dict(_price(one) for one in price or ()), _names(models), tuple(without or ())),
+        what_if=WhatIf(prices_of(price or ()), _names(models), tuple(without or ())),
         dry=dry.value,
         drift=drift_buckets.value,
         seeds=seeds,
@@ -84,11 +85,10 @@ def _replayed(
     from simulations.replay.command import replay as replayed
     from simulations.replay.document import write_json
 
-    if out not in (None, PRINTED) and not out.parent.is_dir():
-        raise CommandError(REFUSED, f"there is no folder {out.parent}; make it", exit_code=WRONG_USE)
     try:
         with shown_progress(console(stderr=True), "runs") as progress:
             result = replayed(opened(log, log_options), learner, asked, progress)
+        tell_left_out(result.report)
         if out not in (None, PRINTED):
             write_json(result, out)
     except (LogError, SimulationError) as error:
@@ -131,18 +131,6 @@ def _learner(config: Path | None) -> "Learner":
         objective=catalogue.profiles[DEFAULT_PROFILE],
         input_tokens={name: category.input_tokens for name, category in catalogue.categories.items()},
     )
-
-
-def _price(written: str) -> "tuple[str, Prices]":
-    from bandit.catalogue import Prices
-
-    model, _, numbers = written.rpartition("=")
-    try:
-        input_usd, output_usd = (float(number) for number in numbers.split(","))
-    except ValueError as error:
-        message = f"--price {written} is no price; give MODEL=INPUT,OUTPUT in dollars per million tokens"
-        raise CommandError(REFUSED, message, exit_code=WRONG_USE) from error
-    return model, Prices(input_usd, output_usd)
 
 
 def _names(written: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """`routeward report`, and the options by which other commands write a report too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -8,6 +8,7 @@ import typer
 
 from routeward.cli.options import Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
+from routeward.cli.outputs import PRINTED, Force, refuse_existing, refuse_inputs, same_file
 
 if TYPE_CHECKING:
     from simulations.page.write import Written
@@ -32,17 +33,16 @@ def report(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write.")] = OUTPUT,
     requests_per_month: RequestsPerMonth = None,
-    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a page that is there.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Show results as one HTML page that can be mailed, and every number as JSON and CSV beside it."""
     from simulations.page.documents import read_document
     from simulations.page.errors import PageError
 
-    checked_report(output, requests_per_month)
-    if output.exists() and not force:
-        raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
-    _keep_inputs(results, output)
+    # The one result may be the page's own JSON: it is left as it is.
+    own = len(results) == 1 and same_file(results[0], output.with_suffix(".json"))
+    checked_report(output, requests_per_month, inputs=() if own else results, force=force, kept=results if own else ())
     try:
         documents = [read_document(path) for path in results]
     except PageError as error:
@@ -51,8 +51,20 @@ def report(
     show({name: str(path) for name, path in written._asdict().items()}, lambda: text_of(written), as_json=as_json)
 
 
-def checked_report(output: Path | None, requests_per_month: float | None) -> None:
-    """Refuse, before anything runs, a report that could not be written. Raises CommandError."""
+def checked_report(
+    output: Path | None,
+    requests_per_month: float | None,
+    *,
+    inputs: Iterable[Path | None] = (),
+    json: Path | None = None,
+    kept: Sequence[Path] = (),
+    force: bool = False,
+) -> None:
+    """Refuse, before anything runs, a report that could not be written, or over something. Raises CommandError.
+
+    Neither the page nor the files beside it may be one of the `inputs`, lie in a folder that is one, or be the file of
+    `--json`, and those that are there are replaced only with `force`, except the ones that are `kept` as they are.
+    """
     if requests_per_month is not None and not 0 <= requests_per_month <= 1e15:
         message = f"--requests-per-month is {requests_per_month}; give a number from 0 to 1e15"
         raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
@@ -65,6 +77,17 @@ def checked_report(output: Path | None, requests_per_month: float | None) -> Non
         raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
     if not output.parent.is_dir():
         raise CommandError("WRONG_USE", f"there is no folder {output.parent}; make it", exit_code=WRONG_USE)
+    written = files_of(output)
+    refuse_inputs(written, inputs)
+    if json is not None and json != PRINTED and any(same_file(json, one) for one in written):
+        message = f"--json {json} is written beside the page anyway; leave --json out, or give another name"
+        raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
+    refuse_existing((one for one in written if not any(same_file(one, path) for path in kept)), force=force)
+
+
+def files_of(page: Path) -> tuple[Path, Path, Path]:
+    """Return the page and the files that are written beside it."""
+    return page, page.with_suffix(".json"), page.with_suffix(".csv")
 
 
 def deliver_report(document: Mapping[str, Any], output: Path | None, requests_per_month: float | None) -> None:
@@ -95,11 +118,3 @@ def write_report_of(
 def text_of(written: "Written") -> str:
     """Return what is said of a report that was written."""
     return f"wrote {written.page}; every number is in {written.json} and {written.csv}"
-
-
-def _keep_inputs(results: Sequence[Path], output: Path) -> None:
-    """Refuse to write several results over one of them."""
-    beside = output.with_suffix(".json").resolve()
-    for path in results:
-        if len(results) > 1 and path.resolve() == beside:
-            raise CommandError("WRONG_USE", f"{path} would be replaced; choose another --output", exit_code=WRONG_USE)

@@ -40,7 +40,7 @@ def warm_start(
         raise CommandError("FILE_EXISTS", f"{output} is there already; choose another name, or --force to replace it")
     found = opened(log, LogOptions(namespace, quality, tuple(map_ or ()), format_))
     try:
-        with shown_progress(console(stderr=True), "reading the log, per mille") as progress:
+        with shown_progress(console(stderr=True), "reading the log", in_percent=True) as progress:
             lessons = lessons_of(found, progress)
     except LogError as error:
         raise CommandError("LOG_REFUSED", str(error), exit_code=WRONG_USE) from error

@@ -111,7 +111,7 @@ def _log(evaluator: Evaluator | None, report: LogReport | None) -> Json:
             facts["from"], facts["to"] = (_iso(int(one) * sums.width) for one in (slices[0], slices[-1] + 1))
     if report is not None:
         facts["format"] = report.format
-        facts["rejected"] = {reason: asdict(one) for reason, one in report.rejected.items()}
+        facts["rejected"] = {reason: one.document() for reason, one in report.rejected.items()}
         facts["knows"] = {name: count / max(report.used, 1) for name, count in report.knows.items()}
         facts["sources"], facts["notes"] = dict(report.sources), list(report.notes)
     return facts

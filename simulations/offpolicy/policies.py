@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.errors import OptionsError
+from simulations.nearest import SHOWN, nearest
 from simulations.offpolicy.sums import LogSums
 
 Floats = NDArray[np.float64]
@@ -78,12 +79,13 @@ def matrices(policies: Sequence[Policy], sums: LogSums) -> Floats:
     """Return the probabilities of models in the contexts of a log; shape (P, X, M).
 
     Shares of models that cannot be chosen go to those that can; where none can, a row is 0. Raises OptionsError for a
-    model that the log does not have.
+    model or a category that the log does not have.
     """
     places = {model: m for m, model in enumerate(sums.models)}
+    categories = tuple(dict.fromkeys(context.category for context in sums.contexts))
     probabilities = np.zeros((len(policies), len(sums.contexts), len(sums.models)))
     for p, policy in enumerate(policies):
-        _check_models(policy, sums.models)
+        _check_names(policy, sums.models, categories)
         for x, context in enumerate(sums.contexts):
             shares = policy.of(context.category)
             able = context.eligible or sums.models
@@ -96,10 +98,26 @@ def matrices(policies: Sequence[Policy], sums: LogSums) -> Floats:
     return probabilities / np.where(totals > 0.0, totals, 1.0)
 
 
-def _check_models(policy: Policy, models: Sequence[str]) -> None:
-    unknown = {model for shares in policy.shares.values() for model in shares} - {*models, ANY}
-    if unknown:
-        raise OptionsError(f"policy {policy.name}: the log has no model {min(unknown)}; it has {', '.join(models)}")
+def require_complete(policies: Sequence[Policy], sums: LogSums) -> None:
+    """Raise OptionsError for a policy that says nothing of a category of the log."""
+    categories = tuple(dict.fromkeys(context.category for context in sums.contexts))
+    for policy in policies:
+        if unsaid := [category for category in categories if not policy.of(category)]:
+            raise OptionsError(
+                f"policy {policy.name} says nothing of category {', '.join(unsaid[:SHOWN])}, which the log has; "
+                "name it, or give the policy a default"
+            )
+
+
+def _check_names(policy: Policy, models: Sequence[str], categories: Sequence[str]) -> None:
+    named = {model for shares in policy.shares.values() for model in shares}
+    for kind, unknown, known in (
+        ("model", named - {*models, ANY}, models),
+        ("category", policy.shares.keys() - {*categories, DEFAULT}, categories),
+    ):
+        if unknown:
+            name = min(unknown)
+            raise OptionsError(f"policy {policy.name}: the log has no {kind} {name}; it has {nearest(name, known)}")
 
 
 def _policy(path: Path, name: str, table: object) -> Policy:

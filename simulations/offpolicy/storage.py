@@ -68,6 +68,20 @@ def is_sums(path: Path) -> bool:
         return False
 
 
+def content_of(path: Path) -> frozenset[tuple[str, int, int]]:
+    """Return what tells the sums in one file from those in another, whenever they were written. Raises SumsFileError.
+
+    It is each part with its size and its CRC.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset((part.filename, part.file_size, part.CRC) for part in archive.infolist())
+    except OSError as error:
+        raise SumsFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except zipfile.BadZipFile as error:
+        raise SumsFileError(f"{path} holds no sums of a log; make some with  routeward collapse LOG") from error
+
+
 def read_sums(path: Path) -> LogSums:
     """Read what was written. Raises SumsFileError for what is no such file, or a damaged one."""
     try:

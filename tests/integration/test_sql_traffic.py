@@ -168,6 +168,6 @@ async def test_what_is_no_store_or_of_a_newer_version_is_told(file, tmp_path):
     (tmp_path / "diary.txt").write_bytes(b"Dear diary, " * 100)
     with pytest.raises(LogError, match="is not a SQLite database"):
         extent_of(tmp_path / "diary.txt")
-    with pytest.raises(LogError, match="is not a file"):
+    with pytest.raises(LogError, match="does not exist"):
         extent_of(tmp_path / "gone.db")
     assert [is_store(tmp_path / name) for name in ("store.db", "diary.txt", "gone.db")] == [True, False, False]

@@ -43,7 +43,7 @@ def records_of(path: Path) -> Iterator[Record]:
 def kind_of(path: Path) -> FileKind:
     """Return what a file holds. Raises LogError for one that is not there or holds something else."""
     if not path.is_file():
-        raise LogError(f"{path} is not a file")
+        raise LogError(f"{path} is not a file" if path.exists() else f"{path} does not exist")
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     kind = _KINDS.get(suffix)
     with opened(path) as (file, _):

@@ -102,7 +102,7 @@ def test_where_no_format_fits_the_columns_are_told(tmp_path, head, complaint):
 def test_a_folder_without_a_log_and_what_is_not_there_are_refused(tmp_path):
     with pytest.raises(LogError, match="is a folder without"):
         open_log(tmp_path)
-    with pytest.raises(LogError, match="is not a file"):
+    with pytest.raises(LogError, match="does not exist"):
         open_log(tmp_path / "gone.csv")
 
 

@@ -183,7 +183,7 @@ def test_progress_ends_with_all_of_it(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("gone.csv", None, "is not a file"),
+        ("gone.csv", None, "does not exist"),
         ("log.xlsx", b"", "cannot read '.xlsx'"),
         ("log.csv", b"\xff\xfe", "UTF-8"),
         ("log.parquet", b"no", "as Parquet"),

@@ -129,7 +129,7 @@ def test_a_file_that_is_there_is_replaced_only_when_forced(cli: Cli, store: str,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("gone.db", "-o", "x.jsonl"), "gone.db is not a file"),
+        (("gone.db", "-o", "x.jsonl"), "gone.db does not exist"),
         (("diary.txt", "-o", "x.jsonl"), "is not a SQLite database"),
         (("other.db", "-o", "x.jsonl"), "belongs to another program"),
         (("newer.db", "-o", "x.jsonl"), "upgrade routeward"),
@@ -137,6 +137,7 @@ def test_a_file_that_is_there_is_replaced_only_when_forced(cli: Cli, store: str,
         (("store.db", "-o", "x.jsonl", "--resume"), "--resume continues an export to a folder"),
         (("store.db", "-o", "x.jsonl", "--since", "yesterday"), "--since yesterday is no time"),
         (("store.db", "-o", "x.jsonl", "--since", "2024-01-02", "--until", "2024-01-01"), "not later than --since"),
+        (("store.db", "-o", "dec.csv"), "dec.csv is neither .parquet nor .jsonl"),
         (("store.db", "-o", "out", "--format", "xml"), "--format is xml; give parquet or jsonl"),
     ],
 )
@@ -154,6 +155,12 @@ def test_what_cannot_be_exported_ends_with_2_and_says_why(
     assert ended.code == 2
     assert message in ended.err
     assert not (tmp_path / "x.jsonl").exists()
+    assert not (tmp_path / "dec.csv").exists()
+
+
+def test_a_folder_that_is_there_may_have_a_dot_in_its_name(cli: Cli, store: str, tmp_path: Path) -> None:
+    (tmp_path / "exports.2026").mkdir()
+    assert cli("export", store, "-o", "exports.2026").code == 0
 
 
 def test_where_nothing_can_be_written_is_told(cli: Cli, store: str) -> None:

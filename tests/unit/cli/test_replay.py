@@ -49,6 +49,15 @@ def test_a_log_is_replayed_into_a_table_for_people_and_a_small_one_ends_with_1(c
     assert ended.code == 1
 
 
+def test_rows_that_are_left_out_are_told_with_their_lines(cli: Cli, log: str) -> None:
+    rows = Path(log).read_text(encoding="utf-8").splitlines()
+    Path(log).write_text(
+        "\n".join([rows[0], *[row.replace('"quality": ', '"quality": 7') for row in rows[1:3]], *rows[3:]])
+    )
+    ended = cli("replay", log, *QUICK, *FEW)
+    assert "2 rows left out: quality is out of range (first lines: 2, 3)" in ended.err
+
+
 def test_a_file_holds_what_is_printed(cli: Cli, log: str, tmp_path: Path) -> None:
     printed = cli("replay", log, *QUICK, *FEW, "--json", "-")
     page = ("--report", str(tmp_path / "page.html"))

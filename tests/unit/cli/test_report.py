@@ -37,7 +37,7 @@ def test_several_results_are_not_written_over_one_of_them(cli: Cli, result: str,
     before = (tmp_path / result).read_bytes()
     ended = cli("report", result, result, "-o", "result.html")
     assert ended.code == 2
-    assert "result.json would be replaced" in ended.err
+    assert "result.json would be written over" in ended.err
     assert (tmp_path / result).read_bytes() == before
 
 

@@ -226,6 +226,13 @@ def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
     assert captured.get().splitlines() == [f"runs: {done} of 10" for done in (2, 4, 6, 8, 10)]
 
 
+def test_progress_may_be_told_in_percent() -> None:
+    console = Console(record=True, force_terminal=False, width=80)
+    with console.capture() as captured, shown_progress(console, "reading", in_percent=True) as progress:
+        progress(495, 1000)
+    assert captured.get() == "reading: 50%\n"
+
+
 def test_progress_is_a_bar_on_a_terminal() -> None:
     console = Console(force_terminal=True, width=80)
     with console.capture() as captured, shown_progress(console, "runs") as progress:
