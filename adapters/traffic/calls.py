@@ -161,7 +161,8 @@ def session_number(session: str) -> int:
     """Return the number that stands for a session, the same on every machine; -1 for none."""
     if not session:
         return UNKNOWN
-    return int.from_bytes(blake2b(session.encode(), digest_size=8).digest(), "big") >> 1
+    # JSON can hold halves of characters, of which there is no text.
+    return int.from_bytes(blake2b(session.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
 
 
 def _distributions(batch: Sequence[Call], models: Names) -> tuple[Ints, Floats]:

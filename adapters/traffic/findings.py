@@ -49,7 +49,7 @@ class Findings:
         self._by_default += not call.category
         for name, counts in self._durations.items():
             duration = getattr(call, name)
-            if duration is not None:
+            if duration:
                 counts[math.floor(math.log10(duration) * _PER_DECADE)] += 1
         if call.time_us is not None and (self._earliest_us is None or call.time_us < self._earliest_us):
             self._earliest_us = call.time_us
