@@ -60,6 +60,8 @@ class Findings:
         report, notes = self._report, self._report.notes
         if self._by_default:
             notes.append(f"{self._by_default:,} calls say no category; they are read as category {DEFAULT_CATEGORY}")
+        for column, count in sorted(reading.unusable_categories.items()):
+            notes.append(f"{count:,} texts of {column} make no name (1 to 64 of A-Z a-z 0-9 . _ : / -), so no category")
         for source, count in sorted(reading.unusable_judgements.items()):
             notes.append(f"{count:,} judgements of {source} are not between 0 and 1, and unknown")
         if self._has_forgotten:

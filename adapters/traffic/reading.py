@@ -41,6 +41,7 @@ class Reading:
     quality_source: str = ANY_SOURCE
     namespace: str = ""
     unusable_judgements: Counter[str] = field(default_factory=Counter)
+    unusable_categories: Counter[str] = field(default_factory=Counter)
 
     def layout(self, of_format: Layout) -> Layout:
         """Return where fields are: as the user says, otherwise as the format does."""
@@ -77,8 +78,17 @@ class Reading:
             return None
 
     def category(self, column: str, cell: object) -> str:
-        """Return the name of a category, mended; an empty one where there is none."""
-        return cells.name(column, cell, mended=True) if cells.text(cell) else ""
+        """Return the name of a category, mended; an empty one where there is none, or none that can be made a name.
+
+        What another program calls a category may be in any script; the call is as good as others all the same.
+        """
+        if not cells.text(cell):
+            return ""
+        try:
+            return cells.name(column, cell, mended=True)
+        except ValueError:
+            self.unusable_categories[column] += 1
+            return ""
 
 
 def consistent(call: Call) -> Call:
