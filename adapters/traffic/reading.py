@@ -14,7 +14,8 @@ from bandit.signals import Kind
 
 DEFAULT_CATEGORY: Final = "default"
 ANY_SOURCE: Final = "any"
-_NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
+NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
+"""Kinds of decisions whose model was not drawn."""
 
 
 class Found(NamedTuple):
@@ -96,7 +97,7 @@ def consistent(call: Call) -> Call:
 
     What a caller forced, what followed a failure and what was answered without a draw need not be among the drawn.
     """
-    if call.kind in _NOT_DRAWN:
+    if call.kind in NOT_DRAWN:
         return call
     if call.propensity == 0.0:
         raise ValueError("propensity is 0, and yet the model was drawn")
