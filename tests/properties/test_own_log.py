@@ -25,9 +25,9 @@ NAMES = ("a", "gpt-4.1/mini", "Z:9_x", "m.2")
 SIGNALS = ("outcome", "thumb", "score:judge", "score:any")
 SOURCES = ("any", "thumb", "score:judge")
 
-shares = st.floats(0.0, 1.0, exclude_min=True, allow_subnormal=False)
+shares = st.floats(1e-6, 1.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-counts = st.none() | st.integers(0, 1 << 40)
+counts = st.none() | st.integers(0, 100_000_000)
 times = st.integers(0, 5).map(lambda step: START_US + step * 1000)
 
 

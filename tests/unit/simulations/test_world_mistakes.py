@@ -154,7 +154,8 @@ def test_any_text_is_a_world_or_is_refused_with_what_is_wrong(
 
 
 @pytest.mark.parametrize(
-    "value", [-1, True, 2.5, "", "33", "%", "101%", "3/2", "1/0", "1/00", "0/000000000", "nan%", "-3s", "1 week", "h", None]
+    "value",
+    [-1, True, 2.5, "", "33", "%", "101%", "3/2", "1/0", "1/00", "0/000000000", "nan%", "-3s", "1 week", "h", None],
 )
 def test_what_is_no_place_in_a_run_is_refused(value: object) -> None:
     with pytest.raises(PydanticCustomError, match="no place in a run"):
