@@ -82,7 +82,7 @@ def span(connection: Connection) -> tuple[int, int] | None:
 
     None without rows.
     """
-    known = []
+    known: list[int] = []
     for table in (decisions, signals):
         times, possible = table.c.decided_us, table.c.decided_us <= LATEST_US
         for end in (times.asc(), times.desc()):
