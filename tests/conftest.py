@@ -31,7 +31,10 @@ def a_decision():
             config_hash="c0ffee",
             answer_value_usd=0.05,
             second_value_usd=0.001,
-            forecasts={"large": ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01)},
+            forecasts={
+                "large": ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01),
+                "medium": ModelForecast(0.25, 0.8, 0.001, 1.0, 0.01),
+            },
             exclusions={"small": "max_cost_usd"},
         ),
     )

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, String, Table, bindparam, func, select, tuple_, type_coerce
+from sqlalchemy import Connection, Select, String, Table, bindparam, func, select, tuple_, type_coerce, union
 
 from adapters.sql.rows import signal_record
 from adapters.sql.schema import decisions, distributions, signals
 from adapters.sql.statements import execute
+from adapters.traffic.cells import LATEST_US
 from bandit.records import SignalRecord
 
 PAGE: Final = 5000
@@ -77,12 +78,35 @@ _NO_BILL: Final = (None, None, None)
 
 
 def span(connection: Connection) -> tuple[int, int] | None:
-    """Return the times of the oldest and of the newest decision that a row is about; None without rows."""
-    times = []
+    """Return the times of the oldest and of the newest decision that a row is about, of those that there can be.
+
+    None without rows.
+    """
+    known: list[int] = []
     for table in (decisions, signals):
-        times += [connection.scalar(select(ends(table.c.decided_us))) for ends in (func.min, func.max)]
-    known = [time for time in times if time is not None]
+        times, possible = table.c.decided_us, table.c.decided_us <= LATEST_US
+        for end in (times.asc(), times.desc()):
+            known += connection.scalars(select(times).where(possible).order_by(end).limit(1)).all()
     return (min(known), max(known)) if known else None
+
+
+def next_time(connection: Connection, start_us: int) -> int | None:
+    """Return the time of the first decision at `start_us` or later that a row is about."""
+    found = [
+        connection.scalar(select(func.min(table.c.decided_us)).where(table.c.decided_us >= start_us))
+        for table in (decisions, signals)
+    ]
+    return min((time for time in found if time is not None), default=None)
+
+
+def impossible(connection: Connection) -> Mapping[str, int]:
+    """Return by namespace how many decisions rows are about whose time there cannot be: a clock was wrong."""
+    keys = (
+        select(table.c.namespace, table.c.nonce).where(table.c.decided_us > LATEST_US) for table in (decisions, signals)
+    )
+    each = union(*keys).subquery()
+    counted = select(each.c.namespace, func.count()).group_by(each.c.namespace)
+    return dict(connection.execute(counted).all())
 
 
 def namespaces(connection: Connection) -> Sequence[str]:

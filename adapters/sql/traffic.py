@@ -1,6 +1,6 @@
 """A store as a log of calls, also while a server is running on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,8 +14,9 @@ from adapters.sql.registry import all_models
 from adapters.sql.timeline import DrawnFrom
 from adapters.traffic.calls import BATCH, Call, Calls, batches
 from adapters.traffic.errors import LogError
-from adapters.traffic.log import LogReport, Progress
+from adapters.traffic.log import LogReport, Progress, Rejected
 from adapters.traffic.own.decision import ANY, LoggedDecision, require_quality_source
+from adapters.traffic.own.soundness import sound
 from bandit.catalogue import Model
 
 PER_MILLE: Final = 1000
@@ -26,12 +27,20 @@ _SQLITE: Final = b"SQLite format 3\0"
 
 
 class Extent(NamedTuple):
-    """What a store holds: its namespaces, the times of its decisions, and the time before which rows were dropped."""
+    """What a store holds: its namespaces, the times of its decisions, and the time before which rows were dropped.
+
+    Decisions of a time that there cannot be are not among them; `impossible` counts them by namespace.
+    """
 
     namespaces: Sequence[str] = ()
     oldest_us: int = 0
     newest_us: int = -1
     retained_us: int = 0
+    impossible: Mapping[str, int] = {}
+
+    def left_out(self, namespace: str) -> int:
+        """Return how many decisions of a namespace, or of all, have a time that there cannot be."""
+        return self.impossible.get(namespace, 0) if namespace else sum(self.impossible.values())
 
 
 def is_store(path: Path) -> bool:
@@ -52,7 +61,14 @@ def extent_of(file: Path) -> Extent:
             return Extent()
         with read_only(file) as connection:
             oldest_us, newest_us = timeline.span(connection) or (0, -1)
-            return Extent(timeline.namespaces(connection), oldest_us, newest_us, mark(connection, RETAINED))
+            retained_us, impossible = mark(connection, RETAINED), timeline.impossible(connection)
+            return Extent(timeline.namespaces(connection), oldest_us, newest_us, retained_us, impossible)
+
+
+def next_time_of(file: Path, start_us: int) -> int | None:
+    """Return the time of the first decision of a store at `start_us` or later; None without any. Raises LogError."""
+    with _told_as_log_errors(), read_only(file) as connection:
+        return timeline.next_time(connection, start_us)
 
 
 def decisions_of(
@@ -87,7 +103,7 @@ class StoreLog:
     """The decisions of one namespace as a `Log`.
 
     Each reading reads up to the decision that was the newest when the store was opened, and says of it what is known by
-    then.
+    then. What no log can have is left out as it is of files; its line is its place among the decisions.
     """
 
     def __init__(self, file: Path, extent: Extent, namespace: str, quality_source: str) -> None:
@@ -99,15 +115,22 @@ class StoreLog:
 
     def calls(self, progress: Progress | None = None) -> Iterator[Call]:
         """Read every call. Raises LogError where it cannot be read on."""
-        self.report = LogReport(FORMAT)
+        report = self.report = LogReport(FORMAT)
         oldest_us, end_us = self._extent.oldest_us, self._extent.newest_us + 1
-        for decision in decisions_of(self._file, oldest_us, end_us, namespace=self._namespace, progress=progress):
-            call = decision.as_call(self._quality_source)
-            self.report.used += 1
+        found = decisions_of(self._file, oldest_us, end_us, namespace=self._namespace, progress=progress)
+        for place, decision in enumerate(found, start=1):
+            try:
+                call = sound(decision).as_call(self._quality_source)
+            except ValueError as error:
+                report.reject(str(error), place)
+                continue
+            report.used += 1
             known = [name for name, value in zip(Call._fields, call, strict=True) if value is not None and value != ""]
-            self.report.knows.update(known)
-            self.report.sources.update(decision.judgements.keys())
+            report.knows.update(known)
+            report.sources.update(decision.judgements.keys())
             yield call
+        if left_out := self._extent.left_out(self._namespace):
+            report.rejected.setdefault("time_us is out of range", Rejected()).count += left_out
 
     def batches(self, size: int = BATCH, progress: Progress | None = None) -> Iterator[Calls]:
         """Read them in columns."""

@@ -161,7 +161,8 @@ def session_number(session: str) -> int:
     """Return the number that stands for a session, the same on every machine, and in SQL; -1 for none."""
     if not session:
         return UNKNOWN
-    return int.from_bytes(md5(session.encode(), usedforsecurity=False).digest()[:8], "big") >> 1
+    # JSON can hold halves of characters, of which there is no text.
+    return int.from_bytes(md5(session.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()[:8], "big") >> 1
 
 
 def _distributions(batch: Sequence[Call], models: Names) -> tuple[Ints, Floats]:

@@ -29,11 +29,11 @@ _STATUS: Final[Mapping[str, Status]] = {
     **dict.fromkeys(("cancelled", "canceled", "499"), Status.CANCELLED),
 }
 _LONGEST_SCORE: Final = 57
-_SUM_TOLERANCE: Final = 1e-3
+SUM_TOLERANCE: Final = 1e-3
 """Probabilities are often written with a few digits."""
 _DIGITS: Final = 20
 LATEST_US: Final = 7_258_118_400_000_000
-"""The year 2200: a number beyond it is in another unit than was said."""
+"""The year 2200: a time beyond it is in another unit than was said, or of a clock that was wrong."""
 
 
 def cell_at(row: Mapping[str, Any], path: str) -> object:
@@ -166,7 +166,7 @@ def instant(column: str, cell: object, unit_us: float | None = None) -> int | No
     A number is in units of `unit_us` microseconds since then; a text without a time zone is in UTC.
     """
     if isinstance(cell, datetime):
-        return _microseconds(cell)
+        return _microseconds(column, cell)
     written = text(cell)
     if not written:
         return None
@@ -175,7 +175,8 @@ def instant(column: str, cell: object, unit_us: float | None = None) -> int | No
         return _of_iso(column, written)
     if unit_us is None:
         raise ValueError(f"{column} is a number without a unit: name it, as in --map time={column}:ms")
-    if not 0 <= value * unit_us <= LATEST_US:
+    # Compared before it is multiplied: a whole number may be larger than any float.
+    if not 0 <= value <= LATEST_US / unit_us:
         raise ValueError(f"{column} is out of range")
     return round(value * unit_us)
 
@@ -183,8 +184,10 @@ def instant(column: str, cell: object, unit_us: float | None = None) -> int | No
 def _float(written: str | int) -> float | None:
     try:
         return float(written)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    except OverflowError:  # of a whole number
+        return math.inf if int(written) > 0 else -math.inf
 
 
 def _is_count(written: str) -> bool:
@@ -193,17 +196,18 @@ def _is_count(written: str) -> bool:
 
 def _of_iso(column: str, written: str) -> int:
     try:
-        return _microseconds(datetime.fromisoformat(written))
+        time = datetime.fromisoformat(written)
     except (ValueError, OverflowError):
         raise ValueError(f"{column} is no time (ISO 8601, as 2026-01-31T12:00:00Z)") from None
+    return _microseconds(column, time)
 
 
-def _microseconds(time: datetime) -> int:
+def _microseconds(column: str, time: datetime) -> int:
     at = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
     found = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    if found < 0:
-        raise ValueError("before 1970")
+    if not 0 <= found <= LATEST_US:
+        raise ValueError(f"{column} is out of range")
     return found
 
 
@@ -240,6 +244,6 @@ def _distribution(column: str, found: tuple[tuple[object, object], ...]) -> Mapp
         if probability is None:
             raise ValueError(f"{column} leaves out the probability of a model")
         known[name(column, model)] = probability
-    if abs(sum(known.values()) - 1.0) > _SUM_TOLERANCE:
+    if abs(sum(known.values()) - 1.0) > SUM_TOLERANCE:
         raise ValueError(f"{column} do not add up to 1")
     return known

@@ -38,7 +38,7 @@ class Magnitudes:
         """Count a call."""
         for name, counts in self.durations.items():
             duration = getattr(call, name)
-            if duration is not None:
+            if duration:
                 counts[math.floor(math.log10(duration) * PER_DECADE)] += 1
         if call.time_us is not None and (self.earliest_us is None or call.time_us < self.earliest_us):
             self.earliest_us = call.time_us
@@ -87,6 +87,8 @@ class Findings:
         report, notes = self._report, self._report.notes
         if self._by_default:
             notes.append(f"{self._by_default:,} calls say no category; they are read as category {DEFAULT_CATEGORY}")
+        for column, count in sorted(reading.unusable_categories.items()):
+            notes.append(f"{count:,} texts of {column} make no name (1 to 64 of A-Z a-z 0-9 . _ : / -), so no category")
         for source, count in sorted(reading.unusable_judgements.items()):
             notes.append(f"{count:,} judgements of {source} are not between 0 and 1, and unknown")
         if self._has_forgotten:

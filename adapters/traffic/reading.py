@@ -14,7 +14,8 @@ from bandit.signals import Kind
 
 DEFAULT_CATEGORY: Final = "default"
 ANY_SOURCE: Final = "any"
-_NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
+NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
+"""Kinds of decisions whose model was not drawn."""
 
 
 class Found(NamedTuple):
@@ -41,6 +42,7 @@ class Reading:
     quality_source: str = ANY_SOURCE
     namespace: str = ""
     unusable_judgements: Counter[str] = field(default_factory=Counter)
+    unusable_categories: Counter[str] = field(default_factory=Counter)
 
     def layout(self, of_format: Layout) -> Layout:
         """Return where fields are: as the user says, otherwise as the format does."""
@@ -77,8 +79,17 @@ class Reading:
             return None
 
     def category(self, column: str, cell: object) -> str:
-        """Return the name of a category, mended; an empty one where there is none."""
-        return cells.name(column, cell, mended=True) if cells.text(cell) else ""
+        """Return the name of a category, mended; an empty one where there is none, or none that can be made a name.
+
+        What another program calls a category may be in any script; the call is as good as others all the same.
+        """
+        if not cells.text(cell):
+            return ""
+        try:
+            return cells.name(column, cell, mended=True)
+        except ValueError:
+            self.unusable_categories[column] += 1
+            return ""
 
 
 def consistent(call: Call) -> Call:
@@ -86,7 +97,7 @@ def consistent(call: Call) -> Call:
 
     What a caller forced, what followed a failure and what was answered without a draw need not be among the drawn.
     """
-    if call.kind in _NOT_DRAWN:
+    if call.kind in NOT_DRAWN:
         return call
     if call.propensity == 0.0:
         raise ValueError("propensity is 0, and yet the model was drawn")

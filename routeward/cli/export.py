@@ -148,12 +148,12 @@ def _to_file(wanted: Wanted, output: Path, *, force: bool) -> dict[str, Any]:
     with _shown_progress() as progress:
         decisions = decisions_of(wanted.store, since_us, until_us, namespace=wanted.namespace, progress=progress)
         rows = write_file(decisions, output)
-    return {"output": str(output), "rows": rows}
+    return {"output": str(output), "rows": rows, "left_out": extent.left_out(wanted.namespace)}
 
 
 def _to_folder(wanted: Wanted, output: Path, choice: dict[str, Any], *, resume: bool, force: bool) -> dict[str, Any]:
-    from adapters.sql.traffic import decisions_of
-    from adapters.traffic.own.folder import Span, export_folder
+    from adapters.sql.traffic import decisions_of, next_time_of
+    from adapters.traffic.own.folder import Decisions, Span, export_folder
     from adapters.traffic.own.manifest import Choice
 
     extent = _extent(wanted)
@@ -161,7 +161,10 @@ def _to_folder(wanted: Wanted, output: Path, choice: dict[str, Any], *, resume: 
     with _shown_progress() as progress:
         exported = export_folder(
             output,
-            lambda start, end: decisions_of(wanted.store, start, end, namespace=wanted.namespace),
+            Decisions(
+                lambda start, end: decisions_of(wanted.store, start, end, namespace=wanted.namespace),
+                lambda start: next_time_of(wanted.store, start),
+            ),
             Choice(wanted.namespace, wanted.since_us, **choice),
             span,
             resume=resume,
@@ -176,6 +179,7 @@ def _to_folder(wanted: Wanted, output: Path, choice: dict[str, Any], *, resume: 
         "parts": len(parts),
         "parts_written": exported.written,
         "final_before": _iso(exported.manifest.final_before_us),
+        "left_out": extent.left_out(wanted.namespace),
     }
 
 
@@ -186,6 +190,12 @@ def _shown_progress() -> Any:
 
 
 def _text(document: dict[str, Any]) -> str:
+    if not document["left_out"]:
+        return _written(document)
+    return f"{_written(document)}; {document['left_out']:,} are left out, whose times are later than 2200"
+
+
+def _written(document: dict[str, Any]) -> str:
     if "parts" not in document:
         return f"wrote {document['rows']:,} decisions to {document['output']}"
     return (

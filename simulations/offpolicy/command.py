@@ -64,7 +64,7 @@ def sums_of_log(
     prices: Mapping[str, Prices] = MappingProxyType({}),
     engine: Engine | None = None,
 ) -> LogSums:
-    """Collapse a log, with costs at `prices`. It is cut by time where most of its first calls know theirs, else by rows.
+    """Collapse a log, with costs at `prices`; by time where most of its first calls know theirs, else by rows.
 
     Without an `engine` all cores work on Parquet that can be added up where it lies, and one on everything else. The
     sums are the same on every engine.

@@ -24,9 +24,11 @@ def check(document: WorldDocument) -> Iterator[Finding]:
 
 def check_world(document: WorldDocument, models: Sequence[str], categories: int) -> Iterator[Finding]:
     """Find events of a model that the world does not have, or of more categories than it has."""
+    added = 0
     for place, event in enumerate(document.events):
-        if (event.count or 0) >= categories:
-            message = f"{event.count} categories are to be added, and the table has {categories} in all"
+        added += event.count or 0
+        if event.count and added >= categories:
+            message = f"{added} categories are to be added, and the table has {categories} in all"
             yield Finding(("events", place, "count"), message, "leave at least one that is there from the start")
         for key in ("model", "favoured"):
             name = getattr(event, key)

@@ -48,7 +48,7 @@ def position_of(value: object) -> Position:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Position(requests=value)
     if isinstance(value, str):
-        if (found := _SHARE.fullmatch(value)) and found[3] != "0":
+        if (found := _SHARE.fullmatch(value)) and int(found[3] or 1):
             share = Fraction(found[1]) / 100 if found[1] else Fraction(int(found[2]), int(found[3]))
             if share <= 1:
                 return Position(share=share)

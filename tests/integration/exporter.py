@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.sql.traffic import decisions_of, extent_of
+from adapters.sql.traffic import decisions_of, extent_of, next_time_of
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.folder import HOUR_US, Span, export_folder
+from adapters.traffic.own.folder import HOUR_US, Decisions, Span, export_folder
 from adapters.traffic.own.manifest import Choice
 
 TOLD: int = 10
@@ -27,7 +27,8 @@ def export(file: Path, folder: Path, suffix: str) -> None:
             yield decision
 
     span = Span(extent.oldest_us, extent.newest_us, extent.retained_us, settled_us=extent.oldest_us + 2 * HOUR_US)
-    export_folder(folder, decisions, Choice(suffix=suffix, part_us=HOUR_US), span, resume=True)
+    of_store = Decisions(decisions, lambda start_us: next_time_of(file, start_us))
+    export_folder(folder, of_store, Choice(suffix=suffix, part_us=HOUR_US), span, resume=True)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from adapters.sql import SqlStore, timeline
-from adapters.sql.traffic import decisions_of, extent_of, is_store, store_log
+from adapters.sql.traffic import decisions_of, extent_of, is_store, next_time_of, store_log
 from adapters.traffic.calls import Call
+from adapters.traffic.cells import LATEST_US
 from adapters.traffic.errors import LogError
+from adapters.traffic.formats import open_log
+from adapters.traffic.own.writing import write_file
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import SCALE, DecisionFacts, Kind, Outcome, Score, Status, Thumb
 
@@ -50,7 +53,7 @@ async def test_a_decision_comes_with_everything_that_was_said_and_not_taken_back
         session="",
         kind=Kind.SAMPLED,
         propensity=0.75,
-        probabilities={"large": 0.75},
+        probabilities={"large": 0.75, "medium": 0.25},
         answer_value_usd=0.05,
         second_value_usd=0.001,
         requested_tokens=None,
@@ -149,6 +152,38 @@ async def test_a_store_is_read_beside_its_server_and_left_as_it_was(file, a_deci
     await store.close()
     assert len(list(store_log(file).calls())) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store.db", "store.db.lock"]
+
+
+async def test_decisions_of_a_clock_that_was_wrong_are_left_out_and_counted(file, a_decision):
+    far = [a_decision._replace(nonce=bytes([n] * 12), decided_us=(1 << 62) + n) for n in range(3)]
+    others = [a_decision._replace(nonce=b"u" * 12, namespace="umbrella", decided_us=LATEST_US)]
+    await held(file, [a_decision, *far, *others], [about(far[0], Thumb(up=True))])
+    extent = extent_of(file)
+    assert (extent.oldest_us, extent.newest_us, extent.left_out("")) == (5, LATEST_US, 3)
+    log = store_log(file, namespace="acme")
+    assert [call.time_us for call in log.calls()] == [5]
+    assert {reason: one.count for reason, one in log.report.rejected.items()} == {"time_us is out of range": 3}
+    assert len(list(store_log(file, namespace="umbrella").calls())) == 1
+
+
+async def test_a_decision_that_contradicts_itself_is_left_out_of_the_log_as_it_is_of_its_export(
+    file, a_decision, tmp_path
+):
+    odd = a_decision._replace(nonce=b"o" * 12, propensity=0.5)
+    last = a_decision._replace(nonce=b"p" * 12, decided_us=6)
+    await held(file, [a_decision, odd, last], [])
+    write_file(decisions_of(file, 0, 9), tmp_path / "log.jsonl")
+    for log in (store_log(file), open_log(tmp_path / "log.jsonl")):
+        assert [call.time_us for call in log.calls()] == [5, 6]
+        assert {why: (one.count, one.lines) for why, one in log.report.rejected.items()} == {
+            "propensity is another than that of the model among the probabilities": (1, [2])
+        }
+
+
+async def test_the_next_decision_is_found_among_decisions_and_among_what_was_said(file, a_decision):
+    said = about(a_decision._replace(nonce=b"s" * 12, decided_us=8), Thumb(up=True))
+    await held(file, [a_decision, a_decision._replace(nonce=b"o" * 12, decided_us=20)], [said])
+    assert [next_time_of(file, start_us) for start_us in (0, 5, 6, 9, 21)] == [5, 5, 8, 20, None]
 
 
 async def test_a_store_without_decisions_gives_none(file, tmp_path):

@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.traffic.calls import Call
+from adapters.traffic.cells import LATEST_US
 from adapters.traffic.errors import LogError
 from adapters.traffic.formats import READERS, open_log
+from adapters.traffic.own.rows import COLUMNS
+from adapters.traffic.reading import NOT_DRAWN
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
@@ -73,7 +76,7 @@ KEYS = [
     "Duration",
     "Timestamp",
 ]
-WORDS = [
+WORDS: list[str | int] = [
     "m",
     "1",
     "-1",
@@ -88,7 +91,21 @@ WORDS = [
     "\x00",
     "ok",
     "429",
+    "9999-12-31T23:59:59-05:00",
+    "\ud800",
+    10**400,
+    -(10**400),
 ]
+OWN = {
+    "namespace": "acme",
+    "call_id": "1",
+    "time_us": 5,
+    "category": "chat",
+    "model": "m",
+    "kind": "SAMPLED",
+    "propensity": 0.5,
+    "probabilities": {"m": 0.5, "n": 0.5},
+}
 CELLS = st.sampled_from(WORDS) | SCALARS | JSON
 ROWS = st.dictionaries(st.sampled_from(KEYS), CELLS, max_size=len(KEYS)) | JSON
 
@@ -103,7 +120,10 @@ def file_of(content: bytes, suffix: str) -> Iterator[Path]:
 
 def read(path: Path, fmt: str | None = None) -> list[Call]:
     try:
-        return list(open_log(path, fmt=fmt).calls())
+        log = open_log(path, fmt=fmt)
+        calls = list(log.calls())
+        assert sum(map(len, log.batches(2))) == len(calls)
+        return calls
     except LogError:
         return []
 
@@ -126,13 +146,22 @@ def test_any_rows_are_read_or_left_out_in_every_format(fmt: str, rows: list[Any]
             assert_sound(call)
 
 
+@settings(max_examples=60)
+@given(rows=st.lists(st.dictionaries(st.sampled_from(sorted(COLUMNS)), CELLS, max_size=3), min_size=1, max_size=4))
+def test_any_rows_of_the_own_format_are_read_or_left_out(rows: list[Any]) -> None:
+    content = "\n".join(json.dumps(OWN | row) for row in rows)
+    with file_of(content.encode(), ".jsonl") as path:
+        for call in read(path, "routeward"):
+            assert_sound(call)
+
+
 @given(rows=st.lists(st.lists(st.sampled_from([*WORDS, ""]), min_size=3, max_size=3), max_size=4), data=st.data())
 def test_any_table_is_read_or_left_out(rows: list[list[str]], data: st.DataObject) -> None:
-    head = data.draw(st.lists(st.sampled_from(KEYS), min_size=3, max_size=3))
+    head = data.draw(st.lists(st.sampled_from(KEYS), min_size=3, max_size=3, unique=True))
     table = "\n".join(
-        [",".join(head), *(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows)]
+        [",".join(head), *(",".join(f'"{str(cell).replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows)]
     )
-    with file_of(table.encode(), ".csv") as path:
+    with file_of(table.encode("utf-8", "surrogatepass"), ".csv") as path:
         for call in read(path):
             assert_sound(call)
 
@@ -145,6 +174,8 @@ def assert_sound(call: Call) -> None:
     assert within(call.cost_usd, 1e6)
     assert within(call.latency_s, 1e9)
     assert within(call.output_tokens, 1e9)
+    assert all(within(time, LATEST_US) for time in (call.time_us, call.answered_us, call.judged_us))
     assert call.category
     assert call.model
-    assert call.probabilities is None or call.probabilities[call.model] > 0
+    if call.kind not in NOT_DRAWN:
+        assert call.probabilities is None or call.probabilities[call.model] > 0

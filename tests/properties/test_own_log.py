@@ -25,9 +25,9 @@ NAMES = ("a", "gpt-4.1/mini", "Z:9_x", "m.2")
 SIGNALS = ("outcome", "thumb", "score:judge", "score:any")
 SOURCES = ("any", "thumb", "score:judge")
 
-shares = st.floats(0.0, 1.0, exclude_min=True, allow_subnormal=False)
+shares = st.floats(1e-6, 1.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-counts = st.none() | st.integers(0, 1 << 40)
+counts = st.none() | st.integers(0, 100_000_000)
 times = st.integers(0, 5).map(lambda step: START_US + step * 1000)
 
 
@@ -49,7 +49,7 @@ distributions = st.builds(
         "c0ffee",
         values[0],
         values[1],
-        {name: ModelForecast(p, 0.9, 0.01, 1.0, 0.1) for name, p in drawn.items()},
+        {name: ModelForecast(p / sum(drawn.values()), 0.9, 0.01, 1.0, 0.1) for name, p in drawn.items()},
         {},
     ),
     st.integers(0, 1 << 50),
@@ -67,7 +67,11 @@ def stores(draw: st.DrawFn) -> tuple[list[DecisionRecord], list[SignalRecord]]:
         namespace, model = draw(st.sampled_from(("acme", "umbrella"))), draw(st.sampled_from(NAMES))
         kind, tokens, propensity = draw(st.sampled_from(Kind)), draw(counts), draw(shares)
         if draw(st.integers(0, 4)):
-            own = draw(distributions), tokens, draw(counts), draw(counts), draw(texts), draw(texts), "client"
+            drawn_from = draw(distributions)
+            if draw(st.integers(0, 4)):  # the others contradict themselves
+                model = draw(st.sampled_from(sorted(drawn_from.forecasts)))
+                propensity = drawn_from.forecasts[model].probability
+            own = drawn_from, tokens, draw(counts), draw(counts), draw(texts), draw(texts), "client"
             decided.append(
                 DecisionRecord(namespace, nonce, time_us, "chat", model, kind, propensity, 0.5, "", "balanced", *own)
             )
@@ -110,9 +114,11 @@ def test_an_export_reads_as_its_store_in_rows_and_in_columns(held, source):
         for namespace in {one.namespace for one in found}:
             store = store_log(folder / "store.db", namespace=namespace, quality_source=source)
             expected = list(store.calls())
+            reasons = {reason: one.count for reason, one in store.report.rejected.items()}
             for file in files:
                 log = open_log(file, namespace=namespace, quality_source=source)
                 assert list(log.calls()) == expected
+                assert {reason: one.count for reason, one in log.report.rejected.items()} == reasons
                 in_columns = list(log.batches(2))
                 assert all(map(are_equal, in_columns, batches(expected, 2)))
                 assert sum(map(len, in_columns)) == len(expected)

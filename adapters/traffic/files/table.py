@@ -1,6 +1,8 @@
 """Tables as text: commas, semicolons or tabs between cells."""
 
 import csv
+import reprlib
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -33,11 +35,13 @@ def table(path: Path) -> Iterator[Record]:
         raise LogError(f"{path}: the line with the names of columns is longer than {MAX_LINE_BYTES:,} bytes")
     delimiter = max(_DELIMITERS, key=head.count)
     csv.field_size_limit(MAX_CELL_BYTES)
-    reader = csv.DictReader(chain([head], read), restkey="", delimiter=delimiter)
+    reader = csv.DictReader(chain([head], read), delimiter=delimiter)
     try:
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
+        if twice := [name for name, count in Counter(filter(None, names)).items() if count > 1]:
+            raise LogError(f"{path} has several columns called {reprlib.repr(twice[0])}; leave one, or rename them")
         for row in reader:
-            is_whole = not is_cut and "" not in row and None not in row.values()
+            is_whole = not is_cut and None not in row and None not in row.values()
             yield Record(row if is_whole else BROKEN, reader.line_num, done)
             is_cut = False
     except csv.Error as error:

@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from adapters.traffic import cells
@@ -14,7 +15,7 @@ from adapters.traffic.calls import Call
 from adapters.traffic.foreign import otel_names
 from adapters.traffic.foreign.call import foreign_call, timed
 from adapters.traffic.foreign.judgements import Judgements
-from adapters.traffic.foreign.spans import Evaluation, evaluations_of, spans_of
+from adapters.traffic.foreign.spans import Evaluation, evaluations_of, logged_evaluations, spans_of
 from adapters.traffic.plan import Plan
 from adapters.traffic.reading import Found, Reading
 from adapters.traffic.rows import BROKEN, Record, Row
@@ -38,18 +39,18 @@ def calls(source: Source, reading: Reading) -> Iterator[Found]:
     """Yield the calls of a log; it is read once before for the evaluations, which may stand after their spans."""
     judgements, plan = _judgements(source, reading), Plan.of(reading.layout(otel_names.COLUMNS))
     for record in source.records():
-        yield from reading.usable(_spans(record), lambda row: _call_of(row, plan, reading, judgements))
+        yield from reading.usable(_spans(record, reading), lambda row: _call_of(row, plan, reading, judgements))
 
 
-def _spans(record: Record) -> Iterator[Record]:
+def _spans(record: Record, reading: Reading) -> Iterator[Record]:
     if record.row is BROKEN:
         yield record
         return
     try:
         for span in spans_of(record.row):
             yield record._replace(row=span)
-    except ValueError:
-        yield record._replace(row=BROKEN)
+    except ValueError as error:
+        reading.reject(str(error), record)
 
 
 def _call_of(row: Row, plan: Plan, reading: Reading, judgements: Judgements) -> tuple[Call, tuple[str, ...]]:
@@ -85,14 +86,24 @@ def _judgements(source: Source, reading: Reading) -> Judgements:
     found = Judgements()
     for record in source.records():
         try:
-            for evaluation in evaluations_of(record.row):
-                _add(found, evaluation, reading)
+            for evaluation in logged_evaluations(record.row):
+                _add(found, evaluation, record, reading)
         except ValueError as error:
-            reading.reject(f"evaluation: {error}", record)
+            reading.reject(str(error), record)
+        with suppress(ValueError):  # told when the calls are read
+            for evaluation in evaluations_of(spans_of(record.row)):
+                _add(found, evaluation, record, reading)
     return found
 
 
-def _add(found: Judgements, evaluation: Evaluation, reading: Reading) -> None:
+def _add(found: Judgements, evaluation: Evaluation, record: Record, reading: Reading) -> None:
+    try:
+        _judge(found, evaluation, reading)
+    except ValueError as error:
+        reading.reject(f"evaluation: {error}", record)
+
+
+def _judge(found: Judgements, evaluation: Evaluation, reading: Reading) -> None:
     attributes = evaluation.attributes
     about = cells.text(attributes.get(otel_names.RESPONSE_ID)) or evaluation.span  # the span may be the judge's own
     source = cells.judge("name", attributes.get(otel_names.EVALUATION_NAME))

@@ -4,7 +4,7 @@ A span is a row of its attributes by name, with what it says itself under `span.
 `span.name`, `span.start` and `span.end` (nanoseconds since 1970, or a time), and `span.status`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -25,24 +25,31 @@ class Evaluation(NamedTuple):
 
 
 def spans_of(row: Row) -> Iterator[Row]:
-    """Yield the spans of a row: of a line of OTLP all that it holds, of a table one."""
+    """Yield the spans of a row: of a line of OTLP all that it holds, of a table one.
+
+    Raises ValueError where it has something else in their place, or a time that there cannot be.
+    """
     if "resourceSpans" not in row and "resourceLogs" not in row:
         yield _span_of_table(row)
         return
     for scope in _scopes(row, "resourceSpans", ("scopeSpans", "instrumentationLibrarySpans")):
-        for span in _objects(scope.get("spans")):
+        for span in _listed(scope, "spans"):
             yield _span(span)
 
 
-def evaluations_of(row: Row) -> Iterator[Evaluation]:
-    """Yield the evaluations of a row: events of spans, records of logs, and spans that stand for an event."""
+def logged_evaluations(row: Row) -> Iterator[Evaluation]:
+    """Yield the evaluations among the records of logs that a row holds. Raises ValueError as `spans_of` does."""
     for scope in _scopes(row, "resourceLogs", ("scopeLogs", "instrumentationLibraryLogs")):
-        for record in _objects(scope.get("logRecords")):
+        for record in _listed(scope, "logRecords"):
             attributes = _attributes(record.get("attributes"))
             name = record.get("eventName") or attributes.get("event.name")
             if name == otel_names.EVALUATION:
                 yield Evaluation(attributes, record.get("timeUnixNano"), cells.text(record.get("spanId")))
-    for span in spans_of(row):
+
+
+def evaluations_of(spans: Iterable[Row]) -> Iterator[Evaluation]:
+    """Yield the evaluations of spans: their events, and spans that stand for an event."""
+    for span in spans:
         if span.get("span.name") == otel_names.EVALUATION:
             yield Evaluation(span, span.get("span.start"), cells.text(span.get("span.parent")))
         events = span.get("span.events")
@@ -103,9 +110,19 @@ def _events_of_table(row: Row) -> Iterator[tuple[object, Row, object]]:
 
 
 def _scopes(row: Row, top: str, inner: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    for resource in _objects(row.get(top)):
+    for resource in _listed(row, top):
         for name in inner:
-            yield from _objects(resource.get(name))
+            yield from _listed(resource, name)
+
+
+def _listed(row: Row, name: str) -> Sequence[Mapping[str, Any]]:
+    """Return the objects that a row lists. Raises ValueError where it lists something else."""
+    cell = cells.structure(row.get(name))
+    if cell is None:
+        return ()
+    if not isinstance(cell, list | tuple) or not all(isinstance(one, Mapping) for one in cell):
+        raise ValueError(f"{name} is no list of objects")
+    return cell
 
 
 def _objects(found: object) -> Iterator[Mapping[str, Any]]:

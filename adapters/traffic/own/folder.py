@@ -1,30 +1,38 @@
 """An export in parts: a folder with a file per day or hour, which the next export continues.
 
 A part is written under another name and then takes the place of its older self, so that at every moment, whoever reads
-the folder finds no decision twice. The manifest is written after each part. An export that is killed has written
-parts that it does not name yet: the next one begins where the manifest ends, and writes them anew.
+the folder finds no decision twice. The manifest is written after each part that changed. An export that is killed has
+written a part that it does not name yet: the next one begins where the manifest ends, and writes it anew.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from adapters.traffic.errors import ExportError
 from adapters.traffic.log import Progress
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.manifest import NAME, Choice, Manifest, Part, read_manifest, write_manifest
+from adapters.traffic.own.manifest import DAY_US, NAME, Choice, Manifest, Part, read_manifest, write_manifest
 from adapters.traffic.own.writing import replace_file, scratch, told_as_export_errors
 
-DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000
 PREFIX: Final = "decisions-"
 PER_MILLE: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Decisions = Callable[[int, int], Iterable[LoggedDecision]]
-"""Gives the decisions from a time up to before another, in the order of time."""
+
+class Decisions(NamedTuple):
+    """Where decisions come from.
+
+    `between` gives those from a time up to before another, in their order; `next_us` the time of the first at a time
+    or later, None without any.
+    """
+
+    between: Callable[[int, int], Iterable[LoggedDecision]]
+    next_us: Callable[[int], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +75,21 @@ def export_folder(
     with told_as_export_errors(folder):
         folder.mkdir(exist_ok=True)
     with scratch(folder / ".part") as scratch_folder:
-        manifest = _begun(folder, choice, resume=resume, force=force)
+        manifest = on_disk = _begun(folder, choice, resume=resume, force=force)
         _require_continuable(folder, manifest, span)
         written = rows = 0
-        for from_us, to_us in _ranges(manifest, span):
+        for from_us, to_us in _ranges(manifest, decisions, span):
             name = _name(from_us, choice)
             if name in manifest.parts and from_us < span.retained_us:
                 continue
-            found = _watched(decisions(from_us, to_us), span, progress)
+            found = _watched(decisions.between(from_us, to_us), span, progress)
             part = _write(folder / name, found, from_us, to_us, scratch_folder)
             manifest = manifest.having(name, part, _final_before(from_us, to_us, choice, span))
-            with told_as_export_errors(folder / NAME):
-                write_manifest(manifest, folder)
+            if manifest.parts != on_disk.parts:
+                on_disk = _keep(manifest, folder)
             written, rows = written + bool(part.rows), rows + part.rows
+        if manifest != on_disk:
+            _keep(manifest, folder)
         if progress is not None:
             progress(PER_MILLE, PER_MILLE)
     return Exported(manifest, written, rows)
@@ -93,10 +103,13 @@ def _begun(folder: Path, choice: Choice, *, resume: bool, force: bool) -> Manife
         _require_same(folder, found.choice, choice)
         return found
     _clear(folder, force=force)
-    begun = Manifest(choice)
-    with told_as_export_errors(folder):
-        write_manifest(begun, folder)
-    return begun
+    return _keep(Manifest(choice), folder)
+
+
+def _keep(manifest: Manifest, folder: Path) -> Manifest:
+    with told_as_export_errors(folder / NAME):
+        write_manifest(manifest, folder)
+    return manifest
 
 
 def _clear(folder: Path, *, force: bool) -> None:
@@ -106,7 +119,7 @@ def _clear(folder: Path, *, force: bool) -> None:
     if foreign := sorted({path.name for path in there} - {path.name for path in ours}):
         raise ExportError(f"{folder} holds other things ({foreign[0]}); name an empty folder, or a new one")
     with told_as_export_errors(folder):
-        for path in ours:
+        for path in sorted(ours, key=lambda path: path.name == NAME):  # parts without it would be other people's
             path.unlink()
 
 
@@ -139,16 +152,24 @@ def _require_continuable(folder: Path, manifest: Manifest, span: Span) -> None:
                 raise ExportError(f"{path} is gone or was changed; export anew with --force")
 
 
-def _ranges(manifest: Manifest, span: Span) -> Iterator[tuple[int, int]]:
-    """Yield the times of the parts to write."""
+def _ranges(manifest: Manifest, decisions: Decisions, span: Span) -> Iterator[tuple[int, int]]:
+    """Yield the times of the parts to write: those that have a decision, and those that had one."""
     choice = manifest.choice
     first_us = max(span.oldest_us, choice.since_us or 0, manifest.final_before_us)
     last_us = span.newest_us + 1 if span.until_us is None else min(span.newest_us + 1, span.until_us)
-    start_us = first_us - first_us % choice.part_us
-    while start_us < last_us:
+    start_us = _next_part(first_us, manifest, decisions)
+    while start_us is not None and start_us < last_us:
         end_us = start_us + choice.part_us
         yield max(start_us, choice.since_us or 0), end_us if span.until_us is None else min(end_us, span.until_us)
-        start_us = end_us
+        start_us = _next_part(end_us, manifest, decisions)
+
+
+def _next_part(time_us: int, manifest: Manifest, decisions: Decisions) -> int | None:
+    """Return the start of the part of the first decision at a time or later, or of what the folder has from then."""
+    next_us = decisions.next_us(time_us)
+    times = [part.from_us for part in manifest.parts.values() if part.from_us >= time_us]
+    times += [] if next_us is None else [next_us]
+    return min(times) - min(times) % manifest.choice.part_us if times else None
 
 
 def _watched(decisions: Iterable[LoggedDecision], span: Span, progress: Progress | None) -> Iterable[LoggedDecision]:
@@ -169,10 +190,12 @@ def _watching(decisions: Iterable[LoggedDecision], span: Span, progress: Progres
 
 
 def _write(path: Path, decisions: Iterable[LoggedDecision], from_us: int, to_us: int, scratch_folder: Path) -> Part:
-    rows = replace_file(decisions, path, scratch_folder)
+    found = iter(decisions)
+    first = next(found, None)
+    rows = 0 if first is None else replace_file(chain([first], found), path, scratch_folder)
     with told_as_export_errors(path):
         if not rows:
-            path.unlink()
+            path.unlink(missing_ok=True)
             return Part(from_us, to_us, 0, 0)
         return Part(from_us, to_us, rows, path.stat().st_size)
 

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from adapters.traffic.cells import LATEST_US
 from adapters.traffic.errors import ExportError
 from adapters.traffic.own.rows import FORMAT
 
 NAME: Final = "_manifest.json"
+DAY_US: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Choice:
     namespace: str = ""
     since_us: int | None = None
     suffix: str = ".parquet"
-    part_us: int = 86_400_000_000
+    part_us: int = DAY_US
 
 
 class Part(NamedTuple):
@@ -59,13 +61,28 @@ def read_manifest(folder: Path) -> Manifest | None:
         if document["format"] != FORMAT:
             raise ExportError(f"{path} is of format '{document['format']}', this version knows '{FORMAT}'")
         parts = {name: Part(**part) for name, part in document["parts"].items()}
-        return Manifest(Choice(**document["choice"]), document["final_before_us"], parts)
+        return _checked(Manifest(Choice(**document["choice"]), document["final_before_us"], parts))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ExportError(f"{path} is no manifest of an export; export to another folder") from error
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """Return a manifest as an export writes it. Raises ValueError for another."""
+    parts = manifest.parts.values()
+    times = [manifest.final_before_us, manifest.choice.part_us, *(time for part in parts for time in part[:2])]
+    if not all(_is_count(time) and time <= LATEST_US + DAY_US for time in times) or not manifest.choice.part_us:
+        raise ValueError("a time that there cannot be")
+    if not all(part.from_us < part.to_us and _is_count(part.rows) and _is_count(part.bytes) for part in parts):
+        raise ValueError("a part that there cannot be")
+    return manifest
+
+
+def _is_count(number: object) -> bool:
+    return type(number) is int and number >= 0
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

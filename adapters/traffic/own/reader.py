@@ -6,6 +6,7 @@ from glob import escape
 from importlib.util import find_spec
 from typing import Final
 
+from adapters.names import NAME
 from adapters.traffic.calls import Call, Calls
 from adapters.traffic.errors import LogError
 from adapters.traffic.files.kinds import kind_of
@@ -15,7 +16,7 @@ from adapters.traffic.own.parquet import MEMORY
 from adapters.traffic.own.rows import decision_of, is_own
 from adapters.traffic.own.survey import Survey, surveyed
 from adapters.traffic.reading import ANY_SOURCE, Found, Reading
-from adapters.traffic.rows import BROKEN, Record, Row
+from adapters.traffic.rows import Record, Row
 from adapters.traffic.source import Source
 
 SHOWN: Final = 5
@@ -83,7 +84,7 @@ def _of_namespace(records: Iterable[Record], wanted: str) -> Iterator[Record]:
     is_there = False
     for record in records:
         namespace = record.row.get("namespace")
-        if record.row is not BROKEN and isinstance(namespace, str) and namespace:
+        if isinstance(namespace, str) and NAME.fullmatch(namespace):
             only = only or namespace
             if namespace != only:
                 others[namespace] = None

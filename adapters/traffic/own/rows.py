@@ -3,7 +3,6 @@
 Every number comes back exactly. What is unknown is left out of a JSON object, and NULL in Parquet.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any, Final, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, Final, TypeVar
 from adapters.names import NAME
 from adapters.traffic.calls import Call
 from adapters.traffic.own.decision import Judgement, LoggedDecision
+from adapters.traffic.own.soundness import HIGHEST, sound
 from adapters.traffic.rows import Row
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
 
@@ -111,7 +111,7 @@ def row_of(decision: LoggedDecision) -> dict[str, Any]:
 def decision_of(row: Row) -> LoggedDecision:
     """Return the decision of a row. Raises ValueError with the column and what is wrong with it."""
     numbers: dict[str, Any] = {name: _count(row, name) for name in COUNTS}
-    numbers |= {name: _number(row, name, 1.0) for name in SHARES} | {name: _number(row, name) for name in SIZES}
+    numbers |= {name: _number(row, name) for name in (*SHARES, *SIZES)}
     call = Call(
         category=_name(row, "category"),
         model=_name(row, "model"),
@@ -123,9 +123,7 @@ def decision_of(row: Row) -> LoggedDecision:
         probabilities=_shares(row, "probabilities"),
         **numbers,
     )
-    if call.propensity == 0.0:
-        raise ValueError("propensity is 0, and yet the model was drawn")
-    return LoggedDecision(
+    decision = LoggedDecision(
         call,
         _name(row, "namespace"),
         _text(row, "parent"),
@@ -136,6 +134,7 @@ def decision_of(row: Row) -> LoggedDecision:
         _text(row, "client"),
         _judgements(row),
     )
+    return sound(decision)
 
 
 def _text(row: Row, column: str, *, required: bool = False) -> str:
@@ -172,23 +171,22 @@ def _count(row: Row, column: str) -> int | None:
     cell = row.get(column)
     if cell is None:
         return None
-    if isinstance(cell, bool) or not isinstance(cell, int) or not 0 <= cell < 1 << 63:
+    if isinstance(cell, bool) or not isinstance(cell, int) or cell < 0:
         raise ValueError(f"{column} is no whole number of 0 or more")
     return cell
 
 
-def _number(row: Row, column: str, high: float = math.inf) -> float | None:
+def _number(row: Row, column: str) -> float | None:
     cell = row.get(column)
-    return None if cell is None else _checked(column, cell, high)
+    return None if cell is None else _checked(column, cell, HIGHEST[column])
 
 
 def _checked(column: str, cell: object, high: float) -> float:
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         raise ValueError(f"{column} is not a number")
-    value = float(cell)
-    if not 0.0 <= value <= high or math.isinf(value):
+    if not 0 <= cell <= high:  # before it is made a float, which cannot be as large as a whole number
         raise ValueError(f"{column} is out of range")
-    return value
+    return float(cell)
 
 
 def _shares(row: Row, column: str) -> dict[str, float] | None:

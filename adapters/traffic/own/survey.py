@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from adapters.names import NAME
 from adapters.traffic.calls import Call
-from adapters.traffic.own.rows import COLUMNS, COUNTS, SHARES, SIZES
+from adapters.traffic.cells import LATEST_US, SUM_TOLERANCE
+from adapters.traffic.own.rows import COLUMNS
+from adapters.traffic.own.soundness import HIGHEST
+from adapters.traffic.reading import NOT_DRAWN
 from bandit.signals import SCORE_PREFIX, THUMB, Kind, Status
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-LARGEST: Final = 1.7976931348623157e308
 FILES: Final = "read_parquet($files, file_row_number = true)"
 
 
@@ -88,17 +90,20 @@ def _distinct(connection: "DuckDBPyConnection", expression: str, files: dict[str
 
 
 def _conditions() -> str:
-    """Return what is true of a row that the reader by the row accepts."""
+    """Return what is true of a row that the reader by the row accepts; of sums on the strict side."""
+    not_drawn = ", ".join(f"'{kind.name}'" for kind in NOT_DRAWN)
+    agrees = "coalesce(abs(propensity - probabilities[model]) <= 0.9e-3 * probabilities[model], false)"
     kinds, statuses = (", ".join(f"'{name}'" for name in members.__members__) for members in (Kind, Status))
     return " AND ".join(
         [
             "coalesce(namespace, '') != '' AND coalesce(call_id, '') != '' AND coalesce(category, '') != ''",
-            f"coalesce(model, '') != '' AND time_us >= 0 AND coalesce(kind, '') IN ({kinds})",
+            f"coalesce(model, '') != '' AND time_us IS NOT NULL AND coalesce(kind, '') IN ({kinds})",
             f"coalesce(status, 'OK') IN ({statuses}) AND coalesce(propensity, 1) > 0",
             "map_keys(judgements) IS NOT DISTINCT FROM map_keys(judgements_us)",
-            *(f"coalesce({name}, 0) >= 0" for name in (*COUNTS, "revision")),
-            *(f"coalesce({name}, 0) BETWEEN 0 AND 1" for name in SHARES),
-            *(f"coalesce({name}, 0) BETWEEN 0 AND {LARGEST!r}" for name in SIZES),
+            "coalesce(revision, 0) >= 0",
+            *(f"coalesce({name}, 0) BETWEEN 0 AND {high!r}" for name, high in HIGHEST.items()),
+            f"(probabilities IS NULL OR abs(list_sum(map_values(probabilities)) - 1) <= {0.9 * SUM_TOLERANCE})",
+            f"(kind IN ({not_drawn}) OR probabilities IS NULL OR {agrees})",
         ]
     )
 
@@ -114,7 +119,7 @@ _WRONG: Final = (
     *(
         f"SELECT count(*) FILTER (WHERE NOT coalesce(cell BETWEEN 0 AND {high}, false)) "  # noqa: S608 -- as above
         f"FROM (SELECT unnest(map_values({name})) AS cell FROM {FILES})"
-        for name, high in (("probabilities", 1), ("judgements", 1), ("judgements_us", (1 << 63) - 1))
+        for name, high in (("probabilities", 1), ("judgements", 1), ("judgements_us", LATEST_US))
     ),
 )
 _KNOWN: Final = f"""

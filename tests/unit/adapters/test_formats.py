@@ -49,6 +49,27 @@ def test_an_array_that_is_cut_is_refused_with_the_element(tmp_path, text):
         list(open_log(tmp_path / "log.json", fmt="generic").calls())
 
 
+def test_a_table_with_a_column_twice_is_refused(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("model,quality, quality\na,1,0\n", encoding="utf-8")
+    with pytest.raises(LogError, match=r"log.csv has several columns called 'quality'; leave one, or rename them"):
+        open_log(path)
+
+
+def test_a_table_may_have_columns_without_a_name(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(",model,quality,\n0,a,1,\n1,b,0,\n", encoding="utf-8")
+    assert [call.model for call in open_log(path).calls()] == ["a", "b"]
+
+
+def test_half_a_character_in_a_session_is_a_session_like_others(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"model": "a", "quality": 1, "session": "\\ud800"}\n' * 2 + '{"model": "a", "quality": 1}\n')
+    [batch] = open_log(path).batches()
+    first, second, unknown = batch.session.tolist()
+    assert first == second >= 0 > unknown
+
+
 def test_compressed_text_is_read(tmp_path):
     with gzip.open(tmp_path / "log.jsonl.gz", "wt") as file:
         file.write(json.dumps(ROW))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -81,6 +82,17 @@ def test_status_and_error_are_read_as_logs_write_them(cells, status):
         ({"time": "yesterday"}, "time is no time"),
         ({"time": 1_767_225_600}, "time is a number without a unit"),
         ({"time_s": 1_767_225_600_000}, "time_s is out of range"),
+        ({"time_s": 10**400}, "time_s is out of range"),
+        ({"time_us": 10**400}, "time_us is out of range"),
+        ({"time_us": -(10**400)}, "time_us is out of range"),
+        ({"time": "9999-12-31"}, "time is out of range"),
+        ({"time": "2200-01-01T00:00:00.000001Z"}, "time is out of range"),
+        ({"time": datetime(2201, 1, 1, tzinfo=UTC)}, "time is out of range"),
+        ({"time": "1969-12-31T23:59:59Z"}, "time is out of range"),
+        ({"latency_s": 10**400}, "latency_s is out of range"),
+        ({"latency_s": "9" * 400}, "latency_s is out of range"),
+        ({"cost": -(10**400)}, "cost is out of range"),
+        ({"probabilities": {"large": 10**400}}, "probabilities is out of range"),
         ({"propensity": 0}, "propensity is 0"),
         ({"propensity": 1.1}, "propensity is out of range"),
         ({"probabilities": '{"large": 0.5}'}, "probabilities do not add up to 1"),
@@ -126,6 +138,11 @@ def test_what_was_not_drawn_need_not_be_among_the_drawn_and_gets_no_propensity(k
 )
 def test_times_are_read_as_logs_write_them(cells):
     assert read(SMALLEST | cells).time_us == 1_767_225_600_250_000
+
+
+def test_the_last_time_that_is_read_is_the_beginning_of_2200():
+    for cells in ({"time": "2200-01-01"}, {"time_s": 7_258_118_400}, {"time_us": "7258118400000000"}):
+        assert read(SMALLEST | cells).time_us == 7_258_118_400_000_000
 
 
 def test_times_in_integers_are_exact():

@@ -113,3 +113,9 @@ def test_a_cost_of_0_without_its_parts_is_unknown_in_langfuse(tmp_path):
 def test_scores_alone_are_refused_with_what_to_give(tmp_path):
     with pytest.raises(LogError, match="give the folder with observations and scores"):
         read(open_log(written(tmp_path / "scores.jsonl", [SCORE])))
+
+
+def test_a_prompt_whose_name_is_in_another_script_leaves_the_call_in_the_default_category(tmp_path):
+    log = langfuse(tmp_path, [OBSERVATION | {"metadata": {"category": "日本語"}}], [])
+    assert [call.category for call in read(log)] == ["default"]
+    assert any(note.startswith("1 texts of metadata.category make no name") for note in log.report.notes)

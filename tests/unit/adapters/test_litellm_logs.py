@@ -158,3 +158,11 @@ def test_a_field_of_another_program_s_log_can_be_mapped(tmp_path):
     log = open_log(written(tmp_path / "a.jsonl", [row]), column_map=mapped)
     [call] = read(log)
     assert (call.category, call.quality, log.report.sources) == ("mail", 0.8, {"score:stars": 1})
+
+
+@pytest.mark.parametrize("tag", ["日本語", "a tag that says so much that no name is as long as it is, and more"])
+def test_a_tag_that_makes_no_name_leaves_the_call_in_the_default_category(tmp_path, tag):
+    log = open_log(written(tmp_path / "spend.jsonl", [SPEND | {"request_tags": [tag]}]))
+    assert [call.category for call in read(log)] == ["default"]
+    assert reasons(log) == {}
+    assert any(note.startswith("1 texts of request_tags make no name") for note in log.report.notes)

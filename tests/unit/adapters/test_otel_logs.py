@@ -134,3 +134,47 @@ def test_a_flat_table_of_spans_says_the_same(tmp_path):
     [call] = read(open_log(written(tmp_path / "table.jsonl", [row])))
     assert (call.model, call.latency_s, call.quality, call.status) == ("openai/gpt-4o", 1.25, 1.0, Status.OK)
     assert (call.time_us, call.judged_us) == (START_US, START_US + 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"resourceSpans": 1}, "resourceSpans is no list of objects"),
+        ({"resourceSpans": [1]}, "resourceSpans is no list of objects"),
+        ({"resourceSpans": [{"scopeSpans": "x"}]}, "scopeSpans is no list of objects"),
+        ({"resourceSpans": [{"scopeSpans": [{"spans": {}}]}]}, "spans is no list of objects"),
+        ({"resourceLogs": 1}, "resourceLogs is no list of objects"),
+    ],
+)
+def test_a_line_that_lists_no_spans_is_counted_and_the_others_are_read(tmp_path, row, reason):
+    log = open_log(written(tmp_path / "spans.jsonl", [row, otlp(span(1, CHAT)), {"resourceSpans": []}]))
+    assert len(read(log)) == 1
+    assert {why: (one.count, one.lines) for why, one in log.report.rejected.items()} == {reason: (1, [1])}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"Timestamp": "9999-12-31T00:00:00Z", "Duration": 10**18}, "start is out of range"),
+        ({"Timestamp": "2199-12-31T00:00:00Z", "Duration": 10**18}, "span.end is out of range"),
+        ({"Duration": 10**400}, "duration is out of range"),
+    ],
+)
+def test_a_span_that_ends_when_nothing_does_is_left_out_and_the_others_are_read(tmp_path, changed, reason):
+    row = {
+        "SpanId": "s1",
+        "TraceId": "t1",
+        "Timestamp": "2026-03-01T10:00:00Z",
+        "Duration": 2_000_000_000,
+        "SpanAttributes": {"gen_ai.request.model": "a"},
+    }
+    log = open_log(written(tmp_path / "spans.jsonl", [row | changed, row | {"SpanId": "s2"}]))
+    assert [call.latency_s for call in read(log)] == [2.0]
+    assert {why: (one.count, one.lines) for why, one in log.report.rejected.items()} == {reason: (1, [1])}
+
+
+def test_an_agent_whose_name_is_in_another_script_is_read_as_the_default_category(tmp_path):
+    known = [*CHAT, *attributes(gen_ai__agent__name="日本語")]
+    log = open_log(written(tmp_path / "spans.jsonl", [otlp(span(1, known))]))
+    assert [call.category for call in read(log)] == ["default"]
+    assert any("1 texts of gen_ai.agent.name make no name" in note for note in log.report.notes)

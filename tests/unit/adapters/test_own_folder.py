@@ -2,19 +2,21 @@
 
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.traffic.calls import Call
 from adapters.traffic.errors import ExportError, LogError
 from adapters.traffic.formats import open_log
+from adapters.traffic.own import folder
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.folder import DAY_US, HOUR_US, Exported, Span, export_folder
-from adapters.traffic.own.manifest import Choice
+from adapters.traffic.own.folder import DAY_US, HOUR_US, Decisions, Exported, Span, export_folder
+from adapters.traffic.own.manifest import Choice, Manifest, read_manifest
 from adapters.traffic.own.parquet import write_piece
 from adapters.traffic.own.writing import scratch, write_file
 from bandit.signals import Kind
@@ -38,6 +40,9 @@ class Decided:
         self.read.append((start_us - START_US) // DAY_US)
         return (one for one in self.held if start_us <= (one.call.time_us or 0) < end_us)
 
+    def next_us(self, start_us: int) -> int | None:
+        return min((time for one in self.held if (time := one.call.time_us or 0) >= start_us), default=None)
+
     def span(self, *, settled_days: float = 0.0, retained_days: float = -1.0, until_days: float | None = None) -> Span:
         oldest, newest = (self.held[end].call.time_us or 0 for end in (0, -1))
         settled, retained = (round(START_US + days * DAY_US) for days in (settled_days, retained_days))
@@ -51,13 +56,13 @@ class Decided:
 
 
 def exported(
-    folder: Path, decided: Decided, span: Span, choice: Choice = LINES, *, resume: bool = False, force: bool = False
+    out: Path, decided: Decided, span: Span, choice: Choice = LINES, *, resume: bool = False, force: bool = False
 ) -> Exported:
-    return export_folder(folder, decided, choice, span, resume=resume, force=force)
+    return export_folder(out, Decisions(decided, decided.next_us), choice, span, resume=resume, force=force)
 
 
-def read(folder: Path) -> list[Call]:
-    log = open_log(folder)
+def read(out: Path) -> list[Call]:
+    log = open_log(out)
     calls = list(log.calls())
     assert log.report.rejected == {}
     return calls
@@ -93,6 +98,52 @@ def test_a_resumed_export_of_nothing_new_writes_nothing(tmp_path):
     assert exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=True).written == 0
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_days_without_decisions_are_neither_read_nor_written(tmp_path, resume):
+    decided = Decided(days=1)
+    if resume:
+        exported(tmp_path / "out", decided, decided.span(settled_days=9))
+        decided.read.clear()
+    day = decided.held[0]
+    late = day.call._replace(time_us=START_US + 20_000 * DAY_US, call_id="late")
+    decided.held.append(day._replace(call=late))
+    result = exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=resume)
+    assert decided.read == ([20_000] if resume else [0, 20_000])
+    assert len(result.manifest.parts) == 2
+    assert read(tmp_path / "out") == [one.call for one in decided.held]
+    decided.read.clear()
+    exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=True)
+    assert decided.read == [20_000]
+
+
+def test_days_on_which_only_others_have_decisions_cost_one_manifest(tmp_path, monkeypatch):
+    decided, written = Decided(days=50), list[str]()
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any) -> Any:
+            written.append(function.__name__)
+            return function(*words)
+
+        return call
+
+    for function in (folder.write_manifest, folder.replace_file):
+        monkeypatch.setattr(folder, function.__name__, counted(function))
+    result = export_folder(
+        tmp_path / "out", Decisions(lambda _start, _end: [], decided.next_us), LINES, decided.span(settled_days=99)
+    )
+    assert written == ["write_manifest", "write_manifest"]
+    assert read_manifest(tmp_path / "out") == result.manifest == Manifest(LINES, START_US + 50 * DAY_US)
+
+
+def test_a_part_whose_decisions_are_gone_though_none_were_dropped_goes_too(tmp_path):
+    decided = Decided(days=3)
+    exported(tmp_path / "out", decided, decided.span())
+    del decided.held[4:8]
+    result = exported(tmp_path / "out", decided, decided.span(), resume=True)
+    assert len(result.manifest.parts) == 2
+    assert read(tmp_path / "out") == [one.call for one in decided.held]
+
+
 def test_the_first_export_to_a_folder_may_be_a_resumed_one(tmp_path):
     decided = Decided(days=1)
     assert exported(tmp_path / "out", decided, decided.span(), resume=True).rows == 4
@@ -125,11 +176,11 @@ def test_an_export_that_ends_anywhere_is_completed_by_the_next(tmp_path):
                     raise LogError("the store is gone")
                 yield one
 
-        folder = tmp_path / f"out-{broken_at}"
+        out = tmp_path / f"out-{broken_at}"
         with pytest.raises(LogError):
-            export_folder(folder, breaking, LINES, decided.span())
-        exported(folder, decided, decided.span(), resume=True)
-        assert read(folder) == [one.call for one in decided.held]
+            export_folder(out, Decisions(breaking, decided.next_us), LINES, decided.span())
+        exported(out, decided, decided.span(), resume=True)
+        assert read(out) == [one.call for one in decided.held]
 
 
 def test_an_empty_range_leaves_a_folder_without_decisions(tmp_path):
@@ -172,7 +223,39 @@ def test_a_final_part_that_was_changed_or_lost_is_noticed(tmp_path):
         exported(tmp_path / "out", decided, decided.span(settled_days=9), resume=True)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "\x00"])
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("final_before_us",), "2024-10-05"),
+        (("final_before_us",), None),
+        (("final_before_us",), True),
+        (("final_before_us",), -1),
+        (("final_before_us",), 10**30),
+        (("choice", "part_us"), 0),
+        (("choice", "part_us"), 0.5),
+        (("choice", "prompt"), "x"),
+        (("parts", "decisions-2024-10-04.jsonl", "to_us"), "x"),
+        (("parts", "decisions-2024-10-04.jsonl", "to_us"), 0),
+        (("parts", "decisions-2024-10-04.jsonl", "from_us"), 1 << 62),
+        (("parts", "decisions-2024-10-04.jsonl", "bytes"), []),
+        (("parts", "decisions-2024-10-04.jsonl", "rows"), -1),
+        (("parts",), []),
+    ],
+)
+def test_a_manifest_in_which_something_was_changed_is_told(tmp_path, place, value):
+    decided = Decided(days=1)
+    exported(tmp_path, decided, decided.span())
+    document = json.loads((tmp_path / "_manifest.json").read_text())
+    within = document
+    for key in place[:-1]:
+        within = within[key]
+    within[place[-1]] = value
+    (tmp_path / "_manifest.json").write_text(json.dumps(document))
+    with pytest.raises(ExportError, match="_manifest.json is no manifest of an export; export to another folder"):
+        exported(tmp_path, decided, decided.span(until_days=9), resume=True)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "\x00", "[" * 100_000])
 def test_a_broken_manifest_is_told(tmp_path, text):
     decided = Decided(days=1)
     (tmp_path / "_manifest.json").write_text(text)
@@ -210,9 +293,9 @@ def test_what_a_killed_export_left_behind_is_removed(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    for folder, reason in ((tmp_path / "file/out", "Not a directory"), (tmp_path / "gone/out", "No such file")):
+    for out, reason in ((tmp_path / "file/out", "Not a directory"), (tmp_path / "gone/out", "No such file")):
         with pytest.raises(ExportError, match=f"cannot be written: {reason}"):
-            exported(folder, Decided(days=1), Decided(days=1).span())
+            exported(out, Decided(days=1), Decided(days=1).span())
 
 
 @contextmanager

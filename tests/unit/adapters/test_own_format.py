@@ -83,7 +83,18 @@ def test_the_format_is_known_by_its_columns():
         ("status", "ok", "status is none of OK, ERROR, TIMEOUT, RATE_LIMITED, CANCELLED"),
         ("time_us", None, "time_us is missing"),
         ("time_us", 1.5, "time_us is no whole number of 0 or more"),
-        ("time_us", 1 << 63, "time_us is no whole number of 0 or more"),
+        ("time_us", (1 << 63) - 1, "time_us is out of range"),
+        ("time_us", 1 << 63, "time_us is out of range"),
+        ("time_us", 10**400, "time_us is out of range"),
+        ("answered_us", 7_258_118_400_000_001, "answered_us is out of range"),
+        ("output_tokens", 100_000_001, "output_tokens is out of range"),
+        ("cost_usd", 1e6 + 1, "cost_usd is out of range"),
+        ("cost_usd", 10**400, "cost_usd is out of range"),
+        ("latency_s", 604_801.0, "latency_s is out of range"),
+        ("propensity", 0.5, "propensity is another than that of the model among the probabilities"),
+        ("model", "medium", "probabilities say that the model could not be drawn"),
+        ("probabilities", {"large": 0.75, "small": 0.75}, "probabilities do not add up to 1"),
+        ("judgements_us", {"thumb": 1, "score:judge": 1 << 62}, "judgements_us is out of range"),
         ("output_tokens", -1, "output_tokens is no whole number of 0 or more"),
         ("output_tokens", True, "output_tokens is no whole number of 0 or more"),
         ("propensity", 0.0, "propensity is 0, and yet the model was drawn"),
@@ -104,6 +115,33 @@ def test_a_row_that_is_not_of_the_format_is_left_out_with_its_line(tmp_path, col
     log = written(tmp_path / "log.jsonl", row_of(decided(1)), row_of(decided(2)) | {column: cell}, row_of(decided(3)))
     assert [call.call_id for call in log.calls()] == ["01", "03"]
     assert {why: (found.count, found.lines) for why, found in log.report.rejected.items()} == {reason: (1, [2])}
+
+
+def test_a_propensity_that_only_probabilities_say_is_theirs_in_rows_and_in_columns(tmp_path):
+    for suffix in (".jsonl", ".parquet"):
+        path = tmp_path / f"log{suffix}"
+        write_file([decided(1, call=JUDGED.call._replace(propensity=None))], path)
+        [batch] = open_log(path).batches()
+        assert batch.propensity.tolist() == [0.75]
+
+
+def test_a_latency_that_rounds_to_nothing_is_one(tmp_path):
+    log = written(tmp_path / "log.jsonl", row_of(decided(1)) | {"latency_s": 0})
+    assert [call.latency_s for call in log.calls()] == [0.0]
+
+
+@pytest.mark.parametrize("kind", ["FORCED", "FALLBACK", "DEGRADED"])
+def test_what_was_not_drawn_need_not_agree_with_its_probabilities(tmp_path, kind):
+    log = written(tmp_path / "log.jsonl", row_of(decided(1)) | {"kind": kind, "propensity": 0.5, "model": "medium"})
+    assert [(call.model, call.propensity) for call in log.calls()] == [("medium", 0.5)]
+
+
+def test_half_a_character_is_part_of_a_session_and_of_no_namespace(tmp_path):
+    rows = (row_of(decided(number)) | {"session": "\ud800"} for number in (1, 2))
+    log = written(tmp_path / "log.jsonl", *rows, row_of(decided(3)) | {"namespace": "\ud800"})
+    [batch] = log.batches()
+    assert len(set(batch.session.tolist())) == 1
+    assert list(log.report.rejected) == ["namespace is no name (1 to 64 characters of A-Z a-z 0-9 . _ : / -)"]
 
 
 def test_a_source_that_is_none_is_told(tmp_path):
@@ -160,6 +198,15 @@ def test_batches_of_columns_go_on_from_file_to_file_and_know_what_rows_know(tmp_
         ({"model": "a b"}, "model is no name"),
         ({"probabilities": {"large": 2.0}}, "probabilities is out of range"),
         ({"judgements_us": {"thumb": 7}}, "judgements_us has other sources than judgements"),
+        ({"judgements_us": {"thumb": 7, "score:judge": 1 << 62}}, "judgements_us is out of range"),
+        ({"time_us": 1 << 62}, "time_us is out of range"),
+        ({"judged_us": 1 << 62}, "judged_us is out of range"),
+        ({"cost_usd": 2e6}, "cost_usd is out of range"),
+        ({"latency_s": 1e6}, "latency_s is out of range"),
+        ({"input_tokens": 1 << 40}, "input_tokens is out of range"),
+        ({"propensity": 0.5}, "propensity is another than that of the model"),
+        ({"model": "medium"}, "probabilities say that the model could not be drawn"),
+        ({"probabilities": {"large": 0.75, "small": 0.75}}, "probabilities do not add up to 1"),
     ],
 )
 def test_columns_in_which_a_row_is_wrong_are_read_by_the_row(tmp_path, change, reason):

@@ -65,7 +65,11 @@ def test_a_store_becomes_a_file_with_a_row_per_decision(cli: Cli, store: str, tm
 
 def test_a_range_of_time_is_from_and_up_to(cli: Cli, store: str, tmp_path: Path) -> None:
     words = ("--since", "2024-10-04T06:00:00Z", "--until", "2024-10-05", "--json")
-    assert cli("export", store, "-o", "log.jsonl", *words).document == {"output": "log.jsonl", "rows": 3}
+    assert cli("export", store, "-o", "log.jsonl", *words).document == {
+        "output": "log.jsonl",
+        "rows": 3,
+        "left_out": 0,
+    }
     assert [row["time_us"] for row in lines(tmp_path / "log.jsonl")] == [
         START_US + hour * HOUR_US for hour in (6, 12, 18)
     ]
@@ -86,6 +90,7 @@ def test_a_folder_is_continued(cli: Cli, store: str, tmp_path: Path) -> None:
         "parts": 2,
         "parts_written": 2,
         "final_before": "2024-10-06T00:00:00Z",
+        "left_out": 0,
     }
     assert cli("export", store, "-o", "out").code == 1
     assert cli("export", store, "-o", "out", "--resume", "--json").document["parts_written"] == 0
@@ -167,6 +172,29 @@ def test_where_nothing_can_be_written_is_told(cli: Cli, store: str) -> None:
     for output in ("gone/log.jsonl", "store.db/log.parquet", "store.db/out"):
         ended = cli("export", store, "-o", output, "--json")
         assert (ended.code, ended.document["error"]["reason"]) == (1, "NOT_WRITTEN")
+
+
+def test_decisions_of_a_clock_that_was_wrong_make_no_parts_of_days_between_them(
+    cli: Cli, a_decision: DecisionRecord, tmp_path: Path
+) -> None:
+    async def filled() -> None:
+        store = await SqlStore.open(tmp_path / "odd.db", bucket_us=HOUR_US)
+        times = (5_000_000, START_US, START_US + 1, 1 << 62)
+        decided = [a_decision._replace(nonce=bytes([n] * 12), decided_us=time) for n, time in enumerate(times)]
+        await store.log_decisions(decided)
+        await store.close()
+
+    asyncio.run(filled())
+    ended = cli("export", "odd.db", "-o", "log.jsonl")
+    assert ended.out == "wrote 3 decisions to log.jsonl; 1 are left out, whose times are later than 2200\n"
+    document = cli("export", "odd.db", "-o", "out", "--format", "jsonl", "--json").document
+    assert (document["rows"], document["parts"], document["left_out"]) == (3, 2, 1)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.jsonl")) == [
+        "decisions-1970-01-01.jsonl",
+        "decisions-2024-10-04.jsonl",
+    ]
+    inspected = cli("inspect", "odd.db", "--json").document
+    assert (inspected["calls"], inspected["rejected"]["time_us is out of range"]["rows"]) == (3, 1)
 
 
 @pytest.mark.parametrize("log", ["store.db", "log.parquet", "out"])

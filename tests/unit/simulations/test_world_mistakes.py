@@ -89,6 +89,11 @@ def path(tmp_path: Path) -> Path:
             "4: 6 categories are to be added, and the table has 6 in all",
             "leave at least one that is there from the start",
         ),
+        (
+            '[[events]]\nkind = "categories-added"\nfrom = 10\ncount = 3\n' * 2,
+            "8: 6 categories are to be added, and the table has 6 in all",
+            "leave at least one that is there from the start",
+        ),
         ('[[phases]]\nname = "a"\nfrom = 30', "3: from is past the end of the run", "let it begin earlier"),
         ('[[phases]]\nname = "a"\nfrom = 3\n' * 2, '5: two phases are called "a"', "give each a name of its own"),
         (
@@ -149,7 +154,8 @@ def test_any_text_is_a_world_or_is_refused_with_what_is_wrong(
 
 
 @pytest.mark.parametrize(
-    "value", [-1, True, 2.5, "", "33", "%", "101%", "3/2", "1/0", "nan%", "-3s", "1 week", "h", None]
+    "value",
+    [-1, True, 2.5, "", "33", "%", "101%", "3/2", "1/0", "1/00", "0/000000000", "nan%", "-3s", "1 week", "h", None],
 )
 def test_what_is_no_place_in_a_run_is_refused(value: object) -> None:
     with pytest.raises(PydanticCustomError, match="no place in a run"):
