@@ -79,10 +79,11 @@ def _replayed(
 ) -> "Replay":
     """Run it, and write the result where that was asked for."""
     from adapters.traffic.errors import LogError
+    from simulations.documents import write_document
     from simulations.errors import SimulationError
     from simulations.progress import shown_progress
     from simulations.replay.command import replay as replayed
-    from simulations.replay.document import write_json
+    from simulations.replay.document import document_of
 
     if out not in (None, PRINTED) and not out.parent.is_dir():
         raise CommandError(REFUSED, f"there is no folder {out.parent}; make it", exit_code=WRONG_USE)
@@ -90,7 +91,7 @@ def _replayed(
         with shown_progress(console(stderr=True), "runs") as progress:
             result = replayed(opened(log, log_options), learner, asked, progress)
         if out not in (None, PRINTED):
-            write_json(result, out)
+            write_document(document_of(result), out)
     except (LogError, SimulationError) as error:
         raise CommandError(REFUSED, str(error), exit_code=WRONG_USE) from error
     return result
@@ -98,7 +99,7 @@ def _replayed(
 
 def _show(result: "Replay", out: Path | None, page: Path | None, requests_per_month: float | None) -> None:
     """Print a result, or a table of it, and make a page of it; a red one ends with 1."""
-    from simulations.replay.checks import worst
+    from simulations.replay.checks import overall
     from simulations.replay.document import document_of
     from simulations.replay.summary import summary_table
 
@@ -108,7 +109,7 @@ def _show(result: "Replay", out: Path | None, page: Path | None, requests_per_mo
     else:
         console().print(summary_table(result))
     deliver_report(document, page, requests_per_month)
-    if worst(result.checks) == "red":
+    if overall(result.checks) == "red":
         raise typer.Exit(FOUND_PROBLEM)
 
 
@@ -138,11 +139,12 @@ def _price(written: str) -> "tuple[str, Prices]":
 
     model, _, numbers = written.rpartition("=")
     try:
-        input_usd, output_usd = (float(number) for number in numbers.split(","))
-    except ValueError as error:
-        message = f"--price {written} is no price; give MODEL=INPUT,OUTPUT in dollars per million tokens"
+        input_usd, output_usd, *cached = (float(number) for number in numbers.split(","))
+        prices = Prices(input_usd, output_usd, *cached)
+    except (TypeError, ValueError) as error:
+        message = f"--price {written} is no price; give MODEL=INPUT,OUTPUT[,CACHED] in dollars per million tokens"
         raise CommandError(REFUSED, message, exit_code=WRONG_USE) from error
-    return model, Prices(input_usd, output_usd)
+    return model, prices
 
 
 def _names(written: str) -> tuple[str, ...]:
