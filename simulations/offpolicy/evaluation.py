@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
+from simulations.offpolicy.arms import ANSWER
 from simulations.offpolicy.components import worth_of
 from simulations.offpolicy.estimators import ESTIMATORS, Estimate, Evaluator
 from simulations.offpolicy.gate import MAX_UNIDENTIFIED, Check, Status, drift_check, log_checks, policy_checks, worst
@@ -147,8 +148,8 @@ def _measured(
     moments = moments_of(evaluator, probabilities, objective)
     intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
     weights = importance_weights(probabilities, sums, evaluator.arms)
-    error = standard_error(estimates["dr"].influence[:, 0])
-    checks = tuple(policy_checks(policy.name, weights, error, objective))
+    quality = float(np.nan_to_num(evaluator.logged.value[ANSWER]))
+    checks = tuple(policy_checks(policy.name, weights, quality, objective))
     status = worst([*(check.status for check in checks), evaluation.verdict])
     difference = worth_of(estimates[headline].influence - evaluator.logged.influence, objective)
     return _Measured(policy, weights, checks, status, estimates, intervals, difference)

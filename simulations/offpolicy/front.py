@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
+from simulations.offpolicy.arms import ANSWER
 from simulations.offpolicy.cells import CHOSEN
 from simulations.offpolicy.components import worth_of
 from simulations.offpolicy.estimators import Evaluator
@@ -86,9 +87,9 @@ def _best(chooser: Evaluator, objective: Objective, known: Mapping[str, Bools]) 
 def _is_refused(evaluator: Evaluator, policy: Policy, objective: Objective) -> bool:
     """Return whether the gate would refuse the policy, had somebody named it."""
     [matrix] = matrices([policy], evaluator.sums)
-    error = standard_error(evaluator.doubly_robust(matrix).influence[:, 0])
+    quality = float(np.nan_to_num(evaluator.logged.value[ANSWER]))
     weights = importance_weights(matrix, evaluator.sums, evaluator.arms)
-    return any(check.status == "red" for check in policy_checks("", weights, error, objective))
+    return any(check.status == "red" for check in policy_checks("", weights, quality, objective))
 
 
 def _judged(judge: Evaluator, policy: Policy) -> tuple[Floats, Floats]:

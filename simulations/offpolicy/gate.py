@@ -56,8 +56,12 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=("green", "amber", "red").index, default="green")
 
 
-def policy_checks(name: str, weights: Weights, error: float, objective: Objective) -> Iterator[Check]:
-    """Yield the checks of a policy; `error` is the standard error of the quality of its answers."""
+def policy_checks(name: str, weights: Weights, quality: float, objective: Objective) -> Iterator[Check]:
+    """Yield the checks of a policy; `quality` is that of the log's answers, of 0 to 1.
+
+    The precision that is asked for is one that can be told beforehand: a gate that looks at estimated errors lets pass
+    those that are too small by luck.
+    """
     ess = weights.ess
     yield Check(
         "effective sample size",
@@ -94,12 +98,14 @@ def policy_checks(name: str, weights: Weights, error: float, objective: Objectiv
         name,
     )
     yield _told(name, weights, objective)
+    spread = np.sqrt(np.clip(quality * (1.0 - quality), 0.0025, 0.25))
+    error = float(spread / np.sqrt(weights.expected_ess)) if weights.expected_ess > 0.0 else float("inf")
     yield Check(
         "precision",
         "red" if not error <= MAX_ERROR else "green",
-        error,
+        min(error, 1.0),
         MAX_ERROR,
-        f"quality is known to a standard error of {error:.4f}; more than {MAX_ERROR:g} decides nothing",
+        f"quality can be known to a standard error of {min(error, 1.0):.4f}; more than {MAX_ERROR:g} decides nothing",
         name,
     )
 

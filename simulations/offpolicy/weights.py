@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.offpolicy.arms import ANSWER, ERROR, Arms, summed
-from simulations.offpolicy.cells import CHOSEN, EXPOSURE, INVERSE, INVERSE_ALL, INVERSE_KNOWN
+from simulations.offpolicy.cells import CHOSEN, EXPOSURE, INVERSE, INVERSE_ALL, INVERSE_EXPOSURE, INVERSE_KNOWN
 from simulations.offpolicy.sums import LogSums
 
 Floats = NDArray[np.float64]
@@ -22,14 +22,16 @@ class Weights:
 
     `ess` is the effective sample size (sum w)^2 / sum w^2 over judged calls (Kish 1965), `largest_share` the largest
     weight's part of their sum, `mean` the mean over all calls, 1 where propensities are right, with its standard error.
-    `unidentified` is the part of the policy's choices that the log tells nothing of; `unknown` the part of which it
-    does not tell a component, by component.
+    `expected_ess` is what the effective sample size is in the mean, by the probabilities of all models: luck with what
+    was drawn has no part in it. `unidentified` is the part of the policy's choices that the log tells nothing of,
+    `unknown` the part of which it does not tell a component, by component.
     """
 
     ess: float
     largest_share: float
     mean: float
     mean_se: float
+    expected_ess: float
     unidentified: float
     unknown: tuple[float, ...]
 
@@ -53,9 +55,24 @@ def importance_weights(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
         largest_share=float((policy * sums.largest).max(initial=0.0)) / known if known else 1.0,
         mean=mean,
         mean_se=float(np.sqrt(max(squares / calls - mean**2, 0.0) / calls)),
+        expected_ess=_expected(policy, sums, arms, share, known**2 / known_squares if known_squares else 0.0),
         unidentified=float(1.0 - arms.shares @ mass),
         unknown=tuple((1.0 - arms.shares @ told.sum(axis=1)).tolist()),
     )
+
+
+def _expected(policy: Floats, sums: LogSums, arms: Arms, judged: Floats, realised: float) -> float:
+    """Return the effective sample size in the mean; the realised one where probabilities are not known."""
+    if sums.undistributed:
+        return realised
+    cell, values = (arms.context, arms.model), sums.cells.values
+    inverse = summed(cell, values[:, [INVERSE_EXPOSURE]], policy.shape)[..., 0]
+    played = policy > 0.0
+    # Judged calls alone count: each stands for 1 / share of them.
+    share = np.where(judged > 0.0, judged, np.nan)[arms.category]
+    squares = float((policy**2 * inverse / share)[played].sum())
+    calls = float(sums.rows) * float(arms.shares @ policy.sum(axis=1))
+    return calls**2 / squares if np.isfinite(squares) and squares > 0.0 else 0.0
 
 
 def identified(sums: LogSums, arms: Arms) -> NDArray[np.bool_]:

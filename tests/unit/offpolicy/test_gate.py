@@ -13,13 +13,15 @@ from simulations.offpolicy.gate import Check, policy_checks
 from simulations.offpolicy.policies import ANY, DEFAULT, Policy, fixed
 from simulations.offpolicy.weights import Weights
 
-SOUND = Weights(ess=1500.0, largest_share=0.01, mean=1.01, mean_se=0.02, unidentified=0.0, unknown=(0.0, 0.0, 0.0, 0.0))
+SOUND = Weights(
+    ess=1500.0, largest_share=0.01, mean=1.01, mean_se=0.02, expected_ess=1500.0, unidentified=0.0, unknown=(0.0,) * 4
+)
 BALANCED = Objective()
 ALIKE = Policy("uniform", {DEFAULT: {ANY: 1.0}})
 
 
-def statuses(weights: Weights, error: float = 0.01, objective: Objective = BALANCED) -> dict[str, str]:
-    return {check.name: check.status for check in policy_checks("p", weights, error, objective)}
+def statuses(weights: Weights, quality: float = 0.8, objective: Objective = BALANCED) -> dict[str, str]:
+    return {check.name: check.status for check in policy_checks("p", weights, quality, objective)}
 
 
 def test_what_is_sound_passes_every_check() -> None:
@@ -45,9 +47,16 @@ def test_a_check_is_red_beyond_its_limit_and_no_other_is(
     assert [check for check, status in found.items() if status == "red"] == [name]
 
 
-def test_a_vague_quality_is_refused_and_so_is_one_that_nobody_can_compute() -> None:
-    assert statuses(SOUND, 0.025)["precision"] == "green"
-    assert statuses(SOUND, 0.026)["precision"] == statuses(SOUND, float("nan"))["precision"] == "red"
+def test_a_quality_that_can_only_be_vague_is_refused() -> None:
+    # .4 / sqrt(256) is .025.
+    assert statuses(replace(SOUND, expected_ess=256.1))["precision"] == "green"
+    assert statuses(replace(SOUND, expected_ess=255.0))["precision"] == "red"
+    assert statuses(replace(SOUND, expected_ess=0.0))["precision"] == "red"
+
+
+def test_the_expected_sample_size_is_the_realised_one_in_the_mean(uniform: Calls) -> None:
+    [valued] = evaluation_of(uniform, fixed(uniform.models[1])).policies
+    assert valued.weights.expected_ess == pytest.approx(valued.weights.ess, rel=0.05)
 
 
 def test_few_judged_calls_are_amber() -> None:
