@@ -9,7 +9,6 @@ from bandit.request import Objective
 from simulations import ranges
 from simulations.arrivals import evenly
 from simulations.compare import Comparison, compare
-from simulations.documents import write_document
 from simulations.errors import OptionsError
 from simulations.outcomes import Outcomes, read_outcomes
 from simulations.parallel import Progress, unwatched
@@ -154,11 +153,6 @@ def _outcomes(options: SimulateOptions) -> Outcomes:
     if options.outcomes is None:
         raise OptionsError("no table of outcomes is given; give --outcomes FILE, or a world file that has one")
     return read_outcomes(options.outcomes)
-
-
-def write_json(simulation: Simulation, path: Path) -> None:
-    """Write the result to a file. Raises OptionsError where that cannot be done."""
-    write_document(simulation.as_json(), path)
 
 
 def _check(options: SimulateOptions) -> None:

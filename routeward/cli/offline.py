@@ -95,8 +95,9 @@ def simulate(
 
 def _simulate(given: Mapping[str, Any], world: Path | None, out: Path | None) -> None:
     """Run it, and write or show the result."""
-    from simulations.command import options_of, write_json
+    from simulations.command import options_of
     from simulations.command import simulate as simulated
+    from simulations.documents import write_document
     from simulations.errors import SimulationError
     from simulations.progress import shown_progress
     from simulations.summary import summary_table
@@ -111,7 +112,7 @@ def _simulate(given: Mapping[str, Any], world: Path | None, out: Path | None) ->
             print_json(simulation.as_json())
             return
         if out is not None:
-            write_json(simulation, out)
+            write_document(simulation.as_json(), out)
     except SimulationError as error:
         raise CommandError("SIMULATION_REFUSED", str(error), exit_code=WRONG_USE) from error
     console().print(summary_table(simulation))

@@ -64,7 +64,7 @@ class PriceList:
 
 
 def prices_of(written: Sequence[str]) -> "dict[str, Prices]":
-    """Return prices by model from MODEL=INPUT,OUTPUT. Raises CommandError with what to write."""
+    """Return prices by model from MODEL=INPUT,OUTPUT[,CACHED]. Raises CommandError with what to write."""
     return dict(_price(one) for one in written)
 
 
@@ -77,14 +77,14 @@ def _price(written: str) -> "tuple[str, Prices]":
 
     model, _, numbers = written.rpartition("=")
     try:
-        input_usd, output_usd = (float(number) for number in numbers.split(","))
+        input_usd, output_usd, *cached = (float(number) for number in numbers.split(","))
     except ValueError:
-        model = ""
-    if not model:
-        message = f"--price {written} is no price; give MODEL=INPUT,OUTPUT in dollars per million tokens"
+        model, cached = "", []
+    if not model or len(cached) > 1:
+        message = f"--price {written} is no price; give MODEL=INPUT,OUTPUT[,CACHED] in dollars per million tokens"
         raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
-    for usd in (input_usd, output_usd):
+    for usd in (input_usd, output_usd, *cached):
         if not 0.0 <= usd <= MOST_USD_PER_MTOK:
             message = f"--price of {model} is {usd:g}; give 0 to {MOST_USD_PER_MTOK:,}"
             raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
-    return model, Prices(input_usd, output_usd)
+    return model, Prices(input_usd, output_usd, *cached)

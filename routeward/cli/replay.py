@@ -80,17 +80,18 @@ def _replayed(
 ) -> "Replay":
     """Run it, and write the result where that was asked for."""
     from adapters.traffic.errors import LogError
+    from simulations.documents import write_document
     from simulations.errors import SimulationError
     from simulations.progress import shown_progress
     from simulations.replay.command import replay as replayed
-    from simulations.replay.document import write_json
+    from simulations.replay.document import document_of
 
     try:
         with shown_progress(console(stderr=True), "runs") as progress:
             result = replayed(opened(log, log_options), learner, asked, progress)
         tell_left_out(result.report)
         if out not in (None, PRINTED):
-            write_json(result, out)
+            write_document(document_of(result), out)
     except (LogError, SimulationError) as error:
         raise CommandError(REFUSED, str(error), exit_code=WRONG_USE) from error
     return result
@@ -98,7 +99,7 @@ def _replayed(
 
 def _show(result: "Replay", out: Path | None, page: Path | None, requests_per_month: float | None) -> None:
     """Print a result, or a table of it, and make a page of it; a red one ends with 1."""
-    from simulations.replay.checks import worst
+    from simulations.replay.checks import overall
     from simulations.replay.document import document_of
     from simulations.replay.summary import summary_table
 
@@ -108,7 +109,7 @@ def _show(result: "Replay", out: Path | None, page: Path | None, requests_per_mo
     else:
         console().print(summary_table(result))
     deliver_report(document, page, requests_per_month)
-    if worst(result.checks) == "red":
+    if overall(result.checks) == "red":
         raise typer.Exit(FOUND_PROBLEM)
 
 

@@ -34,7 +34,9 @@ Config = Annotated[
 Price = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="MODEL=IN,OUT", help="Price in dollars per million tokens. Repeatable.", rich_help_panel=WHAT_IF
+        metavar="MODEL=IN,OUT[,CACHED]",
+        help="Price in dollars per million tokens. Repeatable.",
+        rich_help_panel=WHAT_IF,
     ),
 ]
 Models = Annotated[

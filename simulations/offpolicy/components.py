@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.traffic.calls import UNKNOWN, Calls
+from adapters.traffic.calls import Calls
+from adapters.traffic.failures import answers, errors
 from bandit.request import Objective
-from bandit.signals import Status
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -18,19 +18,10 @@ COMPONENTS: Final = ("answer", "cost_usd", "latency_s", "error")
 VALUED: Final = 3
 """How many of the components, from the first on, are part of a call's value."""
 
-FAILED: Final = (Status.ERROR, Status.TIMEOUT, Status.RATE_LIMITED)
-"""Of a call that answered nothing."""
-
 
 def observed(calls: Calls) -> tuple[Floats, Bools]:
-    """Return the components of n calls, 0 where unknown, and which are known; shapes (n, K).
-
-    A failed call answered nothing, whether or not somebody judged it. A cancelled one tells neither answer nor error.
-    """
-    failed = np.isin(calls.status, FAILED)
-    cancelled = calls.status == Status.CANCELLED
-    answer = np.where(failed, 0.0, np.where(cancelled, np.nan, calls.quality))
-    error = np.where((calls.status == UNKNOWN) | cancelled, np.nan, failed)
+    """Return the components of n calls, 0 where unknown, and which are known; shapes (n, K)."""
+    answer, error = answers(calls.status, calls.quality), errors(calls.status)
     columns = np.stack([answer, calls.cost_usd, calls.latency_s, error], axis=1)
     known = np.isfinite(columns)
     return np.where(known, columns, 0.0), known

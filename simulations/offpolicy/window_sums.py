@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.traffic.columnar.window import UncertainError, Window
+from adapters.traffic.failures import FAILED
 from bandit.signals import Kind, Status
 from simulations.offpolicy.cells import ASKED, COUNTS, EXPOSURE, INVERSE_EXPOSURE, VALUES, Cells, K
 from simulations.offpolicy.collapse import (
@@ -26,7 +27,7 @@ from simulations.offpolicy.collapse import (
     NOT_DRAWN,
     latency_counts,
 )
-from simulations.offpolicy.components import FAILED, VALUED
+from simulations.offpolicy.components import VALUED
 from simulations.offpolicy.slices import fitting_width
 from simulations.offpolicy.sums import FOLDS, PROBABILITY_EDGES, SQUARES, Context, LogSums, check_size
 

@@ -42,16 +42,16 @@ def evaluated(document: Mapping[str, Any]) -> Result:
         rejected={**rejected_of(log.within("rejected")), **rejected_of(log.within("unusable"))},
         answer_value_usd=objective.number("answer_value_usd"),
         second_value_usd=objective.number("second_value_usd"),
-        checks=tuple(_check(check) for check in fields.each("checks")),
+        checks=tuple(check_of(check) for check in fields.each("checks")),
         confidence=fields.number("confidence") or 0.95,
         policies=_policies(fields),
         front=tuple(_point(point, objective.number("second_value_usd")) for point in fields.each("front")),
-        cells=tuple(_cell(cell) for cell in fields.each("cells")),
+        cells=tuple(cell_of(cell) for cell in fields.each("cells")),
         models=tuple(model.text("id") for model in fields.each("models")),
         categories={category.text("name"): category.number("rows") for category in fields.each("categories")},
         timeline=_timeline(fields.within("time")),
         changes=tuple(_changes(fields)),
-        latencies=_latencies(fields.within("latency")),
+        latencies=latencies_of(fields.within("latency")),
         calibration=tuple(_bin(each) for each in fields.each("calibration")),
         missingness={model: shares.of for model, shares in fields.within("missingness").items()},
     )
@@ -85,7 +85,8 @@ def rejected_of(fields: Fields) -> dict[str, float | None]:
     }
 
 
-def _check(fields: Fields) -> Check:
+def check_of(fields: Fields) -> Check:
+    """Return a check."""
     return Check(
         fields.text("name"),
         fields.text("policy"),
@@ -165,7 +166,8 @@ def _point(fields: Fields, second_value_usd: float | None) -> Point:
     )
 
 
-def _cell(fields: Fields) -> Cell:
+def cell_of(fields: Fields) -> Cell:
+    """Return what is known of a model in a category."""
     numbers = ("rows", "answer", "answer_se", "cost_usd", "latency_s", "error", "p_best")
     return Cell(fields.text("category"), fields.text("model"), *(fields.number(name) for name in numbers))
 
@@ -211,7 +213,8 @@ def _change(fields: Fields, *, timed: bool) -> Change:
     return Change(at, fields.text("category"), fields.text("model"), fields.text("what"))
 
 
-def _latencies(fields: Fields) -> Latencies | None:
+def latencies_of(fields: Fields) -> Latencies | None:
+    """Return histograms of latency, None where there are none."""
     edges = fields.numbers("edges_s")
     if len(edges) < 2:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from simulations.page.errors import DocumentError
-from simulations.page.evaluate import rejected_of, status_of
+from simulations.page.evaluate import cell_of, check_of, latencies_of, rejected_of, status_of
 from simulations.page.fields import Fields, Interval
 from simulations.page.result import GREEN, LOGGED, RED, Check, Course, Point, Policy, Result, Timeline
 
@@ -18,9 +18,8 @@ def replayed(document: Mapping[str, Any]) -> Result:
     """Return what a replay found. Raises DocumentError, which names the field that is wrong."""
     fields = Fields.at(document, "")
     log, settings = fields.within("log"), fields.within("settings")
-    status, checks = status_of(fields, "status"), tuple(_check(check) for check in fields.each("checks"))
+    status, checks = status_of(fields, "status"), tuple(check_of(check) for check in fields.each("checks"))
     learners = tuple(name for name, policy in fields.within("policies").items() if policy.of.get("learns") is True)
-    reasons = tuple(check.says for check in checks if check.status == status != GREEN)
     return Result(
         kind="replay",
         document=document,
@@ -36,11 +35,13 @@ def replayed(document: Mapping[str, Any]) -> Result:
         confidence=BAND,
         subjects=learners,
         checks=checks,
-        policies={name: _policy(name, p, status, reasons) for name, p in fields.within("policies").items()},
+        policies={name: _policy(name, p, status, checks) for name, p in fields.within("policies").items()},
         front=tuple(_point(name, policy) for name, policy in fields.within("policies").items()),
+        cells=tuple(cell_of(cell) for cell in fields.each("cells")),
         models=tuple(fields.within("models").of),
         categories={category.text("name"): category.number("requests") for category in fields.each("categories")},
         timeline=_timeline(fields, next(iter(learners), LOGGED)),
+        latencies=latencies_of(fields.within("latency")),
     )
 
 
@@ -49,21 +50,14 @@ def _objective(settings: Fields, name: str) -> float | None:
     return settings.within("default_objective").number(name) if asked is None else asked
 
 
-def _check(fields: Fields) -> Check:
-    limits = fields.numbers("limits")
-    limit = limits[0] if limits else None
-    return Check(
-        fields.text("name"), "", status_of(fields, "status"), fields.number("value"), limit, fields.text("says")
-    )
-
-
-def _policy(name: str, fields: Fields, status: str, reasons: tuple[str, ...]) -> Policy:
+def _policy(name: str, fields: Fields, verdict: str, checks: tuple[Check, ...]) -> Policy:
+    status = RED if verdict == RED else status_of(fields, "status")
     refused = status == RED
     shares = fields.within("shares")
     return Policy(
         name=name,
         status=status,
-        reasons=reasons,
+        reasons=tuple(check.says for check in checks if check.policy in ("", name) and check.status != GREEN),
         estimator="replay of tapes",
         headline=None if refused else _band(fields, "value_usd"),
         lift=None if refused or name == LOGGED else _band(fields, "lift_usd"),
@@ -79,12 +73,9 @@ def _band(fields: Fields, name: str) -> Interval:
 
 
 def _components(fields: Fields, part: str) -> Iterator[tuple[str, float | None]]:
-    """Yield what a request got and cost: an answer that failed is no answer."""
-    quality, error = (fields.within(name).number(part) for name in ("quality", "error_rate"))
-    failed = fields.within("error_rate").number("mean")
-    yield "answer", None if quality is None or failed is None else quality * (1.0 - failed)
-    yield "error", error
-    for name in ("cost_usd", "latency_s", "latency_p50_s", "latency_p95_s"):
+    """Yield what a request got and cost."""
+    yield "error", fields.within("error_rate").number(part)
+    for name in ("answer", "cost_usd", "latency_s", "latency_p50_s", "latency_p95_s"):
         yield name, fields.within(name).number(part)
 
 

@@ -6,12 +6,13 @@ log's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.documents import json_values
 from simulations.replay.figures import FIGURES, Shown
 
 Floats = NDArray[np.float64]
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 Runs = Sequence[Floats | float]
 
 LOW, HIGH = 0.05, 0.95
-LARGEST: Final = dict.fromkeys(("quality", "error_rate", "resampled", "borrowed", "valued"), 1.0)
+LARGEST: Final = dict.fromkeys(("answer", "quality", "error_rate", "resampled", "borrowed", "valued"), 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,24 +48,9 @@ class Band:
             low, high = np.clip(low, 0.0, largest), np.clip(high, 0.0, largest)
         return cls(mean, se, low, high)
 
-    def at(self, place: tuple[slice | int, ...]) -> Self:
-        """Return the band of a part of what it is about."""
-        return replace(self, **{name: getattr(self, name)[place] for name in self.__slots__})
-
     def as_json(self) -> dict[str, object]:
         """Return numbers or lists of them; unknown is null."""
-        return {name: numbers(getattr(self, name)) for name in self.__slots__}
-
-
-def numbers(values: Floats) -> object:
-    """Return JSON values of what may be unknown: null where it is."""
-    if np.ndim(values):
-        return [numbers(one) for one in values]
-    return _number(float(values))
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+        return {name: json_values(getattr(self, name)) for name in self.__slots__}
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats]:
@@ -81,8 +67,8 @@ class PolicyBands:
     """What runs show of a policy: figures by name; curves of shape (P,); shares of models, (M,); who served whom.
 
     `counts`, of shape (C, M), are means of `Shown.counts`. `allocation` has shape (P, C + 1, M): shares from mark to
-    mark, the last row over all categories; None as in `Shown`. `resampled` is the share of each model's outcomes that
-    were played before, shape (M,).
+    mark, the last row over all categories, means of plain runs; None as in `Shown`. `resampled` is the share of each
+    model's outcomes that were played before, shape (M,), `latencies` are means of `Shown.latencies`.
     """
 
     figures: Mapping[str, Band]
@@ -91,7 +77,8 @@ class PolicyBands:
     spend_usd: Band
     shares: Band
     resampled: Band
-    allocation: Band | None
+    latencies: Floats
+    allocation: Floats | None
 
     @classmethod
     def of(cls, plain: Sequence[Shown], bootstrapped: Sequence[Shown]) -> Self:
@@ -100,9 +87,7 @@ class PolicyBands:
         def band(of: Callable[[Shown], Floats | float], largest: float = np.inf) -> Band:
             return Band.of([of(one) for one in plain], [of(one) for one in bootstrapped], largest)
 
-        seen, spread = (
-            [_allocated(one.allocation) for one in runs if one.allocation is not None] for runs in (plain, bootstrapped)
-        )
+        allocated = [_allocated(one.allocation) for one in plain if one.allocation is not None]
         return cls(
             figures={name: _figure(name, plain, bootstrapped) for name in FIGURES},
             counts=np.mean([one.counts for one in plain], axis=0),
@@ -110,7 +95,8 @@ class PolicyBands:
             spend_usd=band(lambda one: one.spend_usd),
             shares=band(lambda one: _shares(one.counts.sum(axis=0)), 1.0),
             resampled=band(lambda one: _ratio(one.resampled.sum(axis=0), one.counts.sum(axis=0)), 1.0),
-            allocation=Band.of(seen, spread, 1.0) if seen else None,
+            latencies=np.mean([one.latencies for one in plain], axis=0),
+            allocation=_moments(np.array(allocated))[0] if allocated else None,
         )
 
 

@@ -15,10 +15,11 @@ from adapters.traffic.log import Log, LogReport
 from bandit.catalogue import Prices
 from simulations import ranges
 from simulations.errors import OptionsError
+from simulations.lights import Check
 from simulations.parallel import Progress, run_all, unwatched
 from simulations.ranges import check_range
 from simulations.replay.bands import PolicyBands
-from simulations.replay.checks import Check, checks_of
+from simulations.replay.checks import checks_of
 from simulations.replay.course import Stage
 from simulations.replay.engine import Pace
 from simulations.replay.figures import Shown, figures_of
@@ -30,8 +31,10 @@ Ints = NDArray[np.int64]
 
 SEEDS: Final = (20, 10_000)
 """Fewer show no band."""
-PUBLICATIONS: Final = 500
-"""In a run: each costs some milliseconds, and beyond some hundreds more of them change next to nothing."""
+PUBLICATIONS: Final = 100
+"""In a run: each costs some milliseconds in each of the runs, and more of them change little."""
+PER_PUBLICATION: Final = 10
+"""Requests at least."""
 _REFRESH: Final = (0.000_001, 1_000_000)
 _WORKERS: Final = (0, 1000)
 _DELAY: Final = (0, 31_536_000)
@@ -45,7 +48,8 @@ class ReplayOptions:
 
     Where a tape runs dry, `dry` says whether to stop or to resample it. `drift` cuts tapes by time. Seeds are
     `first_seed` and those after it. Delays, where given, replace those of the log. 0 `workers` are as many as there are
-    cores; their number changes no result. Unless it `keeps_pace`, the learner publishes at most `PUBLICATIONS` times.
+    cores; their number changes no result. Unless it `keeps_pace`, the learner publishes at most `PUBLICATIONS` times,
+    and once in `PER_PUBLICATION` requests.
     """
 
     what_if: WhatIf = field(default_factory=WhatIf)
@@ -108,13 +112,15 @@ def replay(log: Log, learner: Learner, options: ReplayOptions, progress: Progres
 
 
 def slowed(learner: Learner, time_us: Ints) -> tuple[Learner, tuple[str, ...]]:
-    """Let a learner publish at most `PUBLICATIONS` times in a log; say so where that is not its own pace."""
-    least_s = float(time_us[-1] - time_us[0]) * 1e-6 / PUBLICATIONS
+    """Let a learner publish not too often in a log; say so where that is not its own pace."""
+    most = max(1, min(PUBLICATIONS, len(time_us) // PER_PUBLICATION))
+    least_s = float(time_us[-1] - time_us[0]) * 1e-6 / most
     spans = len(Pace.of(time_us, learner.refresh_s).published_us)
-    if spans <= PUBLICATIONS or learner.refresh_s >= least_s:
+    if spans <= most or learner.refresh_s >= least_s:
         return learner, ()
     note = (
-        f"what was learned is published every {least_s:,.0f} s; --refresh-seconds {learner.refresh_s:g} keeps the pace"
+        f"what was learned is published every {least_s:,.0f} s, for speed; --refresh-seconds {learner.refresh_s:g} "
+        "keeps the pace of the service"
     )
     return replace(learner, refresh_s=least_s), (note,)
 
@@ -136,7 +142,7 @@ def check_options(learner: Learner, options: ReplayOptions) -> None:
         if value is not None:
             check_range(option, value, limits)
     for model, prices in options.what_if.prices.items():
-        for price in (prices.input_usd_per_mtok, prices.output_usd_per_mtok):
+        for price in (prices.input_usd_per_mtok, prices.output_usd_per_mtok, prices.cached_or_input_usd_per_mtok):
             check_range(f"--price of {model}", price, _PRICE)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from simulations.replay.asked import Asked
 from simulations.replay.lessons import Lessons
 from simulations.replay.offer import Learner
-from simulations.replay.tapes import NONE, Places, Reels, Tapes, blocks
+from simulations.replay.tapes import NONE, Places, Reels, Tapes, blocks, strata
 from simulations.replay.traffic import Traffic
 from simulations.replay.worth import Worth
 
@@ -40,8 +40,8 @@ class Stage:
 class Course:
     """T requests: `rows` of the log whose requests come at `time_us`, and random numbers; all of shape (T,).
 
-    `uniforms` draw the model, `luck` an outcome where a tape is dry, `other` what baselines leave to chance. `entries`
-    are bootstrapped tapes.
+    `uniforms` draw the model, `luck` an outcome where a tape is dry, `other` what baselines leave to chance. `reel`, of
+    shape (L,), are the outcomes that tapes hold on this course: `Tapes.rows`, or a bootstrap of them.
     """
 
     rows: Ints
@@ -49,7 +49,7 @@ class Course:
     uniforms: Floats
     luck: Floats
     other: Floats
-    entries: Ints
+    reel: Ints
 
     @classmethod
     def of(cls, stage: Stage, seed: int, *, bootstrap: bool = True) -> Self:
@@ -61,19 +61,18 @@ class Course:
         if bootstrap:
             bucket = stage.places.bucket[stage.places.of_row[stream]]
             lengths = np.diff(np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1, append=bucket[-1] + 1)))
-            rows = stream[np.repeat(np.cumsum(lengths) - lengths, lengths) + blocks(lengths, rng)]
-            entries = tapes.bootstrapped(rng)
+            rows, reel = stream[blocks(np.array(strata(lengths)), rng)], tapes.bootstrapped(rng)
         else:
-            rows, entries = stream, np.arange(len(tapes.rows))
+            rows, reel = stream, tapes.rows
         uniforms, luck, other = rng.random((3, len(rows)))
-        return cls(rows, stage.stream_us, uniforms, luck, other, entries)
+        return cls(rows, stage.stream_us, uniforms, luck, other, reel)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
     """The outcomes that a policy got, as rows of the log, shape (T,); -1 where it no longer played.
 
-    `resampled` says that the tape was dry, `borrowed` that the outcome is of another time or size.
+    `resampled` says that the outcome was played before, `borrowed` that it is of another time or size.
     """
 
     outcomes: Ints
@@ -107,26 +106,23 @@ class Player:
     def __init__(self, stage: Stage, course: Course) -> None:
         self._stage = stage
         self._course = course
-        self._reels = Reels(stage.tapes, course.entries)
+        self._reels = Reels(stage.tapes)
         self._place = stage.places.of_row[course.rows]
         self._category = stage.traffic.category[course.rows]
-        self._forced = stage.traffic.forced[course.rows]
+        self._decided = ~stage.traffic.forced[course.rows]
 
     def play(self, start: int, choices: Ints) -> Played:
         """Return what requests from `start` on get of chosen models, which are numbers of offered ones; shape (n,).
 
         A forced request keeps its own outcome, whatever was chosen.
         """
-        span = slice(start, start + len(choices))
-        asked, forced = self._stage.asked, self._forced[span]
-        tape = self._stage.tapes.of[self._category[span], asked.served[choices], self._place[span]]
-        if not forced.any():
-            return self._next(tape, self._course.luck[span])
-        outcomes, flags = self._course.rows[span].copy(), np.zeros((2, len(choices)), bool)
-        played = self._next(tape[~forced], self._course.luck[span][~forced])
-        outcomes[~forced], flags[:, ~forced] = played.outcomes, (played.resampled, played.borrowed)
-        return Played(outcomes, flags[0], flags[1])
-
-    def _next(self, tape: Ints, luck: Floats) -> Played:
-        entry, dry = self._reels.next(tape, luck)
-        return Played(self._stage.tapes.rows[entry], dry, self._stage.tapes.borrowed[entry])
+        end = start + len(choices)
+        kept = np.zeros((2, len(choices)), bool)
+        played = Played(self._course.rows[start:end].copy(), kept[0], kept[1])
+        which = np.flatnonzero(self._decided[start:end])
+        place, served = self._place[start:end][which], self._stage.asked.served[choices[which]]
+        tape = self._stage.tapes.of[self._category[start:end][which], served, place]
+        position, played.resampled[which] = self._reels.next(tape, self._course.luck[start:end][which])
+        played.outcomes[which] = self._course.reel[position]
+        played.borrowed[which] = self._stage.places.of_row[played.outcomes[which]] != place
+        return played

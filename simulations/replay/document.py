@@ -1,20 +1,19 @@
 """The result of a replay as one JSON document (docs/howto/replay.md says what stands in it)."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from adapters.traffic.log import LogReport
 from bandit.catalogue import Model
-from simulations.errors import OptionsError
-from simulations.replay.bands import Band, PolicyBands
-from simulations.replay.checks import worst
+from simulations.documents import json_values
+from simulations.offpolicy.sums import LATENCY_EDGES_S
+from simulations.replay.bands import Floats, PolicyBands
+from simulations.replay.checks import overall, status_of
 from simulations.replay.command import Replay
-from simulations.replay.figures import LEARNER, marks
+from simulations.replay.figures import LEARNER, marks, mean_of_known
 from simulations.replay.unlearning import HINDSIGHT
 
 KIND: Final = "replay"
@@ -29,13 +28,18 @@ def document_of(replay: Replay) -> dict[str, object]:
     ends, counts = marks(replay.stage.stream_us)
     return {
         "kind": KIND,
-        "status": worst(replay.checks),
+        "status": overall(replay.checks),
         "checks": [asdict(check) for check in replay.checks],
         "settings": _settings(replay),
         "log": _log(replay),
         "models": {model.id: _model(replay, model) for model in replay.learner.models},
         "categories": [{"name": name, "requests": count} for name, count in _categories(replay)],
         "policies": {name: _policy(replay, name, bands) for name, bands in replay.policies.items()},
+        "cells": list(_cells(replay)),
+        "latency": {
+            "edges_s": LATENCY_EDGES_S.tolist(),
+            "policies": {name: bands.latencies.tolist() for name, bands in replay.policies.items()},
+        },
         "time": {"ends_us": ends.tolist(), "requests": counts.tolist()},
         "bands": {
             name: {"value_usd": bands.value_usd.as_json(), "spend_usd": bands.spend_usd.as_json()}
@@ -47,15 +51,6 @@ def document_of(replay: Replay) -> dict[str, object]:
             if bands.allocation is not None
         },
     }
-
-
-def write_json(replay: Replay, path: Path) -> None:
-    """Write the result to a file. Raises OptionsError where that cannot be done."""
-    text = json.dumps(document_of(replay), allow_nan=False)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OptionsError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _settings(replay: Replay) -> dict[str, object]:
@@ -119,6 +114,7 @@ def _policy(replay: Replay, name: str, bands: PolicyBands) -> dict[str, object]:
     shares, resampled = bands.shares.as_json(), bands.resampled.as_json()
     models = replay.traffic.models
     return {
+        "status": status_of(name, replay.checks),
         "learns": name == LEARNER,
         "hindsight": name == HINDSIGHT,
         **{figure: band.as_json() for figure, band in bands.figures.items()},
@@ -133,9 +129,30 @@ def _by_model(models: Sequence[str], columns: dict[str, object]) -> dict[str, di
     return {model: dict(zip(columns, row, strict=True)) for model, row in zip(models, rows, strict=True)}
 
 
-def _allocation(replay: Replay, allocation: Band) -> Iterator[tuple[str, dict[str, object]]]:
+def _cells(replay: Replay) -> Iterator[dict[str, object]]:
+    """Yield what is on tape of each model in each category, at the prices of this replay."""
+    stage, traffic = replay.stage, replay.traffic
+    worth, rows = stage.worth, stage.tapes.rows
+    cost_usd = worth.cost_usd(rows, rows)
+    for c, category in enumerate(traffic.categories):
+        for m, model in enumerate(traffic.models):
+            here = (traffic.category[rows] == c) & (traffic.model[rows] == m)
+            if here.any():
+                means = {
+                    name: mean_of_known(values[here])
+                    for name, values in (
+                        ("answer", worth.answer[rows]),
+                        ("cost_usd", cost_usd),
+                        ("latency_s", worth.latency_s[rows]),
+                        ("error", worth.error[rows]),
+                    )
+                }
+                yield {"category": category, "model": model, "rows": int(here.sum()), **json_values(means)}
+
+
+def _allocation(replay: Replay, shares: Floats) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the shares of models from mark to mark: over all categories, then in each of the largest."""
     traffic = replay.traffic
     largest = [traffic.categories.index(name) for name, _ in _categories(replay)[:CATEGORIES]]
     for place, name in ((-1, ALL), *((c, traffic.categories[c]) for c in largest)):
-        yield name, {model: allocation.at((slice(None), place, m)).as_json() for m, model in enumerate(traffic.models)}
+        yield name, {model: {"mean": json_values(shares[:, place, m])} for m, model in enumerate(traffic.models)}

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.offpolicy.sums import LATENCY_EDGES_S
 from simulations.replay.course import Course, Played, Stage
 from simulations.replay.engine import learned
 from simulations.replay.unlearning import LOGGED, unlearning
@@ -16,11 +17,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEARNER: Final = "routeward"
-POINTS: Final = 100
+POINTS: Final = 50
 FIGURES: Final = (
     "value_usd",
     "lift_usd",
     "cost_usd",
+    "answer",
     "quality",
     "error_rate",
     "latency_s",
@@ -37,10 +39,12 @@ FIGURES: Final = (
 class Shown:
     """What a seed shows of one policy.
 
-    `figures` are by the names of `FIGURES`, per request that a policy decides. `value_usd` and `spend_usd` are
-    cumulative at the marks, shape (P,), NaN after the policy stopped. `counts`, of shape (C, M), says how often each
-    model of the log served each category, and `resampled` how often with an outcome that was played before;
-    `allocation`, of shape (P, C, M), is `counts` from mark to mark, None where nobody looks at it.
+    `figures` are by the names of `FIGURES`, means over the requests that a policy decides and of which they are known;
+    a lift is over those whose value is known on both sides. `value_usd` and `spend_usd` are cumulative at the marks,
+    shape (P,), NaN after the policy stopped. `counts`, of shape (C, M), says how often each model of the log served
+    each category, and `resampled` how often with an outcome that was played before; `latencies` how many answers took
+    how long, between `LATENCY_EDGES_S`. `allocation`, of shape (P, C, M), is `counts` from mark to mark, None where
+    nobody looks at it.
     """
 
     figures: dict[str, float]
@@ -48,11 +52,12 @@ class Shown:
     spend_usd: Floats
     counts: Ints
     resampled: Ints
+    latencies: Ints
     allocation: Ints | None = None
 
 
 def marks(time_us: Ints) -> tuple[Ints, Ints]:
-    """Return up to 100 moments, equally far apart, until the last request, and how many requests there were by then."""
+    """Return up to 50 moments, equally far apart, until the last request, and how many requests there were by then."""
     ends = np.unique(np.linspace(time_us[0], time_us[-1], POINTS + 1).astype(np.int64)[1:])
     return ends, np.searchsorted(time_us, ends, side="right")
 
@@ -95,6 +100,7 @@ class _Ledger:
             spend_usd=self._curve(self.cost_usd, counted),
             counts=self._counts(np.ones(len(self._outcomes), bool)),
             resampled=self._counts(played.resampled[self._decided]),
+            latencies=self._latencies(),
             allocation=self._allocation(counted) if with_allocation else None,
         )
 
@@ -103,34 +109,43 @@ class _Ledger:
         latency, failed = worth.latency_s[outcomes], worth.error[outcomes]
         known = latency[np.isfinite(latency)]
         p50, p95 = np.quantile(known, [0.5, 0.95]).tolist() if len(known) else (np.nan, np.nan)
-        value = _mean(self.value_usd)
         values = (
-            value,
-            value - _mean(logged.value_usd[: len(outcomes)]),
-            _mean(self.cost_usd),
-            _mean(worth.answer[outcomes][failed != 1.0]),
-            _mean(failed),
-            _mean(latency),
+            mean_of_known(self.value_usd),
+            mean_of_known(self.value_usd - logged.value_usd[: len(outcomes)]),
+            mean_of_known(self.cost_usd),
+            mean_of_known(worth.answer[outcomes]),
+            mean_of_known(worth.answer[outcomes][failed != 1.0]),
+            mean_of_known(failed),
+            mean_of_known(latency),
             p50,
             p95,
-            _mean(played.resampled[self._decided]),
-            _mean(played.borrowed[self._decided]),
-            _mean(np.isfinite(self.value_usd)),
+            mean_of_known(played.resampled[self._decided]),
+            mean_of_known(played.borrowed[self._decided]),
+            mean_of_known(np.isfinite(self.value_usd)),
             float(len(outcomes)),
         )
         return dict(zip(FIGURES, values, strict=True))
 
     def _curve(self, values: Floats, counted: Ints) -> Floats:
+        """Sum up until each mark; an unknown value is taken for the mean of those known by then."""
         known = np.isfinite(values)
-        if not known.any():
-            return np.full(len(counted), np.nan)
-        total = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
-        return np.where(self._ends <= self._played.end, total[counted], np.nan)
+        total, valued = (
+            np.concatenate([[0.0], np.cumsum(one)])[counted] for one in (np.where(known, values, 0.0), known)
+        )
+        mean = np.divide(total, valued, out=np.full(len(counted), np.nan), where=valued > 0)
+        curve = np.where(counted > 0, mean * counted, 0.0 if known.any() else np.nan)
+        return np.where(self._ends <= self._played.end, curve, np.nan)
 
     def _counts(self, which: Bools) -> Ints:
         """Count outcomes by category and model; shape (C, M)."""
         cells = math.prod(self._shape)
         return np.bincount(self._cell[which], minlength=cells).reshape(self._shape)
+
+    def _latencies(self) -> Ints:
+        """Count them by latency, of those that are known; one class more than there are edges."""
+        latency = self._stage.worth.latency_s[self._outcomes]
+        known = latency[np.isfinite(latency)]
+        return np.bincount(np.searchsorted(LATENCY_EDGES_S, known), minlength=len(LATENCY_EDGES_S) + 1)
 
     def _allocation(self, counted: Ints) -> Ints:
         """Count them from mark to mark; shape (P, C, M)."""
@@ -139,6 +154,7 @@ class _Ledger:
         return np.bincount(mark * cells + self._cell, minlength=len(counted) * cells).reshape(-1, *self._shape)
 
 
-def _mean(values: NDArray[np.generic]) -> float:
+def mean_of_known(values: NDArray[np.generic]) -> float:
+    """Return the mean of what is known, NaN where nothing is."""
     known = values[np.isfinite(values)].astype(np.float64)
     return float(known.mean()) if len(known) else np.nan

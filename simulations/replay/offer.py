@@ -68,7 +68,7 @@ def logged_prices(traffic: Traffic) -> dict[str, Prices]:
     for number, model in enumerate(traffic.models):
         rows = traffic.model == number
         cost_usd, output = traffic.cost_usd[rows], traffic.output_tokens[rows]
-        prices = recovered_prices(cost_usd, traffic.input_tokens[rows], output)
+        prices = recovered_prices(cost_usd, traffic.input_tokens[rows], output, traffic.cached_input_tokens[rows])
         if prices is None and np.isfinite(cost_usd).any() and not np.isfinite(output).any():
             prices = Prices(0.0, float(np.nanmean(cost_usd)) / TYPICAL_ANSWER * 1e6)
         if prices is not None:

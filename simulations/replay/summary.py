@@ -8,27 +8,31 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simulations.replay.bands import Band, Floats
-from simulations.replay.checks import worst
+from simulations.replay.checks import overall, status_of
 from simulations.replay.command import Replay
 from simulations.replay.figures import LEARNER
 from simulations.replay.unlearning import HINDSIGHT, LOGGED
 
 _THOUSAND: Final = 1000.0
+_NAME: Final = 24
+"""Width of names, for a table of 100 columns."""
 _LEGEND: Final = (
-    "Per 1,000 requests, at the prices of this replay. ± is the standard error of one run over one such log.",
-    "lift: over what the log's own choices were worth. again: outcomes that were played more than once.",
+    "Per 1,000 requests, at the prices of this replay. ±: one standard error of the lift (a run over such a log).",
+    "answer: quality times answered, so 0 for a call that failed; in fully good answers per request.",
+    "lift: over what the log's own choices were worth. again: outcomes that were played before.",
     f"{HINDSIGHT}: nobody could have known it.",
 )
 
 
 def summary_table(replay: Replay) -> Table:
-    """Return the policies as a table, best first."""
+    """Return the policies as a table, best first; 100 columns hold it."""
     requests = int((~replay.traffic.forced[replay.stage.asked.stream]).sum())
-    title = f"replay of {requests:,} requests, {replay.options.seeds} seeds: {worst(replay.checks)}"
+    title = f"replay of {requests:,} requests, {replay.options.seeds} seeds: {overall(replay.checks)}"
     table = Table(title=title, caption="\n".join(_caption(replay)), box=SIMPLE_HEAD, caption_justify="left")
-    table.add_column("policy", no_wrap=True)
-    for heading in ("value $", "lift $", "±", "cost $", "quality", "errors", "p50 s", "p95 s", "again"):
-        table.add_column(heading, justify="right")
+    table.add_column("policy", no_wrap=True, overflow="ellipsis", max_width=_NAME)
+    for heading in ("value $", "lift $", "±", "cost $", "answer", "errors", "p50 s", "p95 s", "again"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
+    table.add_column("check", no_wrap=True, min_width=5)
     for name in sorted(replay.policies, key=lambda name: -_known(replay.policies[name].figures["value_usd"])):
         figures = replay.policies[name].figures
         lift = figures["lift_usd"]
@@ -38,15 +42,18 @@ def summary_table(replay: Replay) -> Table:
             "" if name == LOGGED else _usd(lift.mean),
             "" if name == LOGGED else _usd(lift.se),
             _usd(figures["cost_usd"].mean),
-            *(_shown(figures[one].mean, ".1%") for one in ("quality", "error_rate")),
+            *(_shown(figures[one].mean, ".1%") for one in ("answer", "error_rate")),
             *(_shown(figures[one].mean, ".2f") for one in ("latency_p50_s", "latency_p95_s")),
             _shown(figures["resampled"].mean, ".0%"),
+            status_of(name, replay.checks),
         )
     return table
 
 
 def _caption(replay: Replay) -> Iterator[str]:
-    yield from (f"{check.status}: {check.says}" for check in replay.checks if check.status != "green")
+    for check in replay.checks:
+        if check.status != "green" and check.policy in ("", LEARNER, LOGGED):
+            yield f"{check.status}: {check.says}" + (f" ({check.policy})" if check.policy else "")
     for reason, count in replay.traffic.left_out.items():
         yield f"{count:,} rows left out: {reason}"
     yield from replay.notes

@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NO_TIMES: Final = "no row has a time: one request a second is assumed, in the order of the log"
+NO_DELAYS: Final = (
+    "no row tells how long a call took: outcomes are known at once, unless --answer-delay-seconds says when"
+)
 _SECOND_US: Final = 1_000_000
 _INTEGERS: Final = ("category", "model", "kind", "status", "time_us", "answered_us", "judged_us")
 _NUMBERS: Final = (
@@ -24,6 +27,7 @@ _NUMBERS: Final = (
     "second_value_usd",
     "requested_tokens",
     "input_tokens",
+    "cached_input_tokens",
     "output_tokens",
     "cost_usd",
     "latency_s",
@@ -57,6 +61,7 @@ class Traffic:
     second_value_usd: Floats
     requested_tokens: Floats
     input_tokens: Floats
+    cached_input_tokens: Floats
     output_tokens: Floats
     cost_usd: Floats
     latency_s: Floats
@@ -145,7 +150,8 @@ def _in_order(
     if forced.all():
         raise OptionsError("the log holds no call whose model was chosen by a policy")
     answered, judged = kept.pop("answered_us"), kept.pop("judged_us")
-    answer_delay = _delays(answered, kept["time_us"], np.nan_to_num(kept["latency_s"]) * _SECOND_US)
+    answer_delay, stand_in = _answer_delays(answered, kept["time_us"], kept["latency_s"])
+    notes += stand_in
     return Traffic(
         categories=categories,
         models=models,
@@ -153,16 +159,39 @@ def _in_order(
         eligible_set=sets[places],
         eligible_sets=table,
         answer_delay_us=answer_delay,
-        judge_delay_us=_delays(judged, kept["time_us"], answer_delay),
+        judge_delay_us=_known_or_median(_delays(judged, kept["time_us"]), answer_delay),
         left_out=+left_out,
         notes=tuple(notes),
         **kept,
     )
 
 
-def _delays(known_us: Ints, time_us: Ints, otherwise_us: Floats | Ints) -> Ints:
-    """Return how long after the decision something was known; where unknown, the median, or else `otherwise_us`."""
-    known = known_us != UNKNOWN
-    delays = np.maximum(known_us - time_us, 0)
-    other = np.full(len(delays), np.median(delays[known])) if known.any() else otherwise_us
-    return np.where(known, delays, other).astype(np.int64)
+def _answer_delays(answered_us: Ints, time_us: Ints, latency_s: Floats) -> tuple[Ints, list[str]]:
+    """Return how long after the decision each outcome was known, and a note where the log does not tell.
+
+    A log that never tells had its outcomes when the calls ended.
+    """
+    delays = _delays(answered_us, time_us)
+    if not np.isfinite(delays).any():
+        delays = latency_s * _SECOND_US
+    unknown = int(np.isnan(delays).sum())
+    if unknown == len(delays):
+        return np.zeros(len(delays), np.int64), [NO_DELAYS]
+    filled = _known_or_median(delays, delays)
+    median_s = float(np.nanmedian(delays)) / _SECOND_US
+    note = (
+        f"{unknown:,} calls do not tell how long they took: their outcomes are known after {median_s:.3g} s, the median"
+    )
+    return filled, [note] if unknown else []
+
+
+def _delays(known_us: Ints, time_us: Ints) -> Floats:
+    """Return how long after the decision something was known, in microseconds; NaN where unknown."""
+    return np.where(known_us == UNKNOWN, np.nan, np.maximum(known_us - time_us, 0))
+
+
+def _known_or_median(delays_us: Floats, otherwise_us: Floats | Ints) -> Ints:
+    """Return delays, their median where unknown, or `otherwise_us` where none is known."""
+    known = np.isfinite(delays_us)
+    other = np.median(delays_us[known]) if known.any() else otherwise_us
+    return np.where(known, delays_us, other).astype(np.int64)

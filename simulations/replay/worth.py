@@ -1,22 +1,22 @@
 """What logged outcomes bring, to whoever gets them: answers, dollars, seconds.
 
     value = V quality (1 - error) - cost - second_value latency
-    cost  = p_in requested (input / requested)' + p_out output'
+    cost  = (p_in (input - cached) + p_cached cached)' requested / requested' + p_out output'
 
 where ' is of the outcome and the rest of the request, so a change of an input price counts exactly. What an outcome
-does not know of itself is taken for the mean of its model, category and time; how often, is counted.
+does not know of itself is taken for the mean of its model, category and time; how often, is counted. Failed calls
+answer nothing, so they stand for no other call's answer, nor for what it costs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.traffic.calls import UNKNOWN
+from adapters.traffic.failures import answers, errors, failed
 from bandit.catalogue import Prices
-from bandit.signals import Status
 from simulations.replay.tapes import LEAST, Places
 from simulations.replay.traffic import Traffic
 
@@ -24,9 +24,8 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FAILED: Final = (Status.ERROR, Status.TIMEOUT, Status.RATE_LIMITED)
-_TYPICAL: Final = (1000.0, 200.0)
-"""Tokens of prompt and answer by which prices are compared where no call of a model knows its own."""
+_TYPICAL: Final = (1000.0, 0.0, 200.0)
+"""Tokens of prompt, of cache and of answer by which prices are compared where no call of a model knows its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +33,8 @@ class Worth:
     """What N outcomes bring; shape (N,), NaN where nothing tells.
 
     `answer` is quality times answered. A call costs `fixed_usd`, and `usd_per_token` for every prompt token of the
-    request. `error` is 1 for a failed call. `taken` counts, by name, outcomes that a mean stands in for.
+    request; where the request does not say how many these are, `own_tokens` of the outcome. `error` is 1 for a failed
+    call. `taken` counts, by name, outcomes that a mean stands in for.
     """
 
     answer: Floats
@@ -43,58 +43,102 @@ class Worth:
     latency_s: Floats
     error: Floats
     requested_tokens: Floats
+    own_tokens: Floats
     taken: Mapping[str, int]
 
     @classmethod
     def of(cls, traffic: Traffic, places: Places, prices: Mapping[str, Prices], logged: Mapping[str, Prices]) -> Self:
         """Value a log at prices; models without a price cost what the log says. `logged` prices are those it was at."""
-        failed = np.isin(traffic.status, FAILED)
-        fixed, per_token = _costs(traffic, failed, prices, logged)
-        answer = np.where(failed, 0.0, traffic.quality)
         cell = traffic.category * len(traffic.models) + traffic.model
-        place = cell * len(places.bucket) + places.of_row
-        columns = {"quality": answer, "cost": fixed, "latency": traffic.latency_s}
-        filled = {name: _filled(values, place, cell) for name, values in columns.items()}
+        groups = _Groups(cell * len(places.bucket) + places.of_row, cell)
+        answer, (fixed, per_token) = answers(traffic.status, traffic.quality), _costs(traffic, prices, logged)
+        columns = {
+            "quality": (answer, _answers(traffic, answer, groups)),
+            "cost": (fixed, _paid(traffic, fixed, groups)),
+            "latency": (traffic.latency_s, groups.filled(traffic.latency_s)),
+        }
         return cls(
-            answer=filled["quality"],
-            fixed_usd=filled["cost"],
-            usd_per_token=np.where(np.isnan(fixed), 0.0, per_token),
-            latency_s=filled["latency"],
-            error=np.where(traffic.status == UNKNOWN, np.nan, failed),
+            answer=columns["quality"][1],
+            fixed_usd=columns["cost"][1],
+            usd_per_token=np.nan_to_num(_paid(traffic, per_token, groups)),
+            latency_s=columns["latency"][1],
+            error=errors(traffic.status),
             requested_tokens=traffic.requested_tokens,
-            taken={name: int((np.isnan(values) & ~np.isnan(filled[name])).sum()) for name, values in columns.items()},
+            own_tokens=np.nan_to_num(groups.filled(traffic.requested_tokens)),
+            taken={name: int((np.isnan(known) & ~np.isnan(filled)).sum()) for name, (known, filled) in columns.items()},
         )
 
     def cost_usd(self, outcome: Ints, row: Ints) -> Floats:
         """Return what outcomes cost the requests of rows; both of shape (T,)."""
         tokens = self.requested_tokens[row]
         usd: Floats = self.fixed_usd[outcome] + self.usd_per_token[outcome] * np.where(
-            np.isnan(tokens), self.requested_tokens[outcome], tokens
+            np.isnan(tokens), self.own_tokens[outcome], tokens
         )
         return usd
 
 
-def _costs(
-    traffic: Traffic, failed: Bools, prices: Mapping[str, Prices], logged: Mapping[str, Prices]
-) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Groups:
+    """Rows that are alike, by number: those of a `place`, and of a `cell` at all times; both of shape (N,)."""
+
+    place: Ints
+    cell: Ints
+
+    def filled(self, values: Floats) -> Floats:
+        """Put means in for unknown values: of their place where that knows enough, else of their cell."""
+        for groups, least in ((self.place, LEAST), (self.cell, 1)):
+            known = np.isfinite(values)
+            if known.all():
+                break
+            numbers, of = np.unique(groups, return_inverse=True)
+            counts = np.bincount(of[known], minlength=len(numbers))
+            totals = np.bincount(of[known], values[known], minlength=len(numbers))
+            means = np.where(counts >= least, totals / np.maximum(counts, 1), np.nan)
+            values = np.where(known, values, means[of])
+        return values
+
+
+def _answers(traffic: Traffic, known: Floats, groups: _Groups) -> Floats:
+    """Return what calls answered: of one that nobody judged, what those that were answered and judged did.
+
+    Where it is not known either whether the call failed, it did as often as others.
+    """
+    answered = groups.filled(np.where(failed(traffic.status), np.nan, known))
+    failing = np.nan_to_num(groups.filled(errors(traffic.status)))
+    return np.where(np.isnan(known), answered * (1.0 - failing), known)
+
+
+def _paid(traffic: Traffic, usd: Floats, groups: _Groups) -> Floats:
+    """Return what calls cost: of one that does not tell, what those that did not fail do."""
+    is_failed = failed(traffic.status)
+    return np.where(is_failed, usd, groups.filled(np.where(is_failed, np.nan, usd)))
+
+
+def _costs(traffic: Traffic, prices: Mapping[str, Prices], logged: Mapping[str, Prices]) -> tuple[Floats, Floats]:
     """Return what each call costs whoever asks, and by the prompt token of the request; NaN where unknown."""
     missing = Prices(np.nan, np.nan)
-    input_usd, output_usd = _by_row(traffic, [prices.get(model, missing) for model in traffic.models])
+    listed = np.array([_usd_per_token(prices.get(model, missing)) for model in traffic.models])
+    input_usd, cached_usd, output_usd = listed[traffic.model].T
     requested, counted = traffic.requested_tokens, traffic.input_tokens
+    cached = np.minimum(np.nan_to_num(traffic.cached_input_tokens), counted)
+    prompt_usd = input_usd * (counted - cached) + cached_usd * cached
     is_scaled = (requested > 0) & (counted > 0)
-    per_token = np.where(is_scaled, input_usd * counted / np.where(is_scaled, requested, 1.0), 0.0)
-    fixed = traffic.output_tokens * output_usd + np.where(is_scaled, 0.0, counted * input_usd)
+    per_token = np.where(is_scaled, prompt_usd / np.where(is_scaled, requested, 1.0), 0.0)
+    fixed = traffic.output_tokens * output_usd + np.where(is_scaled, 0.0, prompt_usd)
     scale = np.array([_scale(traffic, m, prices.get(n), logged.get(n)) for m, n in enumerate(traffic.models)])
     by_call = np.isnan(fixed)
     fixed = np.where(by_call, traffic.cost_usd * scale[traffic.model], fixed)
+    per_token = np.where(np.isnan(fixed), np.nan, np.where(by_call, 0.0, per_token))
     # Providers do not bill calls that fail, unless the log says so.
-    billed = ~failed | (traffic.cost_usd > 0)
-    return np.where(billed, fixed, 0.0), np.where(billed & ~by_call, per_token, 0.0)
+    billed = ~failed(traffic.status) | (traffic.cost_usd > 0)
+    return np.where(billed, fixed, 0.0), np.where(billed, per_token, 0.0)
 
 
-def _by_row(traffic: Traffic, prices: Sequence[Prices]) -> tuple[Floats, Floats]:
-    pairs = np.array([(one.input_usd_per_mtok, one.output_usd_per_mtok) for one in prices]) * 1e-6
-    return pairs[traffic.model, 0], pairs[traffic.model, 1]
+def _usd_per_token(prices: Prices) -> tuple[float, float, float]:
+    """Return prices of a token of prompt, of cache and of answer."""
+    per_mtok = prices.input_usd_per_mtok, prices.cached_or_input_usd_per_mtok, prices.output_usd_per_mtok
+    input_usd, cached_usd, output_usd = (price * 1e-6 for price in per_mtok)
+    return input_usd, cached_usd, output_usd
 
 
 def _scale(traffic: Traffic, model: int, price: Prices | None, logged: Prices | None) -> float:
@@ -102,21 +146,9 @@ def _scale(traffic: Traffic, model: int, price: Prices | None, logged: Prices | 
     if price is None or logged is None:
         return 1.0
     rows = traffic.model == model
-    known = [one[rows][np.isfinite(one[rows])] for one in (traffic.input_tokens, traffic.output_tokens)]
-    tokens = [float(one.mean()) if len(one) else typical for one, typical in zip(known, _TYPICAL, strict=True)]
-    now, then = (tokens[0] * p.input_usd_per_mtok + tokens[1] * p.output_usd_per_mtok for p in (price, logged))
+    columns = traffic.input_tokens, traffic.cached_input_tokens, traffic.output_tokens
+    known = [one[rows][np.isfinite(one[rows])] for one in columns]
+    prompt, cached, answer = (float(one.mean()) if len(one) else t for one, t in zip(known, _TYPICAL, strict=True))
+    tokens = np.array([prompt - min(cached, prompt), min(cached, prompt), answer])
+    now, then = (float(tokens @ _usd_per_token(one)) for one in (price, logged))
     return now / then if then > 0 else 1.0
-
-
-def _filled(values: Floats, place: Ints, cell: Ints) -> Floats:
-    """Put means in for unknown values: of their place where that knows enough, else of their cell."""
-    for groups, least in ((place, LEAST), (cell, 1)):
-        known = np.isfinite(values)
-        if known.all():
-            break
-        numbers, of = np.unique(groups, return_inverse=True)
-        counts = np.bincount(of[known], minlength=len(numbers))
-        totals = np.bincount(of[known], values[known], minlength=len(numbers))
-        means = np.where(counts >= least, totals / np.maximum(counts, 1), np.nan)
-        values = np.where(known, values, means[of])
-    return values

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from simulations import ranges
-from simulations.command import SimulateOptions, Simulation, simulate, write_json
+from simulations.command import SimulateOptions, Simulation, simulate
+from simulations.documents import write_document
 from simulations.errors import OptionsError
 from simulations.generator import generate, write_csv
 from simulations.progress import shown_progress
@@ -58,7 +59,7 @@ def simulation(options: SimulateOptions) -> Simulation:
 
 
 def test_the_json_has_every_policy_and_every_figure(simulation: Simulation, tmp_path: Path) -> None:
-    write_json(simulation, tmp_path / "result.json")
+    write_document(simulation.as_json(), tmp_path / "result.json")
     policies = json.loads((tmp_path / "result.json").read_text())["policies"]
     learning = {"routeward", "beta-ts", "beta-ts-tuned", "gaussian-ts", "gaussian-ts-tuned", "ucb1"}
     assert policies.keys() == learning | {"random"} | {f"fixed:{model}" for model in MODELS}
@@ -191,7 +192,7 @@ def test_what_is_allowed_can_be_run(options: SimulateOptions, change: dict[str, 
 
 def test_a_result_that_cannot_be_written_is_an_error(simulation: Simulation, tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match="cannot be written"):
-        write_json(simulation, tmp_path / "nowhere" / "result.json")
+        write_document(simulation.as_json(), tmp_path / "nowhere" / "result.json")
 
 
 def test_one_model_alone_has_no_score(options: SimulateOptions) -> None:

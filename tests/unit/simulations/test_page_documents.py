@@ -24,19 +24,19 @@ def replay_document(status: str = "green") -> dict[str, Any]:
         "value_usd",
         "lift_usd",
         "cost_usd",
-        "quality",
+        "answer",
         "error_rate",
         "latency_s",
         "latency_p50_s",
         "latency_p95_s",
     )
     shares = {"small": {"mean": 0.75}, "large": {"mean": 0.25}}
-    policy = {**dict.fromkeys(parts, BAND), "shares": shares}
+    policy = {**dict.fromkeys(parts, BAND), "shares": shares, "status": status}
     bands = {"value_usd": {"mean": [1, 2], "low": [0, 1], "high": [2, 3]}, "spend_usd": {"mean": [0.5, 1.0]}}
     return {
         "kind": "replay",
         "status": status,
-        "checks": [{"name": "resampled", "status": status, "value": 0.6, "limits": [0.5, 0.9], "says": "60% again"}],
+        "checks": [{"name": "resampled", "status": status, "value": 0.6, "limit": 0.5, "says": "60% again"}],
         "settings": {
             "answer_value_usd": None,
             "default_objective": {"answer_value_usd": 0.05, "second_value_usd": 0.001},
@@ -45,6 +45,8 @@ def replay_document(status: str = "green") -> dict[str, Any]:
         "models": {"small": {}, "large": {}},
         "categories": [{"name": "chat", "requests": 100}],
         "policies": {"routeward": {**policy, "learns": True}, "best in hindsight": policy, LOGGED: policy},
+        "cells": [{"category": "chat", "model": "small", "rows": 70, "answer": 0.8}],
+        "latency": {"edges_s": [1.0, 2.0], "policies": {"routeward": [1, 2, 3]}},
         "time": {"ends_us": [1_000_000, 2_000_000], "requests": [50, 50]},
         "bands": {"routeward": bands, LOGGED: bands},
         "allocation": {"routeward": {"all": {"small": {"mean": [0.5, 1.0]}, "large": {"mean": [0.5, 0.0]}}}},
@@ -106,7 +108,10 @@ def test_a_replay_is_about_its_learner_and_its_bands_are_of_90_percent() -> None
     assert result.subjects == ("routeward",)
     assert (result.confidence, result.answer_value_usd) == (0.9, 0.05)
     assert result.policies["routeward"].lift == (0.04, 0.03, 0.05)
-    assert result.policies["routeward"].components["answer"] == pytest.approx(0.04 * 0.96)
+    assert result.policies["routeward"].components["answer"] == pytest.approx(0.04)
+    assert result.cells[0].answer == 0.8
+    assert result.latencies is not None
+    assert result.latencies.policies == {"routeward": (1, 2, 3)}
     assert result.policies[LOGGED].lift is None
     assert result.rejected == {"no model": 2}
     assert result.timeline is not None
@@ -117,8 +122,9 @@ def test_a_refused_replay_refuses_all_of_its_policies() -> None:
     result = result_of(replay_document("red"))
     assert all(policy.refused and policy.headline is None for policy in result.policies.values())
     drawn = specs(result)
-    assert drawn.keys() == {"spend", "front"}
-    assert [trace["name"] for chart in drawn.values() for trace in chart["data"]] == [LOGGED, LOGGED, "front"]
+    assert drawn.keys() == {"spend", "front", "overlap", "quality"}
+    of_policies = drawn["spend"], drawn["front"]
+    assert [trace["name"] for chart in of_policies for trace in chart["data"]] == [LOGGED, LOGGED, "front"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulations.replay.bands import Band, numbers
+from simulations.replay.bands import Band
 
 
 def test_the_mean_is_that_of_plain_runs_and_the_spread_that_of_bootstrapped_ones() -> None:
@@ -27,8 +27,3 @@ def test_what_no_run_knows_is_unknown_and_what_some_know_is_theirs() -> None:
 def test_shares_stay_between_nothing_and_everything() -> None:
     band = Band.of([0.99, 0.99], [0.7, 0.8, 1.0, 1.0], largest=1.0)
     assert 0.0 <= band.low <= 0.99 <= band.high == 1.0
-
-
-def test_numbers_of_any_shape_become_lists_with_null_for_unknown() -> None:
-    assert numbers(np.array([[1.0, np.nan], [np.inf, 2.0]])) == [[1.0, None], [None, 2.0]]
-    assert numbers(np.array(np.nan)) is None

@@ -58,7 +58,7 @@ def plainly(stage: Stage, course: Course) -> tuple[list[int], Sums]:
             turn, length = played[tape], int(tapes.length[tape])
             played[tape] += 1
             turn = turn if turn < length else int(course.luck[place] * length)
-            outcome = int(tapes.rows[course.entries[tapes.start[tape] + turn]])
+            outcome = int(course.reel[tapes.entries[tapes.start[tape] + turn]])
         outcomes.append(outcome)
         for event in events_of_row(traffic, outcome, graded=bool(graded[category])):
             delays = traffic.judge_delay_us if event.signal == "quality" else traffic.answer_delay_us

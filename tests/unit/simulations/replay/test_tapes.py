@@ -8,8 +8,8 @@ import pytest
 from adapters.traffic.calls import Call
 from adapters.traffic.log import CallLog
 from bandit.signals import Kind, Status
-from simulations.replay.course import Course, Stage
-from simulations.replay.tapes import LEAST, Reels, blocks
+from simulations.replay.course import Course, Player, Stage
+from simulations.replay.tapes import LEAST, Reels, blocks, strata
 from simulations.replay.unlearning import unlearning
 
 HOUR_US = 3_600_000_000
@@ -41,7 +41,7 @@ def hourly(counts: list[tuple[str, int, int]], spacing_us: int = 1_000_000) -> C
 
 def test_a_tape_plays_in_order_and_then_again_by_chance(stage: Staged) -> None:
     tapes = stage(hourly([("one", 0, 30)])).tapes
-    reels = Reels(tapes, np.arange(len(tapes.rows)))
+    reels = Reels(tapes)
     zeros = np.zeros(25, np.int64)
     first, dry = reels.next(zeros, np.full(25, 0.5))
     assert tapes.rows[first].tolist() == list(range(25))
@@ -60,7 +60,7 @@ def test_a_tape_plays_in_order_and_then_again_by_chance(stage: Staged) -> None:
 
 def test_tapes_of_several_models_do_not_disturb_each_other(stage: Staged) -> None:
     tapes = stage(hourly([("one", 0, 30), ("two", 0, 30)])).tapes
-    played, _ = Reels(tapes, np.arange(60)).next(np.array([1, 0, 1, 1, 0]), np.zeros(5))
+    played, _ = Reels(tapes).next(np.array([1, 0, 1, 1, 0]), np.zeros(5))
     assert (played - tapes.start[[1, 0, 1, 1, 0]]).tolist() == [0, 0, 1, 2, 1]
 
 
@@ -79,9 +79,13 @@ def test_a_short_tape_borrows_from_the_nearest_hours_and_says_so(stage: Staged) 
         hourly([("one", hour, LEAST) for hour in range(5)] + [("two", 0, LEAST), ("two", 4, 3)]), drift="hour"
     )
     tape = ready.tapes.of[0, ready.traffic.models.index("two"), 4]
-    span = slice(ready.tapes.start[tape], ready.tapes.start[tape] + ready.tapes.length[tape])
-    assert ready.traffic.latency_s[ready.tapes.rows[span]].tolist() == [5.0] * 3 + [1.0] * LEAST
-    assert ready.tapes.borrowed[span].tolist() == [False] * 3 + [True] * LEAST
+    entries = ready.tapes.entries[ready.tapes.start[tape] :][: ready.tapes.length[tape]]
+    assert ready.traffic.latency_s[ready.tapes.rows[entries]].tolist() == [5.0] * 3 + [1.0] * LEAST
+    course = Course.of(ready, 0, bootstrap=False)
+    played = dict(unlearning(ready, course))["fixed:two"]
+    hours = (course.time_us - START_US) // HOUR_US
+    assert np.array_equal(played.borrowed, ready.traffic.latency_s[played.outcomes] != 1.0 + hours)
+    assert played.borrowed[hours == 4].sum() == LEAST
 
 
 def test_forced_calls_are_on_no_tape(stage: Staged) -> None:
@@ -96,9 +100,53 @@ def test_forced_calls_are_on_no_tape(stage: Staged) -> None:
     assert logged is not None
 
 
+def scarce() -> CallLog:
+    """A request a minute for fifty hours; every tenth goes to `two`, six an hour, which is good nine times in ten."""
+    calls, rng = hourly([("one", hour, 60) for hour in range(50)], 60_000_000).calls(), np.random.default_rng(6)
+    good = rng.permutation(np.arange(300) >= 30)
+    return CallLog(
+        call if number % 10 else call._replace(model="two", quality=float(good[number // 10]))
+        for number, call in enumerate(calls)
+    )
+
+
+def test_an_outcome_that_was_played_already_is_played_again_whichever_tape_it_is_on(stage: Staged) -> None:
+    ready = stage(scarce(), drift="hour")
+    assert len(ready.tapes.entries) > len(ready.tapes.rows)  # tapes have outcomes in common
+    played = dict(unlearning(ready, Course.of(ready, 0, bootstrap=False)))["fixed:two"]
+    _, first = np.unique(played.outcomes, return_index=True)
+    assert np.flatnonzero(~played.resampled).tolist() == sorted(first.tolist())
+    assert played.resampled.sum() == 2700
+
+
+def test_tapes_with_outcomes_in_common_show_the_spread_of_the_outcomes_there_are(stage: Staged) -> None:
+    """Of 300 outcomes it is .0173. 100 bootstraps tell it to 7 %: the limits are 4 such errors away."""
+    ready = stage(scarce(), drift="hour")
+    two = np.ones(3000, np.int64)  # offered models are sorted by name
+    courses = (Course.of(ready, seed) for seed in range(100))
+    means = [ready.traffic.quality[Player(ready, course).play(0, two).outcomes].mean() for course in courses]
+    assert np.std(means) == pytest.approx((0.9 * 0.1 / 300) ** 0.5, rel=0.28)
+
+
+@pytest.mark.parametrize(
+    ("counts", "stretches"),
+    [
+        ([LEAST, LEAST + 1], [LEAST, LEAST + 1]),
+        ([3], [3]),
+        ([5] * 9, [LEAST, LEAST + 5]),
+        ([3, LEAST, 4], [3, LEAST, 4]),
+        ([12, 12, 5, LEAST, 1, 2], [29, LEAST, 3]),
+    ],
+)
+def test_neighbours_that_hold_little_are_one_stretch(counts: list[int], stretches: list[int]) -> None:
+    assert strata(np.array(counts)) == stretches
+
+
 def test_blocks_keep_the_length_of_each_sequence_and_its_neighbours() -> None:
     lengths = np.array([1, 27, 1000])
-    drawn = np.split(blocks(lengths, np.random.default_rng(1)), np.cumsum(lengths)[:-1])
+    ends = np.cumsum(lengths)
+    drawn = np.split(blocks(lengths, np.random.default_rng(1)), ends[:-1])
+    drawn = [positions - first for positions, first in zip(drawn, ends - lengths, strict=True)]
     for length, positions in zip(lengths.tolist(), drawn, strict=True):
         assert len(positions) == length
         assert positions.min() >= 0

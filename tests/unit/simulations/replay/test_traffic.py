@@ -14,7 +14,7 @@ from simulations.replay.contextual import leanings, size_classes
 from simulations.replay.course import Stage
 from simulations.replay.offer import Learner, WhatIf, logged_prices, offered
 from simulations.replay.stage import finest, stage_of
-from simulations.replay.traffic import NO_TIMES, traffic_of
+from simulations.replay.traffic import NO_DELAYS, NO_TIMES, traffic_of
 
 Staged = Callable[..., Stage]
 SECOND_US = 1_000_000
@@ -46,11 +46,18 @@ def test_a_log_without_times_is_played_a_request_a_second_and_says_so() -> None:
 def test_delays_are_those_of_the_log_their_median_where_unknown_and_else_the_latency() -> None:
     calls = [call(0, answered_us=4 * SECOND_US), call(10, answered_us=16 * SECOND_US), call(20), call(30, latency_s=9)]
     assert (traffic_of(CallLog(calls)).answer_delay_us / SECOND_US).tolist() == [4, 6, 5, 5]
-    unknown = traffic_of(CallLog([call(0, latency_s=7), call(1)]))
-    assert (unknown.answer_delay_us / SECOND_US).tolist() == [7, 0]
+    unknown = traffic_of(CallLog([call(0, latency_s=7), call(1), call(2, latency_s=9)]))
+    assert (unknown.answer_delay_us / SECOND_US).tolist() == [7, 8, 9]
+    assert unknown.notes == ("1 calls do not tell how long they took: their outcomes are known after 8 s, the median",)
     assert np.array_equal(unknown.judge_delay_us, unknown.answer_delay_us)
     changed = unknown.delayed(1.5, 60)
-    assert (changed.answer_delay_us.tolist(), changed.judge_delay_us.tolist()) == ([1_500_000] * 2, [60_000_000] * 2)
+    assert (changed.answer_delay_us.tolist(), changed.judge_delay_us.tolist()) == ([1_500_000] * 3, [60_000_000] * 3)
+
+
+def test_a_log_that_never_tells_how_long_a_call_took_says_so() -> None:
+    traffic = traffic_of(CallLog([call(0), call(1)]))
+    assert traffic.answer_delay_us.tolist() == [0, 0]
+    assert traffic.notes == (NO_DELAYS,)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,71 @@ def test_what_an_outcome_does_not_know_is_the_mean_of_its_model_and_counted() ->
     assert ready.worth.taken == {"quality": 10, "cost": 0, "latency": 1}
 
 
+def test_seldom_judgements_stand_for_answers_alone_and_failures_for_nothing() -> None:
+    """`two` answers 70 calls of 100, a tenth of them is judged, and all but one of these seven were good."""
+    calls = [call(n, "one") for n in range(30)]
+    for n in range(100):
+        if n % 10 < 3:
+            calls.append(call(n, "two", quality=None, status=Status.ERROR, cost_usd=None))
+        else:
+            calls.append(call(n, "two", quality=float(n != 9) if n % 10 == 9 and n < 70 else None))
+    ready = priced(CallLog(calls))
+    two = ready.traffic.model == ready.traffic.models.index("two")
+    failed = ready.traffic.status[two] == Status.ERROR
+    assert (ready.worth.answer[two][failed] == 0.0).all()
+    assert ready.worth.answer[two][~failed].mean() == pytest.approx(6 / 7)
+    shown = figures_of(ready, 0, bootstrap=False, stops_when_dry=False)["fixed:two"].figures
+    assert shown["answer"] == pytest.approx(0.7 * 6 / 7, abs=0.05)
+
+
+def test_a_cancelled_call_tells_neither_answer_nor_error() -> None:
+    calls = [call(n, "one", quality=0.5) for n in range(30)] + [call(30, "one", quality=1.0, status=Status.CANCELLED)]
+    calls += [call(n, "one", quality=None, status=Status.ERROR) for n in range(31, 41)]
+    worth = priced(CallLog(calls)).worth
+    assert np.isnan(worth.error[30])
+    assert worth.answer[30] == pytest.approx(0.5 * 30 / 40)  # as good as others, failing as often
+    assert worth.taken["quality"] == 1
+
+
+def test_a_cost_that_is_unknown_is_that_of_calls_that_did_not_fail() -> None:
+    unknown = {"cost_usd": None, "input_tokens": None, "output_tokens": None}
+    calls = [call(n, "one") for n in range(30)]
+    calls += [call(n, "one", status=Status.ERROR, quality=None, **unknown) for n in range(30, 50)]
+    calls += [call(50, "one", **unknown)]
+    worth = priced(CallLog(calls)).worth
+    rows = np.full(1, 50)
+    assert worth.cost_usd(rows, rows) == pytest.approx((1500 * 1.1 * 2 + 50 * 10) * 1e-6, rel=1e-3)
+    assert (worth.cost_usd(np.arange(30, 50), np.arange(30, 50)) == 0.0).all()
+    assert worth.taken["cost"] == 1
+
+
+def cached(n: int) -> Call:
+    """A call whose prompt is read from the cache but for 100 tokens, at 2, 0.5 and 10 $/Mtok, and of many lengths."""
+    prompt, answer = 1100 + 11 * n, 50 + n * 7 % 13
+    usd = (100 * 2 + (prompt - 100) * 0.5 + answer * 10) * 1e-6
+    return call(n, "one", cached_input_tokens=prompt - 100, output_tokens=answer, cost_usd=usd)
+
+
+@pytest.mark.parametrize("listed", [{}, {"one": Prices(2.0, 10.0, 0.5)}])
+def test_prompts_from_the_cache_cost_what_the_log_says(listed: dict[str, Prices]) -> None:
+    log = [cached(n) for n in range(40)]
+    ready, rows = priced(CallLog(log), **listed), np.arange(40)
+    assert ready.worth.cost_usd(rows, rows) == pytest.approx([one.cost_usd for one in log], rel=1e-3)
+
+
+def test_prompts_from_the_cache_cost_as_any_where_no_price_is_listed_for_them() -> None:
+    ready = priced(CallLog([cached(n) for n in range(40)]), one=Prices(2.0, 0.0))
+    assert ready.worth.cost_usd(np.array([3]), np.array([30])) == pytest.approx(1300 * 1.1 * 2 * 1e-6)
+
+
+def test_requests_of_unknown_length_cost_what_the_outcome_did() -> None:
+    calls = [call(n, "one", requested_tokens=None) for n in range(30)]
+    ready, rows = priced(CallLog(calls)), np.arange(30)
+    assert ready.worth.cost_usd(rows[::-1].copy(), rows) == pytest.approx(
+        [one.cost_usd for one in calls[::-1]], rel=1e-4
+    )
+
+
 def test_a_model_that_was_never_judged_has_no_value_and_takes_none_from_others() -> None:
     calls = [call(n, "one") for n in range(30)] + [call(n, "two", quality=None) for n in range(30)]
     shown = figures_of(priced(CallLog(calls)), 0, bootstrap=False, stops_when_dry=False)
