@@ -23,15 +23,14 @@ class JudgedLog:
     def calls(self, progress: Progress | None = None) -> Iterator[Call]:
         """Read every usable call in the order of the log."""
         yield from self.log.calls(progress)
-        self.require_source()
+        self._require_source()
 
     def batches(self, size: int = BATCH, progress: Progress | None = None) -> Iterator[Calls]:
         """Read them in columns."""
         yield from self.log.batches(size, progress)
-        self.require_source()
+        self._require_source()
 
-    def require_source(self) -> None:
-        """Raise LogError where the reading that has just ended found no judgement of the source."""
+    def _require_source(self) -> None:
         if self.report.used and not self.report.sources.get(self.source):
             known = ", ".join(sorted(self.report.sources)) or "none"
             raise LogError(f"no call has a judgement of {self.source}; judgements there are: {known}")

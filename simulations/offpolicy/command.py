@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from adapters.traffic.calls import UNKNOWN
-from adapters.traffic.judged import JudgedLog
 from adapters.traffic.log import Log, LogReport, Progress
 from adapters.traffic.pricing import priced
 from bandit.catalogue import Prices
@@ -70,11 +69,8 @@ def sums_of_log(
     Without an `engine` all cores work on Parquet that can be added up where it lies, and one on everything else. The
     sums are the same on every engine.
     """
-    plain = log.log if isinstance(log, JudgedLog) else log
-    found = None if prices else first_pass(plain, engine or Threads(), progress)
+    found = None if prices else first_pass(log, engine or Threads(), progress)
     if found is not None:
-        if isinstance(log, JudgedLog):
-            log.require_source()
         return found
     first = next(iter(log.batches(LOOKED_AT)), None)
     timed = first is None or float((first.time_us != UNKNOWN).mean()) >= 0.5
