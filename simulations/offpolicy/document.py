@@ -128,7 +128,8 @@ def _valued(valued: Valued, evaluation: Evaluation, evaluator: Evaluator | None)
         "estimates": {name: _interval(interval) for name, interval in valued.estimates.items()},
         "components": _components(valued.components),
         "components_se": _components(valued.component_errors),
-        "weights": asdict(valued.weights),
+        "weights": {name: number for name, number in asdict(valued.weights).items() if name != "unknown"},
+        "unknown": _components(valued.weights.unknown),
         "shares": {} if evaluator is None else _shares(valued, evaluator),
         "toml": valued.policy.toml(),
     }
