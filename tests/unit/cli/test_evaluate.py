@@ -265,6 +265,20 @@ def test_the_calls_of_a_store_cost_what_its_own_models_are_listed_at(
     assert cost(dearer) == pytest.approx(0.045)
 
 
+@pytest.mark.parametrize("log", ["store.db", "store.parquet", "store.jsonl"])
+def test_what_routeward_wrote_itself_is_asked_for_the_judgement_too(
+    cli: Cli, a_decision: DecisionRecord, tmp_path: Path, log: str
+) -> None:
+    asyncio.run(fill(tmp_path / "store.db", a_decision))
+    if log != "store.db":
+        assert cli("export", "store.db", "-o", log).code == 0
+    thumbs = cli("evaluate", log, "--quality", "thumb", "--json", "-").document
+    assert thumbs["logged"]["components"]["answer"] == pytest.approx(2 / 3)
+    refused = cli("evaluate", log, "--quality", "score:foo")
+    assert refused.code == 2
+    assert "no call has a judgement of score:foo; judgements there are: thumb" in refused.err
+
+
 @pytest.mark.usefixtures("log")
 def test_columns_of_a_store_are_not_to_be_mapped(cli: Cli, a_decision: DecisionRecord, tmp_path: Path) -> None:
     asyncio.run(fill(tmp_path / "store.db", a_decision))
