@@ -251,7 +251,7 @@ def test_a_manifest_in_which_something_was_changed_is_told(tmp_path, place, valu
         within = within[key]
     within[place[-1]] = value
     (tmp_path / "_manifest.json").write_text(json.dumps(document))
-    with pytest.raises(ExportError, match="_manifest.json is no manifest of an export; export to another folder"):
+    with pytest.raises(ExportError, match=r"_manifest.json is no manifest of an export; export to another folder"):
         exported(tmp_path, decided, decided.span(until_days=9), resume=True)
 
 
