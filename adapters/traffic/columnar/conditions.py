@@ -9,6 +9,7 @@ from typing import Final
 from adapters.traffic.cells import LATEST_US
 from adapters.traffic.fields import NUMBERS
 from adapters.traffic.own.rows import REQUIRED
+from adapters.traffic.reading import NOT_DRAWN
 from bandit.signals import Kind, Status
 
 NEEDED: Final = frozenset({"category", "model", "time_us", "propensity"})
@@ -24,10 +25,10 @@ _JUDGEMENTS: Final = (
     "bool_and(map_keys(judgements) IS NOT DISTINCT FROM map_keys(judgements_us))",
     "coalesce(min(list_min(map_values(judgements))) >= 0 AND max(list_max(map_values(judgements))) <= 1, true)",
     "coalesce(min(list_min(map_values(judgements_us))) >= 0, true)",
+    f"coalesce(max(list_max(map_values(judgements_us))) <= {LATEST_US}, true)",
     "coalesce(bool_and(list_count(map_values(judgements)) = cardinality(judgements)), true)",
     "coalesce(bool_and(list_count(map_values(judgements_us)) = cardinality(judgements_us)), true)",
 )
-_NOT_DRAWN: Final = (Kind.FORCED, Kind.FALLBACK, Kind.DEGRADED)
 
 
 def certain(*, is_own: bool) -> str:
@@ -61,7 +62,7 @@ def distributed(shares: Sequence[str]) -> str:
     able = " + ".join(f"({share} IS NOT NULL)::BIGINT" for share in shares)
     total = " + ".join(f"coalesce({share}, 0)" for share in shares)
     drawn = "CASE model " + " ".join(f"WHEN {number} THEN {share}" for number, share in enumerate(shares)) + " END"
-    listed = ", ".join(str(kind.value) for kind in _NOT_DRAWN)
+    listed = ", ".join(str(kind.value) for kind in NOT_DRAWN)
     whole = f"named > 0 AND {able} = named AND least({', '.join(shares)}) >= 0 AND abs({total} - 1) < 5e-4"
     agrees = f"{drawn} > 0 AND abs(propensity - {drawn}) < 0.9e-3 * {drawn}"
     consistent = (

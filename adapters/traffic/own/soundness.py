@@ -33,6 +33,4 @@ def _drawn(call: Call) -> Call:
     shares = call.probabilities
     if shares is not None and not abs(sum(shares.values()) - 1.0) <= SUM_TOLERANCE:
         raise ValueError("probabilities do not add up to 1")
-    if call.propensity == 0.0:
-        raise ValueError("propensity is 0, and yet the model was drawn")
     return consistent(call)

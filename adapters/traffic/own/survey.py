@@ -98,12 +98,12 @@ def _conditions() -> str:
         [
             "coalesce(namespace, '') != '' AND coalesce(call_id, '') != '' AND coalesce(category, '') != ''",
             f"coalesce(model, '') != '' AND time_us IS NOT NULL AND coalesce(kind, '') IN ({kinds})",
-            f"coalesce(status, 'OK') IN ({statuses}) AND coalesce(propensity, 1) > 0",
+            f"coalesce(status, 'OK') IN ({statuses})",
             "map_keys(judgements) IS NOT DISTINCT FROM map_keys(judgements_us)",
             "coalesce(revision, 0) >= 0",
             *(f"coalesce({name}, 0) BETWEEN 0 AND {high!r}" for name, high in HIGHEST.items()),
             f"(probabilities IS NULL OR abs(list_sum(map_values(probabilities)) - 1) <= {0.9 * SUM_TOLERANCE})",
-            f"(kind IN ({not_drawn}) OR probabilities IS NULL OR {agrees})",
+            f"(kind IN ({not_drawn}) OR coalesce(propensity, 1) > 0 AND (probabilities IS NULL OR {agrees}))",
         ]
     )
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from adapters.traffic.calls import Call
 from adapters.traffic.errors import LogError
 from adapters.traffic.fields import Column, parsed_map
-from adapters.traffic.files import text
+from adapters.traffic.files import json_rows, table, text
 from adapters.traffic.formats import open_log
 
 ROW = {"category": "chat", "model": "large", "latency_s": 1.5, "call_id": "1"}
@@ -76,6 +77,28 @@ def test_compressed_text_is_read(tmp_path):
     told = []
     assert len(list(open_log(tmp_path / "log.jsonl.gz").calls(lambda *done: told.append(done)))) == 1
     assert told[-1] == (1000, 1000)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".json"])
+def test_text_that_is_a_thousand_times_longer_than_its_file_is_never_in_memory(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(table, "MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr(json_rows, "MAX_JSON_BYTES", 100_000)
+    path, row = (
+        tmp_path / f"log{suffix}.gz",
+        {".csv": b"model,quality\na,1\n"}.get(suffix, b'{"model": "a", "quality": 1}\n'),
+    )
+    with gzip.open(path, "wb") as file:
+        file.write(row)
+        for _ in range(20):
+            file.write(b"x" * 1_000_000)
+        file.write(b"\n" + row.splitlines()[-1])
+    tracemalloc.start()
+    log = open_log(path)
+    assert [call.model for call in log.calls()] == ["a", "a"]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [one.count for one in log.report.rejected.values()] == [1]
+    assert most < 8_000_000
 
 
 def test_compressed_text_that_is_cut_is_refused(tmp_path):

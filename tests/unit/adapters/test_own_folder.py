@@ -15,10 +15,10 @@ from adapters.traffic.errors import ExportError, LogError
 from adapters.traffic.formats import open_log
 from adapters.traffic.own import folder
 from adapters.traffic.own.decision import LoggedDecision
-from adapters.traffic.own.folder import DAY_US, HOUR_US, Decisions, Exported, Span, export_folder
-from adapters.traffic.own.manifest import Choice, Manifest, read_manifest
+from adapters.traffic.own.folder import HOUR_US, Decisions, Exported, Span, export_folder
+from adapters.traffic.own.manifest import DAY_US, Choice, Manifest, read_manifest, write_manifest
 from adapters.traffic.own.parquet import write_piece
-from adapters.traffic.own.writing import scratch, write_file
+from adapters.traffic.own.writing import replace_file, scratch, write_file
 from bandit.signals import Kind
 
 FIRST_DAY = 20_000
@@ -126,7 +126,7 @@ def test_days_on_which_only_others_have_decisions_cost_one_manifest(tmp_path, mo
 
         return call
 
-    for function in (folder.write_manifest, folder.replace_file):
+    for function in (write_manifest, replace_file):
         monkeypatch.setattr(folder, function.__name__, counted(function))
     result = export_folder(
         tmp_path / "out", Decisions(lambda _start, _end: [], decided.next_us), LINES, decided.span(settled_days=99)
@@ -251,7 +251,7 @@ def test_a_manifest_in_which_something_was_changed_is_told(tmp_path, place, valu
         within = within[key]
     within[place[-1]] = value
     (tmp_path / "_manifest.json").write_text(json.dumps(document))
-    with pytest.raises(ExportError, match="_manifest.json is no manifest of an export; export to another folder"):
+    with pytest.raises(ExportError, match=r"_manifest.json is no manifest of an export; export to another folder"):
         exported(tmp_path, decided, decided.span(until_days=9), resume=True)
 
 

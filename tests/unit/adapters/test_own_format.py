@@ -132,8 +132,8 @@ def test_a_latency_that_rounds_to_nothing_is_one(tmp_path):
 
 @pytest.mark.parametrize("kind", ["FORCED", "FALLBACK", "DEGRADED"])
 def test_what_was_not_drawn_need_not_agree_with_its_probabilities(tmp_path, kind):
-    log = written(tmp_path / "log.jsonl", row_of(decided(1)) | {"kind": kind, "propensity": 0.5, "model": "medium"})
-    assert [(call.model, call.propensity) for call in log.calls()] == [("medium", 0.5)]
+    log = written(tmp_path / "log.jsonl", row_of(decided(1)) | {"kind": kind, "propensity": 0, "model": "medium"})
+    assert [(call.model, call.propensity) for call in log.calls()] == [("medium", 0.0)]
 
 
 def test_half_a_character_is_part_of_a_session_and_of_no_namespace(tmp_path):

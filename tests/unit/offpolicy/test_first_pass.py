@@ -76,6 +76,7 @@ WRONG_OF_OWN = [
     ("judgements", "MAP {'someone': 1.0}"),
     ("judgements_us", "NULL"),
     ("judgements_us", "MAP {'thumb': -5}"),
+    ("judgements_us", "MAP {'thumb': 4611686018427387904}"),
     ("kind", "NULL"),
 ]
 STRETCH = 20
