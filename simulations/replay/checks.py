@@ -46,11 +46,14 @@ def status_of(name: str, checks: Sequence[Check]) -> Status:
 
 def _of_policy(stage: Stage, name: str, bands: PolicyBands) -> Iterator[Check]:
     figures = {figure: float(band.mean) for figure, band in bands.figures.items()}
+    unvalued = f"of the outcomes have no known value{_wanting(stage)}"
+    yield _share("unvalued", 1.0 - figures["valued"], UNVALUED, unvalued, name)
+    if name == LOGGED:
+        return  # its outcomes are its own, from no tape
     for check, value, limits, says in (
         ("resampled", figures["resampled"], RESAMPLED, "of the outcomes were played before: their tape was dry"),
         ("thin tapes", _thin(stage, bands), THIN, f"of the requests went to models with under {LEAST} outcomes"),
         ("borrowed", figures["borrowed"], BORROWED, "of the outcomes are of another time or prompt size"),
-        ("unvalued", 1.0 - figures["valued"], UNVALUED, f"of the outcomes have no known value{_wanting(stage)}"),
     ):
         yield _share(check, value, limits, says, name)
 

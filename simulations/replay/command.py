@@ -119,8 +119,8 @@ def slowed(learner: Learner, time_us: Ints) -> tuple[Learner, tuple[str, ...]]:
     if spans <= most or learner.refresh_s >= least_s:
         return learner, ()
     note = (
-        f"what was learned is published every {least_s:,.0f} s, for speed; --refresh-seconds {learner.refresh_s:g} "
-        "keeps the pace of the service"
+        f"what was learned is published every {least_s:,.0f} s, for speed; "
+        f"--refresh-seconds {learner.refresh_s:g} keeps the pace"
     )
     return replace(learner, refresh_s=least_s), (note,)
 

@@ -1,8 +1,8 @@
 """What a replay found, as a table for people."""
 
 import math
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -14,11 +14,12 @@ from simulations.replay.figures import LEARNER
 from simulations.replay.unlearning import HINDSIGHT, LOGGED
 
 _THOUSAND: Final = 1000.0
-_NAME: Final = 24
-"""Width of names, for a table of 100 columns."""
+_NAME: Final = 28
+_NARROW: Final[Mapping[str, Any]] = {"box": SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
+"""With names of this width, a table has 100 columns."""
 _LEGEND: Final = (
-    "Per 1,000 requests, at the prices of this replay. ±: one standard error of the lift (a run over such a log).",
-    "answer: quality times answered, so 0 for a call that failed; in fully good answers per request.",
+    "Per 1,000 requests, at the prices of this replay. ±: one standard error of the lift.",
+    "answer: quality times answered, so 0 for a call that failed.",
     "lift: over what the log's own choices were worth. again: outcomes that were played before.",
     f"{HINDSIGHT}: nobody could have known it.",
 )
@@ -28,7 +29,7 @@ def summary_table(replay: Replay) -> Table:
     """Return the policies as a table, best first; 100 columns hold it."""
     requests = int((~replay.traffic.forced[replay.stage.asked.stream]).sum())
     title = f"replay of {requests:,} requests, {replay.options.seeds} seeds: {overall(replay.checks)}"
-    table = Table(title=title, caption="\n".join(_caption(replay)), box=SIMPLE_HEAD, caption_justify="left")
+    table = Table(title=title, caption="\n".join(_caption(replay)), caption_justify="left", **_NARROW)
     table.add_column("policy", no_wrap=True, overflow="ellipsis", max_width=_NAME)
     for heading in ("value $", "lift $", "±", "cost $", "answer", "errors", "p50 s", "p95 s", "again"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))

@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from adapters.traffic.log import CallLog
 from bandit.catalogue import Prices
@@ -57,7 +59,13 @@ def test_a_document_tells_everything_and_the_page_explains_every_key(invented: I
     assert sum(model["mean"][-1] for model in shares.values()) == pytest.approx(1.0)
     explained = set(re.findall(r"`([a-z0-9_]+)`", HOWTO.read_text(encoding="utf-8")))
     assert keys_of(document) - explained - policies.keys() == set()
-    assert summary_table(result).row_count == len(policies)
+    table, page = summary_table(result), Console(width=100, record=True, file=StringIO())
+    page.print(table)
+    text = page.export_text()
+    assert table.row_count == len(policies)
+    assert "…" not in text
+    for column in ("policy", "answer", "errors", "check"):
+        assert f" {column} " in text
 
 
 def test_the_number_of_workers_changes_nothing(invented: Invent) -> None:
@@ -97,7 +105,7 @@ def test_a_learner_publishes_seldom_enough_unless_it_keeps_its_pace(invented: In
     time_us = traffic_of(invented(PUBLICATIONS * PER_PUBLICATION)).time_us
     paced, notes = slowed(Learner(refresh_s=5.0), time_us)
     assert paced.refresh_s == pytest.approx(86_400 / PUBLICATIONS, rel=0.01)
-    note = "what was learned is published every 863 s, for speed; --refresh-seconds 5 keeps the pace of the service"
+    note = "what was learned is published every 863 s, for speed; --refresh-seconds 5 keeps the pace"
     assert notes == (note,)
     assert slowed(Learner(refresh_s=900.0), time_us) == (Learner(refresh_s=900.0), ())
     few, _ = slowed(Learner(refresh_s=5.0), time_us[:50])

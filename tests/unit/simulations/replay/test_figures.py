@@ -14,6 +14,7 @@ from simulations.replay.command import ReplayOptions, replay
 from simulations.replay.course import Stage
 from simulations.replay.figures import LEARNER, Shown, figures_of
 from simulations.replay.offer import Learner
+from simulations.replay.unlearning import LOGGED
 
 Staged = Callable[..., Stage]
 SLOW = Learner(refresh_s=1e6)
@@ -80,6 +81,7 @@ def test_every_policy_that_is_shown_is_checked() -> None:
         "borrowed",
         "unvalued",
     }
+    assert [check.name for check in result.checks if check.policy == LOGGED] == ["unvalued"]
     assert overall(result.checks) == "red"
     assert overall([check for check in result.checks if check.policy.startswith("fixed")]) == "green"
 
