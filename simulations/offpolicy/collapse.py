@@ -34,10 +34,10 @@ Ints = NDArray[np.int64]
 
 LEAST: Final = 1e-9
 """Propensity: what is drawn once in a billion calls stands for nothing."""
-NOT_DRAWN: Final = "was not drawn (forced, fallback or degraded)"
-LACKS_PROPENSITY: Final = "has no propensity"
-NO_PROBABILITY: Final = "has a propensity that is no probability"
-LACKS_TIME: Final = "has no time"
+NOT_DRAWN: Final = "not drawn (forced, fallback or degraded)"
+LACKS_PROPENSITY: Final = "no propensity"
+NO_PROBABILITY: Final = "a propensity that is no probability"
+LACKS_TIME: Final = "no time"
 """Reasons for which a call is left out."""
 
 LARGEST_CODE: Final = 2**62

@@ -1,7 +1,7 @@
 """An evaluation as JSON values: every number that the table, the report page and a pipeline need. Unknown is null."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from adapters.traffic.log import LogReport
 from bandit.request import Objective
+from simulations.documents import json_values
 from simulations.offpolicy.components import COMPONENTS, worth_of
 from simulations.offpolicy.estimators import Evaluator
 from simulations.offpolicy.evaluation import Evaluation, Valued
@@ -44,7 +45,7 @@ def document_of(
     }
     if evaluator is not None:
         document |= _pictures(evaluation, evaluator)
-    cleaned: Json = _finite(document)
+    cleaned: Json = json_values(document)
     return cleaned
 
 
@@ -251,14 +252,3 @@ def _interval(interval: Interval) -> dict[str, float]:
 def _iso(time_us: int) -> str:
     latest = datetime.max.replace(tzinfo=UTC).timestamp() * 1e6 - 1e6
     return datetime.fromtimestamp(min(time_us, latest) / 1e6, UTC).isoformat()
-
-
-def _finite(value: Any) -> Any:
-    """Replace what is no number by None, throughout."""
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value

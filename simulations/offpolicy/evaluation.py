@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.request import Objective
+from simulations.lights import Check, Status, worst
 from simulations.offpolicy.arms import ANSWER
 from simulations.offpolicy.components import worth_of
 from simulations.offpolicy.estimators import ESTIMATORS, Estimate, Evaluator
-from simulations.offpolicy.gate import MAX_UNIDENTIFIED, Check, Status, drift_check, log_checks, policy_checks, worst
+from simulations.offpolicy.gate import MAX_UNIDENTIFIED, drift_check, log_checks, policy_checks
 from simulations.offpolicy.intervals import (
     Interval,
     bernstein,

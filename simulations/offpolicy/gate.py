@@ -3,21 +3,19 @@
 Red refuses the headline: nothing that the log knows supports it. Amber shows it with a warning.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from scipy import stats
 
 from bandit.request import Objective
+from simulations.lights import Check, Status
 from simulations.offpolicy.arms import Arms
 from simulations.offpolicy.cells import CHOSEN, KNOWN, PLAIN
 from simulations.offpolicy.components import COMPONENTS, weights_of
 from simulations.offpolicy.sums import PROBABILITY_EDGES, LogSums
 from simulations.offpolicy.weights import Weights
-
-Status = Literal["green", "amber", "red"]
 
 MIN_ESS: Final = 100.0
 FEW_ESS: Final = 1000.0
@@ -37,23 +35,6 @@ MISSING_RATIO: Final = 1.1
 NAMES: Final = {"answer": "quality", "cost_usd": "cost", "latency_s": "latency", "error": "failure"}
 REMEDIES: Final = {"cost_usd": "; give prices with --price MODEL=IN,OUT", "latency_s": "; or value seconds at 0"}
 DRIFT_ERRORS: Final = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check: a `value` held against a `limit`, and what that means. `policy` is empty for the log."""
-
-    name: str
-    status: Status
-    value: float | None
-    limit: float | None
-    says: str
-    policy: str = ""
-
-
-def worst(statuses: Sequence[Status]) -> Status:
-    """Return the most serious one."""
-    return max(statuses, key=("green", "amber", "red").index, default="green")
 
 
 def policy_checks(name: str, weights: Weights, quality: float, objective: Objective) -> Iterator[Check]:

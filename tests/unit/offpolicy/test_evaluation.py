@@ -10,12 +10,12 @@ import pytest
 from adapters.traffic.calls import UNKNOWN, Calls
 from bandit.request import Objective
 from simulations.generator import MODELS
+from simulations.lights import Check
 from simulations.logs.invented import InventedLog, LogSettings
 from simulations.offpolicy.collapse import sums_of
 from simulations.offpolicy.components import weights_of
 from simulations.offpolicy.document import document_of
 from simulations.offpolicy.evaluation import Evaluation, evaluate
-from simulations.offpolicy.gate import Check
 from simulations.offpolicy.policies import ANY, DEFAULT, Policy, fixed
 
 ALIKE = Policy("uniform", {DEFAULT: {ANY: 1.0}})

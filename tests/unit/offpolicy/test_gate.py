@@ -7,9 +7,10 @@ import pytest
 
 from adapters.traffic.calls import Calls
 from bandit.request import Objective
+from simulations.lights import Check
 from simulations.offpolicy.collapse import sums_of
 from simulations.offpolicy.evaluation import Evaluation, evaluate
-from simulations.offpolicy.gate import Check, policy_checks
+from simulations.offpolicy.gate import policy_checks
 from simulations.offpolicy.policies import ANY, DEFAULT, Policy, fixed
 from simulations.offpolicy.weights import Weights
 
