@@ -148,7 +148,7 @@ def _policy(name: str, fields: Fields, verdict: str) -> Policy:
 
 
 def _weights(fields: Fields) -> dict[str, float | None]:
-    found = {name: fields.number(name) for name in fields.of}
+    found = {name: fields.number(name) for name, value in fields.of.items() if not isinstance(value, list | tuple)}
     return {"max_share" if name == "largest_share" else name: value for name, value in found.items()}
 
 

@@ -4,17 +4,17 @@ from typing import Any, Final
 
 _START_US: Final = 1_790_000_000_000_000
 _HOUR_US: Final = 3_600_000_000
-_BAND: Final = {"mean": 0.04, "se": 0.001, "low": 0.03, "high": 0.05}
-_FIGURES: Final = (
-    "value_usd",
-    "lift_usd",
-    "cost_usd",
-    "quality",
-    "error_rate",
-    "latency_s",
-    "latency_p50_s",
-    "latency_p95_s",
-)
+_FIGURES: Final = {
+    "value_usd": 0.0372,
+    "lift_usd": 0.04,
+    "cost_usd": 0.004,
+    "quality": 0.9,
+    "answer": 0.864,
+    "error_rate": 0.04,
+    "latency_s": 2.0,
+    "latency_p50_s": 1.5,
+    "latency_p95_s": 5.0,
+}
 
 
 def example_replay(status: str = "green", moments: int = 2) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def example_replay(status: str = "green", moments: int = 2) -> dict[str, Any]:
     return {
         "kind": "replay",
         "status": status,
-        "checks": [{"name": "resampled", "status": status, "value": 0.6, "limits": [0.5, 0.9], "says": "60% again"}],
+        "checks": [{"name": "resampled", "status": status, "value": 0.6, "limit": 0.5, "says": "60% again"}],
         "settings": {
             "answer_value_usd": None,
             "default_objective": {"answer_value_usd": 0.05, "second_value_usd": 0.001},
@@ -43,12 +43,12 @@ def example_replay(status: str = "green", moments: int = 2) -> dict[str, Any]:
         },
         "categories": [{"name": "chat", "requests": 100}],
         "policies": {
-            "routeward": _policy(0.75, learns=True),
-            "best in hindsight": _policy(0.9, hindsight=True),
-            "cheapest": _policy(1.0),
-            "fixed:small": _policy(1.0),
-            "fixed:large": _policy(0.0),
-            "logged": _policy(0.5),
+            "routeward": _policy(status, 0.75, learns=True),
+            "best in hindsight": _policy(status, 0.9, hindsight=True),
+            "cheapest": _policy(status, 1.0),
+            "fixed:small": _policy(status, 1.0),
+            "fixed:large": _policy(status, 0.0),
+            "logged": _policy(status, 0.5),
         },
         "time": {
             "ends_us": [_START_US + (place + 1) * _HOUR_US for place in range(moments)],
@@ -62,9 +62,13 @@ def example_replay(status: str = "green", moments: int = 2) -> dict[str, Any]:
     }
 
 
-def _policy(small: float, *, learns: bool = False, hindsight: bool = False) -> dict[str, Any]:
+def _policy(status: str, small: float, *, learns: bool = False, hindsight: bool = False) -> dict[str, Any]:
     shares = {"small": {"mean": small}, "large": {"mean": 1.0 - small}}
-    return {**dict.fromkeys(_FIGURES, _BAND), "shares": shares, "learns": learns, "hindsight": hindsight}
+    figures = {
+        name: {"mean": mean, "se": mean / 10, "low": 0.75 * mean, "high": 1.25 * mean}
+        for name, mean in _FIGURES.items()
+    }
+    return {**figures, "status": status, "shares": shares, "learns": learns, "hindsight": hindsight}
 
 
 def _course(moments: int, each: float) -> list[float]:

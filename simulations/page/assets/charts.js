@@ -2,7 +2,7 @@
 const EVERYWHERE = "all categories";
 const TOUCH = matchMedia("(pointer: coarse)").matches;
 const BUTTONS = [["toImage", "zoom2d", "pan2d", "resetScale2d"]];
-const CONFIG = { responsive: true, displaylogo: false, displayModeBar: TOUCH ? false : "hover", modeBarButtons: BUTTONS };
+const CONFIG = { displaylogo: false, displayModeBar: TOUCH ? false : "hover", modeBarButtons: BUTTONS };
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -31,20 +31,40 @@ function themed(chart, layout) {
   };
 }
 
-// A picture grows by what its legend takes beyond two lines, so that many names leave room for what is drawn.
-function makeRoom(chart) {
+// A picture grows by what its legend takes, so that many names leave room for what is drawn.
+function legendRoom(chart, pixels) {
+  chart.style.setProperty("--legend", `${Math.max(0, Math.ceil(pixels) - 45)}px`);
+}
+
+// Plotly fails where a legend leaves no room: so there is a line for each name until it is known how many lines it takes.
+function makeRoom(chart, spec) {
+  const shown = spec.data.filter((trace) => trace.name && trace.visible !== false && trace.showlegend !== false);
+  const asked = `${new Set(shown.map(({ name }) => name)).size} in ${chart.clientWidth}`;
+  if (chart.asked === asked) return;
+  chart.asked = asked;
+  legendRoom(chart, 22 * shown.length);
+}
+
+function takeRoomBack(chart) {
   const { showlegend, legend } = chart._fullLayout;
-  const room = `${showlegend ? Math.max(0, Math.ceil(legend._height) - 45) : 0}px`;
-  if (chart.style.getPropertyValue("--legend") === room) return;
-  chart.style.setProperty("--legend", room);
-  Plotly.Plots.resize(chart);
+  const height = chart.clientHeight;
+  legendRoom(chart, showlegend ? legend._height : 0);
+  if (chart.clientHeight !== height) Plotly.Plots.resize(chart);
 }
 
 function draw(chart, spec) {
   chart.spec = spec;
+  makeRoom(chart, spec);
   const bare = chart.clientWidth < 520 ? { "markers+text": "markers" } : {};
   const data = spec.data.map((trace) => ({ ...trace, mode: bare[trace.mode] ?? trace.mode }));
-  return Plotly.react(chart, data, themed(chart, spec.layout), CONFIG).then(() => makeRoom(chart));
+  return Plotly.react(chart, data, themed(chart, spec.layout), CONFIG).then(() => takeRoomBack(chart));
+}
+
+let width = innerWidth;
+function redrawAtNewWidth() {
+  if (innerWidth === width) return;
+  width = innerWidth;
+  recolour();
 }
 
 function recolour() {

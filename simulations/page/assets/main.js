@@ -41,6 +41,11 @@ for (const button of document.querySelectorAll(".download"))
   button.addEventListener("click", () => download(button.dataset.kind));
 document.querySelector(".theme").addEventListener("click", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+let waiting;
+addEventListener("resize", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(redrawAtNewWidth, 150);
+});
 let onScreen;
 addEventListener("beforeprint", () => {
   onScreen = document.documentElement.dataset.theme ?? "";

@@ -59,7 +59,7 @@ def sentence(result: Result, best: Policy | None) -> str:
         refused = _status(result, best) == RED
         return "Refused: no number can be given." if refused else "There is nothing to compare with."
     surest = best.surest or best.lift
-    gained = f"{usd_per_thousand(best.lift.value, signed=True)} per 1,000 requests, {_range(surest, best, result)}."
+    gained = f"{usd_per_thousand(best.lift.value, signed=True)} per 1,000 requests, {_range(surest, result)}."
     if surest.low is not None and surest.low > 0:
         return f"{best.name} would have been better than what ran: {gained}"
     alone = len(result.subjects) == 1
@@ -85,7 +85,7 @@ def _gain(interval: Interval | None) -> float:
     return -math.inf if interval is None or interval.value is None else interval.value
 
 
-def _range(interval: Interval, best: Policy, result: Result) -> str:
+def _range(interval: Interval, result: Result) -> str:
     if interval.low is None or interval.high is None:
         return "interval unknown"
     low, high = (usd_per_thousand(end, signed=True) for end in (interval.low, interval.high))

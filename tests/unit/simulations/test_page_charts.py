@@ -133,7 +133,7 @@ def test_latency_of_a_replay_is_drawn_from_p50_to_p95() -> None:
     document = example_replay()
     document["policies"]["routeward"]["latency_p95_s"] = {"mean": 3.0}
     drawn = {trace["name"]: trace["x"] for trace in specs(result_of(document))["latency"]["data"]}
-    assert drawn["routeward"] == [0.04, 3.0]
+    assert drawn["routeward"] == [1.5, 3.0]
     assert drawn.keys() == document["policies"].keys()
 
 

@@ -30,6 +30,12 @@ def test_what_ran_is_a_policy_with_sums_over_time_and_the_shares_of_its_calls() 
     assert result.timeline.courses[LOGGED].value[-1] == pytest.approx(sum(slices))
 
 
+def test_what_is_told_of_weights_by_component_is_no_number_of_theirs() -> None:
+    document = example(2)
+    document["policies"]["routeward"]["weights"]["unknown"] = [0.0, 0.5]
+    assert "unknown" not in result_of(document).policies["routeward"].weights
+
+
 def test_sums_are_unknown_from_the_first_unknown_slice_on() -> None:
     document = example(2)
     document["time"]["logged_spend"][2] = None
@@ -72,10 +78,7 @@ def test_a_replay_is_about_its_learner_and_its_bands_are_of_90_percent() -> None
     assert result.subjects == ("routeward",)
     assert (result.confidence, result.answer_value_usd) == (0.9, 0.05)
     assert result.policies["routeward"].lift == (0.04, 0.03, 0.05)
-    assert result.policies["routeward"].components["answer"] == pytest.approx(0.04)
-    assert result.cells[0].answer == 0.8
-    assert result.latencies is not None
-    assert result.latencies.policies == {"routeward": (1, 2, 3)}
+    assert result.policies["routeward"].components["answer"] == pytest.approx(0.864)
     assert result.policies[LOGGED].lift is None
     assert result.rejected == {"no model": 2}
     assert result.policies["best in hindsight"].hindsight
@@ -86,6 +89,25 @@ def test_a_replay_is_about_its_learner_and_its_bands_are_of_90_percent() -> None
     assert result.timeline.shares["routeward"]["chat"]["small"] == (0.5, 1.0)
     course = result.timeline.courses["routeward"]
     assert (course.spend, course.spend_low, course.spend_high) == ((0.5, 1.0), (0.4, 0.8), (0.6, 1.2))
+
+
+def test_a_replay_may_have_cells_and_latencies() -> None:
+    document = example_replay()
+    document["cells"] = [{"category": "chat", "model": "small", "rows": 70, "answer": 0.8}]
+    document["latency"] = {"edges_s": [1.0, 2.0], "policies": {"routeward": [1, 2, 3]}}
+    result = result_of(document)
+    assert result.cells[0].answer == 0.8
+    assert result.latencies is not None
+    assert result.latencies.policies == {"routeward": (1, 2, 3)}
+
+
+def test_a_check_of_one_policy_of_a_replay_leaves_the_others_sound() -> None:
+    document = example_replay()
+    document["checks"].append({"name": "thin", "policy": "cheapest", "status": "red", "says": "few outcomes"})
+    document["policies"]["cheapest"]["status"] = "red"
+    result = result_of(document)
+    assert (result.policies["cheapest"].status, result.policies["cheapest"].reasons) == ("red", ("few outcomes",))
+    assert (result.policies["routeward"].status, result.policies["routeward"].reasons) == ("green", ())
 
 
 def test_a_refused_replay_refuses_all_of_its_policies_but_what_ran() -> None:
