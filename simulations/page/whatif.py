@@ -12,6 +12,8 @@ from simulations.page.palette import FIXED
 from simulations.page.result import Moved, Point, Policy, Result
 
 BEST: Final = "best model of each category"
+_TOLERANCE: Final = 0.05
+"""By which a value may differ from that of its means: some of both may be unknown."""
 UNSPLIT: Final = ""
 """Stands for the models of a cost that nobody knows how to split."""
 
@@ -77,6 +79,15 @@ def statistics(result: Result) -> Statistics:
         policies={name: _means(policy, model_costs) for name, policy in result.policies.items() if result.stands(name)},
         incomparable=tuple(name for name, policy in result.policies.items() if policy.hindsight),
     )
+
+
+def means_tell(result: Result, known: Statistics) -> bool:
+    """Tell whether means come to the value that was found of what ran: not where requests have values of their own."""
+    ran, means = result.policies.get(result.baseline), known.policies.get(result.baseline)
+    found = ran.headline.value if ran is not None and ran.headline is not None else None
+    if found is None or means is None or known.asked is None or (value := value_of(means, known.asked)) is None:
+        return True
+    return abs(value - found) <= _TOLERANCE * max(abs(value), abs(found))
 
 
 def value_of(means: Means, wishes: Wishes) -> float | None:

@@ -36,6 +36,8 @@ def quality_map(result: Result) -> Spec | None:
         "customdata": grid.map(lambda cell: _words(cell, result.deviations), ""),
         "hovertemplate": "%{customdata}<extra></extra>",
     }
+    if not any(cell.answer_se is not None for cell in result.cells):
+        veil |= {"z": grid.map(lambda _: 0.0)}  # of none is it known how sure it is
     return spec([quality, veil], xaxis={"type": "category"}, yaxis={"type": "category", "autorange": "reversed"})
 
 

@@ -42,7 +42,7 @@ WORDS: Final = {
     ),
     "quality": Words(
         "Models by category",
-        "How good the answers are. The greyer a field, the less is known; ★ is probably worth most in its row.",
+        "How good the answers are, in n calls.",
         "No quality by model and category.",
     ),
     "latency": Words(
@@ -107,6 +107,11 @@ def _shown(sheet: Sheet, name: str) -> str:
     """Return what a picture of this result shows."""
     result = sheet.result
     shows = WORDS[name].shows.format(interval=f"{percent(result.confidence)} interval")
+    if name == "quality":
+        grey = any(cell.answer_se is not None for cell in result.cells)
+        star = any(cell.p_best is not None for cell in result.cells)
+        said = ("The greyer a field, the less is known." if grey else "", "★ is probably worth most in its row.")
+        return " ".join(filter(None, (shows, *(said if star else said[:1]))))
     if name == "latency" and not latency_kinds(result):
         return "From the time within which half of the answers are there (p50, the dot) to that of 19 in 20 (p95)."
     if name != "front" or not sheet.wishes:

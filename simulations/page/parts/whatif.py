@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 from simulations.page.html import Child, table, tag
 from simulations.page.result import RED, Moved, Result
 from simulations.page.units import UNKNOWN, usd_per_thousand
-from simulations.page.whatif import BEST, Statistics, Wishes, best_models, values
+from simulations.page.whatif import BEST, Statistics, Wishes, best_models, means_tell, values
 
 
 def whatif(result: Result, known: Statistics, number: int) -> Element:
@@ -16,6 +16,11 @@ def whatif(result: Result, known: Statistics, number: int) -> Element:
     if known.asked is None or not (known.policies or known.cells):
         absent = tag("p", "Not known. The result has no objective, or no means to compute from.", class_="absent")
         return tag("section", title, absent)
+    if not means_tell(result, known):
+        absent = (
+            "Not shown: requests of this log have values of their own, and means alone do not tell what they come to."
+        )
+        return tag("section", title, tag("p", absent, class_="absent"))
     says = "Move what you are not sure of; values and the picture of cost and quality follow."
     notes = ["Policies are valued by their estimated components; without a model that one used, its value is unknown."]
     if known.cells:

@@ -69,6 +69,15 @@ def test_quality_that_is_unknown_everywhere_is_no_map_of_zeros() -> None:
     assert "quality" not in specs(result_of(document))
 
 
+def test_cells_of_which_nobody_knows_how_sure_they_are_have_no_veil() -> None:
+    document = example_replay()
+    document["cells"] = [{"category": "chat", "model": "small", "rows": 70, "answer": 0.8}]
+    quality, veil = specs(result_of(document))["quality"]["data"]
+    assert quality["z"][0][0] == 0.8
+    assert veil["z"][0][0] == 0.0
+    assert specs(result_of(example(2)))["quality"]["data"][1]["z"][0][0] > 0.0
+
+
 def test_names_are_escaped_in_every_text_that_plotly_would_read_as_markup() -> None:
     name = "<b>&co"
     document = json.loads(json.dumps(example(2)).replace("north-large", name))

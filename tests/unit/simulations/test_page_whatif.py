@@ -7,7 +7,17 @@ import pytest
 from simulations.page.documents import result_of
 from simulations.page.example import example
 from simulations.page.example_replay import example_replay
-from simulations.page.whatif import BEST, UNSPLIT, Wishes, best_models, point_means, statistics, value_of, values
+from simulations.page.whatif import (
+    BEST,
+    UNSPLIT,
+    Wishes,
+    best_models,
+    means_tell,
+    point_means,
+    statistics,
+    value_of,
+    values,
+)
 
 
 @pytest.fixture
@@ -105,6 +115,13 @@ def test_what_learns_or_is_chosen_in_hindsight_is_unknown_as_soon_as_anything_mo
 def test_a_model_less_leaves_those_known_that_never_took_it() -> None:
     found = values(statistics(result_of(example_replay())), Wishes(0.05, 0.001, dropped=("large",)))
     assert {name for name, value in found.items() if value is not None} == {"fixed:small"}
+
+
+def test_means_tell_nothing_where_requests_have_values_of_their_own() -> None:
+    document = example_replay()
+    assert means_tell(result_of(document), statistics(result_of(document)))
+    document["policies"]["logged"]["value_usd"]["mean"] = 0.09
+    assert not means_tell(result_of(document), statistics(result_of(document)))
 
 
 def test_without_cells_no_best_model_is_told() -> None:
