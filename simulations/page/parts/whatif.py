@@ -17,10 +17,8 @@ def whatif(result: Result, known: Statistics, number: int) -> Element:
         absent = tag("p", "Not known. The result has no objective, or no means to compute from.", class_="absent")
         return tag("section", title, absent)
     if not means_tell(result, known):
-        absent = (
-            "Not shown: requests of this log have values of their own, and means alone do not tell what they come to."
-        )
-        return tag("section", title, tag("p", absent, class_="absent"))
+        why = "Not shown: requests of this log have values of their own, and means alone do not tell what they come to."
+        return tag("section", title, tag("p", why, class_="absent"))
     says = "Move what you are not sure of; values and the picture of cost and quality follow."
     notes = ["Policies are valued by their estimated components; without a model that one used, its value is unknown."]
     if known.cells:
