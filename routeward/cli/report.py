@@ -83,6 +83,17 @@ def checked_report(
         message = f"--json {json} is written beside the page anyway; leave --json out, or give another name"
         raise CommandError("WRONG_USE", message, exit_code=WRONG_USE)
     refuse_existing((one for one in written if not any(same_file(one, path) for path in kept)), force=force)
+    _tell_what_lacks(written)
+
+
+def _tell_what_lacks(written: Sequence[Path]) -> None:
+    """Say at once that the page will not be written, for what it shows may take long."""
+    from simulations.page.write import page_needs
+
+    if lacks := page_needs():
+        page, *others = written
+        said = f"{lacks}. Without it {page} is not written, only {' and '.join(map(str, others))}"
+        console(stderr=True).print(said, soft_wrap=True)
 
 
 def files_of(page: Path) -> tuple[Path, Path, Path]:

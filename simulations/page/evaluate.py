@@ -1,14 +1,15 @@
 """Reads the document of `routeward evaluate`."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from simulations.page.deploy import fixed, valued
+from simulations.page.deploy import DEFAULT, chosen_models, fixed, valued
 from simulations.page.errors import DocumentError
 from simulations.page.fields import Fields, Interval, Numbers
 from simulations.page.result import (
+    EVERYWHERE,
     GREEN,
     LOGGED,
     RED,
@@ -24,12 +25,14 @@ from simulations.page.result import (
     Result,
     Timeline,
 )
+from simulations.page.units import usd
 
 
 def evaluated(document: Mapping[str, Any]) -> Result:
     """Return what an evaluation found. Raises DocumentError, which names the field that is wrong."""
     fields = Fields.at(document, "")
     log, objective = fields.within("log"), fields.within("objective")
+    weights = {category.text("name"): category.number("rows") for category in fields.each("categories")}
     return Result(
         kind="evaluate",
         document=document,
@@ -45,11 +48,11 @@ def evaluated(document: Mapping[str, Any]) -> Result:
         checks=tuple(check_of(check) for check in fields.each("checks")),
         confidence=fields.number("confidence") or 0.95,
         policies=_policies(fields),
-        front=tuple(_point(point, objective.number("second_value_usd")) for point in fields.each("front")),
+        front=tuple(_point(point, objective.number("second_value_usd"), weights) for point in fields.each("front")),
         cells=tuple(cell_of(cell) for cell in fields.each("cells")),
         models=tuple(model.text("id") for model in fields.each("models")),
-        categories={category.text("name"): category.number("rows") for category in fields.each("categories")},
-        timeline=_timeline(fields.within("time")),
+        categories=weights,
+        timeline=_timeline(fields.within("time"), weights),
         changes=tuple(_changes(fields)),
         latencies=latencies_of(fields.within("latency")),
         calibration=tuple(_bin(each) for each in fields.each("calibration")),
@@ -134,7 +137,7 @@ def _policy(name: str, fields: Fields, verdict: str) -> Policy:
         estimator=fields.within("headline").text("estimator"),
         headline=None if refused else fields.interval("headline"),
         lift=None if refused else fields.interval("lift"),
-        simultaneous=_simultaneous(lift) if lift.of and not refused else None,
+        simultaneous=None if refused else _simultaneous(lift),
         estimates={estimator: interval for estimator, interval in found.items() if interval is not None},
         components=fields.mapping("components"),
         components_se=fields.mapping("components_se"),
@@ -145,34 +148,49 @@ def _policy(name: str, fields: Fields, verdict: str) -> Policy:
 
 
 def _weights(fields: Fields) -> dict[str, float | None]:
-    found = {name: fields.number(name) for name in fields.of}
+    found = {name: fields.number(name) for name, value in fields.of.items() if not isinstance(value, list | tuple)}
     return {"max_share" if name == "largest_share" else name: value for name, value in found.items()}
 
 
-def _simultaneous(lift: Fields) -> Interval:
+def _simultaneous(lift: Fields) -> Interval | None:
+    if "low_simultaneous" not in lift.of:
+        return None
     return Interval(lift.number("value"), lift.number("low_simultaneous"), lift.number("high_simultaneous"))
 
 
-def _point(fields: Fields, second_value_usd: float | None) -> Point:
+def _point(fields: Fields, second_value_usd: float | None, rows: Mapping[str, float | None]) -> Point:
     asked = fields.number("answer_value_usd")
     return Point(
-        fields.text("name"),
+        fields.text("name") if asked is None else f"best per category, answer worth {usd(asked)}",
         fields.number("answer"),
         fields.number("answer_se"),
         fields.number("cost_usd"),
         fields.number("cost_usd_se"),
         fields.number("latency_s"),
         fixed(fields.text("toml")) if asked is None else valued(asked, second_value_usd),
+        asked,
+        _shares_of(chosen_models(fields.text("toml")), rows),
     )
 
 
+def _shares_of(chosen: Mapping[str, str], rows: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return each model's share of the requests, of the model that is chosen in each category; {} where unknown."""
+    whole, shares = sum(count or 0.0 for count in rows.values()), dict[str, float | None]()
+    for category, count in rows.items():
+        model = chosen.get(category, chosen.get(DEFAULT, ""))
+        if not (model and whole and count is not None):
+            return {}
+        shares[model] = (shares.get(model) or 0.0) + count / whole
+    return shares
+
+
 def cell_of(fields: Fields) -> Cell:
-    """Return what is known of a model in a category."""
+    """Read what is known of a model in a category."""
     numbers = ("rows", "answer", "answer_se", "cost_usd", "latency_s", "error", "p_best")
     return Cell(fields.text("category"), fields.text("model"), *(fields.number(name) for name in numbers))
 
 
-def _timeline(fields: Fields) -> Timeline | None:
+def _timeline(fields: Fields, weights: Mapping[str, float | None]) -> Timeline | None:
     times, rows = fields.numbers("starts_us"), fields.numbers("first_rows")
     if not (times or rows):
         return None
@@ -186,7 +204,29 @@ def _timeline(fields: Fields) -> Timeline | None:
         category: {model: models.numbers(model) for model in models.of}
         for category, models in fields.within("shares").items()
     }
-    return Timeline(times or rows, bool(times), courses, shares)
+    every = {model: fields.within("shares_all").numbers(model) for model in fields.within("shares_all").of}
+    everywhere = every or _everywhere(shares, weights)
+    return Timeline(
+        times or rows, bool(times), courses, {LOGGED: {EVERYWHERE: everywhere} | shares} if everywhere else {}
+    )
+
+
+def _everywhere(shares: Mapping[str, Mapping[str, Numbers]], weights: Mapping[str, float | None]) -> dict[str, Numbers]:
+    """Return shares over all categories, each of the weight that it has in the whole log."""
+    models = dict.fromkeys(model for by_model in shares.values() for model in by_model)
+    columns = {
+        model: [(weights.get(category) or 0.0, by_model.get(model, ())) for category, by_model in shares.items()]
+        for model in models
+    }
+    length = max((len(numbers) for column in columns.values() for _, numbers in column), default=0)
+    return {model: tuple(_mean_at(place, column) for place in range(length)) for model, column in columns.items()}
+
+
+def _mean_at(place: int, column: Iterable[tuple[float, Numbers]]) -> float | None:
+    known = [(weight, numbers[place]) for weight, numbers in column if place < len(numbers)]
+    told = [(weight, number) for weight, number in known if number is not None and weight > 0]
+    whole = sum(weight for weight, _ in told)
+    return sum(weight * number for weight, number in told) / whole if whole else None
 
 
 def _added_up(numbers: Numbers) -> Numbers:
@@ -214,7 +254,7 @@ def _change(fields: Fields, *, timed: bool) -> Change:
 
 
 def latencies_of(fields: Fields) -> Latencies | None:
-    """Return histograms of latency, None where there are none."""
+    """Read histograms; None without edges."""
     edges = fields.numbers("edges_s")
     if len(edges) < 2:
         return None

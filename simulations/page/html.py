@@ -32,8 +32,10 @@ def table(headings: Sequence[Child], rows: Iterable[Sequence[Child]], caption: s
     """
     head = tag("tr", *(tag("th", heading, scope="col") for heading in headings))
     body = [tag("tr", *_cells(row, len(headings))) for row in rows]
-    said = tag("caption", caption) if caption else None
-    return tag("div", tag("table", said, tag("thead", head), tag("tbody", *body)), class_="wide", tabindex="0")
+    content = tag("table", tag("thead", head), tag("tbody", *body), aria_label=caption or None)
+    wide = tag("div", content, class_="wide", tabindex="0")
+    # Above what scrolls, so that it is not cut where the table is wider than the screen.
+    return tag("div", tag("p", caption, class_="caption"), wide) if caption else wide
 
 
 def _cells(row: Sequence[Child], columns: int) -> list[Element]:

@@ -10,20 +10,20 @@ from string import Template
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
-from simulations.page.charts.front import shown_points
+from simulations.page.charts.front import named, shown_points
 from simulations.page.charts.latency import distributions
+from simulations.page.compact import pooled, rounded
 from simulations.page.figures import specs
 from simulations.page.html import as_html, tag
-from simulations.page.numbers import as_csv
 from simulations.page.parts.diagnostics import diagnostics
 from simulations.page.parts.pictures import Sheet, allocation, front, latency, picture, quality
-from simulations.page.parts.verdict import verdict
+from simulations.page.parts.verdict import Volume, verdict
 from simulations.page.parts.whatif import whatif
 from simulations.page.result import Result
 from simulations.page.units import count, day
 from simulations.page.whatif import point_means, statistics
 
-_SCRIPTS: Final = ("units.js", "whatif.js", "charts.js", "front.js", "fields.js", "main.js")
+_SCRIPTS: Final = ("units.js", "whatif.js", "charts.js", "front.js", "fields.js", "downloads.js", "main.js")
 _KINDS: Final = {"evaluate": "Evaluation of", "replay": "Replay of"}
 
 
@@ -65,19 +65,20 @@ def _content_policy(scripts: Sequence[str]) -> str:
 
 
 def _header(results: Sequence[Result]) -> Element:
-    documents = documents_by_name(results)
-    content = next(iter(documents.values())) if len(documents) == 1 else documents
     return tag(
         "header",
         tag("h1", "routeward report"),
         tag(
             "nav",
             *(tag("a", _title(r), href=f"#result-{n}") for n, r in enumerate(results) if len(results) > 1),
-            _download("report.json", "application/json", json.dumps(content, allow_nan=False)),
-            _download("report.csv", "text/csv", as_csv(documents)),
+            *(
+                tag("button", kind.upper(), type="button", class_="download", data_kind=kind)
+                for kind in ("json", "csv")
+            ),
             tag("button", "Light or dark", type="button", class_="theme"),
             aria_label="Report",
         ),
+        _json("documents", rounded(documents_by_name(results))),
     )
 
 
@@ -88,29 +89,35 @@ def documents_by_name(results: Sequence[Result]) -> dict[str, Mapping[str, Any]]
     return {f"{number} {_title(result)}": result.document for number, result in enumerate(results, 1)}
 
 
-def _download(name: str, kind: str, content: str) -> Element:
-    data = b64encode(content.encode()).decode()
-    return tag("a", name.rpartition(".")[2].upper(), href=f"data:{kind};base64,{data}", download=name)
-
-
 def _article(result: Result, number: int, requests_per_month: float | None) -> Element:
     charts, known = specs(result), statistics(result)
-    sheet = Sheet(result, number, charts)
-    per_month = result.requests_per_month if requests_per_month is None else requests_per_month
+    what_if = whatif(result, known, number)
+    sheet = Sheet(result, number, charts, what_if.find(".//form") is not None)
+    drawn, series = pooled(rounded(charts))
+    asked = requests_per_month is not None
+    volume = Volume(requests_per_month if asked else result.requests_per_month, asked)
     return tag(
         "article",
         tag("h2", _title(result)),
         tag("p", _about(result), class_="note"),
-        verdict(result, number, per_month),
+        verdict(result, number, volume),
         tag("div", picture(sheet, "value"), picture(sheet, "spend"), class_="pictures"),
         allocation(sheet),
         front(sheet),
         quality(sheet),
         latency(sheet),
-        whatif(result, known, number),
+        what_if,
         diagnostics(sheet),
-        _data(
-            {"charts": charts, "statistics": known.as_json(), "points": _points(result), "latency": _latency(result)}
+        _json(
+            "data",
+            {
+                "charts": drawn,
+                "series": series,
+                "statistics": known.as_json(),
+                "prices": result.prices,
+                "points": _points(result),
+                "latency": rounded(_latency(result)),
+            },
         ),
         id=f"result-{number}",
         class_="result",
@@ -123,14 +130,24 @@ def _about(result: Result) -> str:
 
 
 def _points(result: Result) -> list[dict[str, object]]:
-    return [{**point._asdict(), "means": asdict(point_means(point, result))} for point in shown_points(result)]
+    return [
+        {
+            "name": named(point),
+            "answer": point.answer,
+            "cost_usd": point.cost_usd,
+            "toml": point.toml,
+            "comparable": point.name not in result.policies or not result.policies[point.name].hindsight,
+            "means": asdict(point_means(point, result)),
+        }
+        for point in shown_points(result)
+    ]
 
 
 def _latency(result: Result) -> dict[str, object] | None:
     return None if result.latencies is None else {"edges_s": result.latencies.edges_s, "counts": distributions(result)}
 
 
-def _data(content: Mapping[str, Any]) -> Element:
+def _json(name: str, content: Mapping[str, Any]) -> Element:
     """Return data for the scripts; nothing in it can end its element."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":")).translate(_JSON_ESCAPES)
-    return tag("script", text, type="application/json", class_="data")
+    return tag("script", text, type="application/json", class_=name)

@@ -1,17 +1,30 @@
 """Reads the document of `routeward replay`: means over seeds, with bands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from simulations.page.errors import DocumentError
 from simulations.page.evaluate import cell_of, check_of, latencies_of, rejected_of, status_of
-from simulations.page.fields import Fields, Interval
-from simulations.page.result import GREEN, LOGGED, RED, Check, Course, Point, Policy, Result, Timeline
+from simulations.page.fields import Fields, Interval, Numbers
+from simulations.page.result import (
+    EVERYWHERE,
+    GREEN,
+    LOGGED,
+    RED,
+    Check,
+    Course,
+    Moved,
+    Point,
+    Policy,
+    Result,
+    Timeline,
+)
 
 BAND: Final = 0.9
 """Bands go from 5 to 95 % of the runs."""
-EVERYWHERE: Final = "all"
-"""The allocation over all categories."""
+_EVERYWHERE: Final = "all"
+"""The allocation over all categories, in a document."""
+_BY_PRICE: Final = frozenset({"cheapest", "priciest"})
 
 
 def replayed(document: Mapping[str, Any]) -> Result:
@@ -39,10 +52,20 @@ def replayed(document: Mapping[str, Any]) -> Result:
         front=tuple(_point(name, policy) for name, policy in fields.within("policies").items()),
         cells=tuple(cell_of(cell) for cell in fields.each("cells")),
         models=tuple(fields.within("models").of),
+        prices=dict(_prices(fields.within("models"))),
         categories={category.text("name"): category.number("requests") for category in fields.each("categories")},
-        timeline=_timeline(fields, next(iter(learners), LOGGED)),
+        timeline=_timeline(fields, (*learners, LOGGED)),
         latencies=latencies_of(fields.within("latency")),
     )
+
+
+def _prices(models: Fields) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Yield the prices of the models whose prices are known."""
+    for model, fields in models.items():
+        prices = fields.within("prices")
+        asked, given = prices.number("input_usd_per_mtok"), prices.number("output_usd_per_mtok")
+        if asked is not None and given is not None:
+            yield model, (asked, given)
 
 
 def _objective(settings: Fields, name: str) -> float | None:
@@ -52,8 +75,11 @@ def _objective(settings: Fields, name: str) -> float | None:
 
 def _policy(name: str, fields: Fields, verdict: str, checks: tuple[Check, ...]) -> Policy:
     status = RED if verdict == RED else status_of(fields, "status")
-    refused = status == RED
-    shares = fields.within("shares")
+    if name == LOGGED:  # what ran is a fact
+        status, checks = GREEN, ()
+    refused, shares = status == RED, fields.within("shares")
+    hindsight = fields.of.get("hindsight") is True
+    adapts = hindsight or fields.of.get("learns") is True
     return Policy(
         name=name,
         status=status,
@@ -64,6 +90,8 @@ def _policy(name: str, fields: Fields, verdict: str, checks: tuple[Check, ...]) 
         components=dict(_components(fields, "mean")),
         components_se=dict(_components(fields, "se")),
         shares={model: shares.within(model).number("mean") for model in shares.of},
+        moved_by=Moved.ANYTHING if adapts else Moved.OFFER if name in _BY_PRICE else Moved.NOTHING,
+        hindsight=hindsight,
     )
 
 
@@ -85,23 +113,25 @@ def _point(name: str, fields: Fields) -> Point:
     return Point(name, means["answer"], errors["answer"], cost, errors["cost_usd"], latency, fields.text("toml"))
 
 
-def _timeline(fields: Fields, learner: str) -> Timeline | None:
+def _timeline(fields: Fields, shown: Sequence[str]) -> Timeline | None:
     times, rows = fields.within("time").numbers("ends_us"), fields.within("time").numbers("requests")
     if not (times or rows):
         return None
-    allocation = fields.within("allocation").within(learner)
-    shares = {
-        ("all categories" if category == EVERYWHERE else category): {
-            model: models.within(model).numbers("mean") for model in models.of
-        }
-        for category, models in allocation.items()
-    }
+    allocation = fields.within("allocation")
+    shares = {name: dict(_allocation(allocation.within(name))) for name in shown if name in allocation.of}
     courses = {name: _course(bands) for name, bands in fields.within("bands").items()}
     if any(len(course.value) > len(times or rows) for course in courses.values()):
         raise DocumentError("bands are longer than time; give a file that `routeward replay --json FILE` wrote")
-    return Timeline(times or rows, bool(times), courses, shares, learner)
+    return Timeline(times or rows, bool(times), courses, shares)
+
+
+def _allocation(categories: Fields) -> Iterator[tuple[str, dict[str, Numbers]]]:
+    """Yield shares by model of all categories, which comes first, and of each."""
+    for category, models in categories.items():
+        shares = {model: models.within(model).numbers("mean") for model in models.of}
+        yield EVERYWHERE if category == _EVERYWHERE else category, shares
 
 
 def _course(bands: Fields) -> Course:
     value, spend = bands.within("value_usd"), bands.within("spend_usd")
-    return Course(value.numbers("mean"), value.numbers("low"), value.numbers("high"), spend.numbers("mean"))
+    return Course(*(band.numbers(part) for band in (value, spend) for part in ("mean", "low", "high")))

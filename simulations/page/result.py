@@ -6,6 +6,8 @@ latencies seconds per request.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import NormalDist
 from typing import Any, Final, NamedTuple
 
 from simulations.page.fields import Interval, Numbers
@@ -14,6 +16,7 @@ GREEN, AMBER, RED = "green", "amber", "red"
 STATUSES: Final = (GREEN, AMBER, RED)
 LOGGED: Final = "logged"
 """The policy that wrote the log."""
+EVERYWHERE: Final = "all categories"
 
 
 class Check(NamedTuple):
@@ -27,12 +30,23 @@ class Check(NamedTuple):
     says: str
 
 
+class Moved(StrEnum):
+    """What makes a policy choose otherwise than it did, so that its means tell nothing any more."""
+
+    NOTHING = "nothing"
+    OFFER = "offer"
+    """Another price, or another set of models."""
+    ANYTHING = "anything"
+    """It learns, or was chosen in hindsight."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What was found of one policy.
 
     `headline` and `lift` are None where the gate refused them. `components` has answer, cost_usd, latency_s and error,
-    `components_se` their standard errors, `shares` the share of requests per model.
+    `components_se` their standard errors, `shares` the share of requests per model. `simultaneous` is the lift with the
+    interval that holds all compared policies at once; None where there is none, as of a single policy.
     """
 
     name: str
@@ -48,6 +62,13 @@ class Policy:
     weights: Mapping[str, float | None] = field(default_factory=dict)
     shares: Mapping[str, float | None] = field(default_factory=dict)
     toml: str = ""
+    moved_by: Moved = Moved.NOTHING
+    hindsight: bool = False
+
+    @property
+    def surest(self) -> Interval | None:
+        """The lift with the interval to be judged by: that of all policies at once where they were compared."""
+        return self.lift if self.simultaneous is None else self.simultaneous
 
     @property
     def refused(self) -> bool:
@@ -56,7 +77,11 @@ class Policy:
 
 
 class Point(NamedTuple):
-    """A policy on the front of cost and quality, with the configuration that deploys it."""
+    """A policy on the front of cost and quality, with the configuration that deploys it.
+
+    `answer_value_usd` is what an answer is worth where it is the best choice, None of a policy that somebody named;
+    `shares` are those of its models where the document does not have them of a policy of that name.
+    """
 
     name: str
     answer: float | None
@@ -65,6 +90,8 @@ class Point(NamedTuple):
     cost_usd_se: float | None
     latency_s: float | None
     toml: str
+    answer_value_usd: float | None = None
+    shares: Mapping[str, float | None] = {}
 
 
 class Cell(NamedTuple):
@@ -82,27 +109,27 @@ class Cell(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What a policy added up to over time, in dollars, at each of the timeline's moments."""
+    """What a policy added up to over time, in dollars, at each of the timeline's moments: value, spend, their bands."""
 
     value: Numbers
     low: Numbers
     high: Numbers
     spend: Numbers
+    spend_low: Numbers = ()
+    spend_high: Numbers = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Moments, sums up to each, and shares of models by category at each.
+    """Moments, sums up to each, and shares of models at each: by the policy whose choices they are, and category.
 
-    Moments are microseconds since 1970-01-01 UTC, or where the log has no times, rows. `whose` is the policy of the
-    shares.
+    Moments are microseconds since 1970-01-01 UTC, or where the log has no times, rows.
     """
 
     moments: Numbers
     timed: bool
     courses: Mapping[str, Course]
-    shares: Mapping[str, Mapping[str, Numbers]]
-    whose: str = LOGGED
+    shares: Mapping[str, Mapping[str, Mapping[str, Numbers]]]
 
 
 class Change(NamedTuple):
@@ -137,7 +164,8 @@ class Result:
     """Everything that one document says.
 
     `document` is what it was read from, `confidence` that of its intervals. `subjects` are the policies that the
-    verdict is about; none named, all but the baseline are.
+    verdict is about; none named, all but the baseline are. `prices` are dollars per million tokens of prompt and of
+    answer.
     """
 
     kind: str
@@ -159,12 +187,18 @@ class Result:
     front: tuple[Point, ...] = ()
     cells: tuple[Cell, ...] = ()
     models: tuple[str, ...] = ()
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     categories: Mapping[str, float | None] = field(default_factory=dict)
     timeline: Timeline | None = None
     changes: tuple[Change, ...] = ()
     latencies: Latencies | None = None
     calibration: tuple[Bin, ...] = ()
     missingness: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+
+    @property
+    def deviations(self) -> float:
+        """Standard errors from an estimate to an end of its interval."""
+        return NormalDist().inv_cdf(0.5 + self.confidence / 2.0)
 
     def stands(self, name: str) -> bool:
         """Whether numbers of this name may be shown.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simulations.page.documents import read_document, result_of
-from simulations.page.errors import DocumentError, NotWrittenError
+from simulations.page.errors import DocumentError, MissingPlotlyError, NotWrittenError
 from simulations.page.figures import missing_plotly
 from simulations.page.layout import documents_by_name, page
 from simulations.page.numbers import as_csv
@@ -37,6 +37,15 @@ def write_report(documents: Sequence[Mapping[str, Any]], out: Path, requests_per
     _write(written.csv, as_csv(named))
     _write(written.page, page(results, _plotly(), requests_per_month))
     return written
+
+
+def page_needs() -> MissingPlotlyError | None:
+    """Return what keeps a page from being written on this machine, before there is anything to write."""
+    try:
+        _plotly()
+    except MissingPlotlyError as error:
+        return error
+    return None
 
 
 def _plotly() -> str:

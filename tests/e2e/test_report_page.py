@@ -1,5 +1,7 @@
 """The page in a real browser: it draws, answers to clicks and sliders, talks to nobody, and shows nothing refused."""
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -9,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from simulations.page.compact import rounded
 from simulations.page.documents import result_of
 from simulations.page.example import example
+from simulations.page.example_replay import example_replay
+from simulations.page.layout import documents_by_name
+from simulations.page.numbers import as_csv
 from simulations.page.whatif import Wishes, best_models, statistics, values
 from simulations.page.write import write_report
 
@@ -68,7 +74,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
         found.page.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)
         found.page.on("request", lambda request: found.requests.append(request.url))
         found.page.goto(written.page.as_uri())
-        found.page.wait_for_function("[...document.querySelectorAll('.chart')].every((c) => c.querySelector('svg'))")
+        found.page.locator(".chart:not(:has(svg))").first.wait_for(state="detached")
         return found
 
     yield opened
@@ -96,7 +102,7 @@ def test_a_click_on_the_front_and_a_button_show_the_configuration_that_can_be_co
     assert found.page.locator(".panel strong").inner_text() == "fixed:north-large"
     assert 'baseline = "north-large"' in found.page.locator(".panel code").inner_text()
     found.page.locator(".copy").click()
-    found.page.wait_for_function("document.querySelector('.panel span.note').textContent !== ''")
+    found.page.locator(".panel span.note").filter(has_text=".").wait_for()
 
 
 def wished(found: Opened, answer: str, second: str, prices: dict[str, float], dropped: tuple[str, ...]) -> None:
@@ -143,7 +149,7 @@ def test_a_slider_changes_values_and_the_front_and_reset_brings_them_back(opened
     moved = found.chart("front", "c.data.map(t => t.x[0])")
     assert moved[2] == pytest.approx(2 * cost[2])
     found.page.get_by_role("button", name="As evaluated").click()
-    found.page.wait_for_function("was => document.querySelector('.answers .value').textContent === was", arg=before[0])
+    found.page.locator(".answers .value").first.filter(has_text=before[0]).wait_for()
     assert texts() == before
     assert found.chart("front", "c.data.map(t => t.x[0])") == cost
 
@@ -157,13 +163,96 @@ def test_the_fields_of_volume_limit_and_category_do_what_they_say(opened: Any) -
     assert money.inner_text() == "+$2,000"
     found.page.locator(".volume").fill("500")
     assert money.inner_text() == "+$1.00"
+    assert found.page.locator(".pace").inner_text() == "your volume"
     found.page.locator(".volume").fill("")
     assert money.inner_text() == "unknown"
     found.page.locator(".slo").fill("1000")
     assert set(found.page.locator(".within").all_inner_texts()) == {"100%"}
+    found.page.locator(".whose").select_option("logged")
     assert found.chart("latency", "c.layout.shapes.length") == 1
     found.page.locator(".category").select_option("chat")
-    assert set(found.chart("allocation", "c.data.filter(t => t.visible).map(t => t.meta)")) == {"chat"}
+    shown = "c.data.filter(t => t.visible).map(t => t.meta.join(' of '))"
+    assert set(found.chart("allocation", shown)) == {"logged of chat"}
+    found.page.locator(".kind").select_option("models")
+    assert set(found.chart("latency", shown)) == {"models"}
+    assert found.chart("latency", "c.layout.shapes.length") == 1
+
+
+def test_a_replay_says_what_would_have_been_chosen_otherwise_and_how_to_know(opened: Any) -> None:
+    found = opened(example_replay())
+    texts = found.page.locator(".answers .value").all_inner_texts
+    before, point = texts(), "c.data.filter(t => t.marker?.size === 20).map(t => t.name)"
+    assert all(text.startswith("$") for text in before)
+    assert not found.page.locator(".otherwise").is_visible()
+    assert "best in hindsight" not in found.chart("front", point)
+    found.page.locator(".answer-value").fill("0.1")
+    found.page.locator('.price[data-model="large"]').fill("2")
+    found.page.locator('.offered[data-model="small"]').uncheck()
+    moved = dict(zip(found.page.locator(".answers tbody th").all_inner_texts(), texts(), strict=True))
+    assert moved["routeward"] == moved["best in hindsight"] == moved["cheapest"]
+    assert moved["routeward"] == "unknown: it would have chosen otherwise"
+    assert moved["fixed:large"].startswith(("$", "\N{MINUS SIGN}$"))
+    assert moved["logged"] == "unknown"
+    asked = "routeward replay LOG --answer-value-usd 0.1 --price large=10,40 --without small"
+    assert found.page.locator(".otherwise code").inner_text() == asked
+    assert found.chart("front", point) == ["fixed:large"]
+    found.page.get_by_role("button", name="As evaluated").click()
+    found.page.locator(".otherwise").wait_for(state="hidden")
+    assert texts() == before
+
+
+def test_the_choices_of_the_learner_and_of_the_log_can_be_seen(opened: Any) -> None:
+    found = opened(example_replay())
+    shown = "c.data.filter(t => t.visible).map(t => t.meta.join(' of '))"
+    assert set(found.chart("allocation", shown)) == {"routeward of all categories"}
+    found.page.locator(".whose").select_option("logged")
+    assert set(found.chart("allocation", shown)) == {"logged of all categories"}
+
+
+@pytest.mark.parametrize(("written", "said"), [("-1", "-1 is no value"), ("", "Nothing is no value")])
+def test_a_value_that_is_none_is_refused_visibly_and_nothing_is_computed(opened: Any, written: str, said: str) -> None:
+    found = opened(example(2))
+    texts = found.page.locator(".answers .value").all_inner_texts
+    before = texts()
+    found.page.locator(".answer-value").fill(written)
+    assert said in found.page.locator(".complaint").inner_text()
+    assert texts() == before
+    assert found.page.locator(".answers.stale").count() == 1
+    found.page.locator(".answer-value").fill("0.2")
+    assert not found.page.locator(".complaint").is_visible()
+    assert texts() != before
+    assert found.page.locator(".answers.stale").count() == 0
+
+
+def test_the_downloads_are_every_number_to_six_digits(opened: Any, tmp_path: Path) -> None:
+    documents = [example(2), example_replay()]
+    documents[0]["models"].append({"id": 'a "model", of two lines\nand more'})
+    found = opened(*documents)
+    named = rounded(documents_by_name([result_of(document) for document in documents]))
+    for kind in ("json", "csv"):
+        with found.page.expect_download() as download:
+            found.page.locator(f'.download[data-kind="{kind}"]').click()
+        download.value.save_as(tmp_path / f"got.{kind}")
+    assert json.loads((tmp_path / "got.json").read_text(encoding="utf-8")) == named
+    got, expected = (
+        [(*row, float(value) if value else None) for *row, value in list(csv.reader(io.StringIO(text)))[1:]]
+        for text in ((tmp_path / "got.csv").read_text(encoding="utf-8"), as_csv(named))
+    )
+    assert got == expected
+    assert found.complaints == []
+
+
+def test_on_a_phone_names_break_between_words_and_legends_leave_room_for_the_picture(opened: Any) -> None:
+    found = opened(example(12), width=390)
+    widths = "all => all.map(e => e.getBoundingClientRect().width)"
+    assert min(found.page.locator("th[scope=row]:visible").evaluate_all(widths)) >= 7 * 16
+    breaks = "all => all.map(e => getComputedStyle(e).overflowWrap)"
+    assert set(found.page.locator("th[scope=row]").evaluate_all(breaks)) == {"normal"}
+    captions = found.page.locator(".caption").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+    assert max(captions) <= 390
+    for name in ("value", "front"):
+        assert found.chart(name, "c._fullLayout.legend._effHeight >= c._fullLayout.legend._height")
+        assert found.chart(name, "c._fullLayout._size.h") >= 120
 
 
 def test_the_theme_can_be_changed_and_charts_follow(opened: Any) -> None:

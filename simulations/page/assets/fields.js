@@ -6,6 +6,7 @@ function number(field) {
 
 function showVolume(article) {
   const volume = number(article.querySelector(".volume"));
+  for (const pace of article.querySelectorAll(".pace")) pace.textContent = "your volume";
   for (const amount of article.querySelectorAll(".monthly")) {
     const known = volume === null || amount.dataset.usdPerRequest === undefined;
     amount.textContent = usd(known ? null : Number(amount.dataset.usdPerRequest) * volume, true);
@@ -52,27 +53,45 @@ function wishesOf(form) {
 function showWishes(article, data) {
   const form = article.querySelector(".wishes");
   const wishes = wishesOf(form);
-  if (wishes.answerValue === null || wishes.secondValue === null) return;
+  const wrong = [".answer-value", ".second-value"].map((name) => form.querySelector(name)).filter((f) => number(f) === null);
+  form.querySelector(".complaint").textContent = wrong.length
+    ? `${wrong.map(({ value }) => value || "Nothing").join(" and ")} is no value: give dollars, 0 or more. Nothing was computed.`
+    : "";
+  article.querySelector(".answers").classList.toggle("stale", wrong.length > 0);
+  if (wrong.length) return;
   for (const row of form.querySelectorAll(".model"))
     row.querySelector(".factor").textContent = `\u00d7 ${Number(row.querySelector(".price").value)}`;
+  const { policies, asked, incomparable } = data.statistics;
   const best = bestModels(data.statistics, wishes);
   const rows = [...article.querySelectorAll(".answers .value")];
   const values = rows.map(({ dataset }) => {
-    const means = data.statistics.policies[dataset.name];
+    const means = Object.hasOwn(policies, dataset.name) ? policies[dataset.name] : null;
+    if (means && moves(means, wishes, asked)) return null;
     return means ? valueOf(means, wishes) : bestValue(data.statistics, best);
   });
-  // The best model of each category is the best by its making: it is compared with nobody.
-  const compared = values.filter((value, place) => value !== null && rows[place].dataset.name in data.statistics.policies);
+  // What is the best by its making is compared with nobody.
+  const isCompared = ({ dataset: { name } }) => Object.hasOwn(policies, name) && !incomparable.includes(name);
+  const compared = values.filter((value, place) => value !== null && isCompared(rows[place]));
   const most = Math.max(...compared);
   rows.forEach((row, place) => {
-    row.textContent = usdPerThousand(values[place]);
+    const { [row.dataset.name]: means } = policies;
+    const chooses = means && moves(means, wishes, asked);
+    row.textContent = chooses ? "unknown: it would have chosen otherwise" : usdPerThousand(values[place]);
     row.dataset.value = values[place] === null ? "" : String(values[place]);
-    row.closest("tr").classList.toggle("best", values[place] === most);
+    row.closest("tr").classList.toggle("best", values[place] === most && isCompared(row));
   });
+  showOtherwise(article.querySelector(".otherwise"), replayOptions(wishes, asked, data.prices));
   for (const cell of article.querySelectorAll(".choice"))
     cell.textContent = best.get(cell.dataset.category)?.model ?? UNKNOWN;
   const chart = article.querySelector(".chart.front");
-  if (chart) draw(chart, frontAt(data.charts.front, data.points, wishes));
+  if (chart) draw(chart, frontAt(data.charts.front, data.points, wishes, asked));
+}
+
+// Says how to ask a replay what is wished for, where policies would have chosen otherwise.
+function showOtherwise(said, options) {
+  if (!said) return;
+  said.hidden = options === "";
+  said.querySelector("code").textContent = `routeward replay LOG ${options}`;
 }
 
 function slide(slider, field) {

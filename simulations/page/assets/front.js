@@ -14,7 +14,9 @@ function choose(article, points, place) {
   panel.replaceChildren(element("strong", point.name));
   panel.append(element("p", `${percent(point.answer)} of a good answer at ${usdPerThousand(point.cost_usd)} per 1,000 requests.`));
   if (!point.toml) {
-    panel.append(element("p", "The result has no configuration for it.", "note"));
+    const learns = point.means.moved_by === "anything" && point.comparable;
+    const says = learns ? "It is what a server does with the replay's configuration." : "The result has no configuration for it.";
+    panel.append(element("p", says, "note"));
     return;
   }
   const code = element("code", point.toml);
@@ -24,7 +26,8 @@ function choose(article, points, place) {
   const button = element("button", "Copy", "copy");
   button.type = "button";
   button.addEventListener("click", () => copy(code, copied));
-  panel.append(element("p", "Put this into routeward.toml:"), pre, button, " ", copied);
+  const says = "Replace these keys of routeward.toml; a table that is there already must not stand in it twice:";
+  panel.append(element("p", says), pre, button, " ", copied);
 }
 
 async function copy(code, said) {
@@ -37,10 +40,13 @@ async function copy(code, said) {
   }
 }
 
-function frontAt(spec, points, wishes) {
-  const found = points.map((point) => ({
-    answer: point.answer, cost: costOf(point.means, wishes), value: valueOf(point.means, wishes),
-  }));
+function frontAt(spec, points, wishes, asked) {
+  const found = points.map(({ answer, means, comparable }) => {
+    const known = !moves(means, wishes, asked);
+    return {
+      answer, cost: known ? costOf(means, wishes) : null, value: known && comparable ? valueOf(means, wishes) : null,
+    };
+  });
   const values = found.map(({ value }) => value).filter((value) => value !== null);
   const most = Math.max(...values);
   const data = spec.data.map((trace, place) => {

@@ -2,8 +2,13 @@
 function start(article) {
   const data = JSON.parse(article.querySelector("script.data").textContent);
   const on = (selector, event, act) => article.querySelector(selector)?.addEventListener(event, act);
+  unpool(data);
   for (const chart of article.querySelectorAll(".chart")) draw(chart, data.charts[chart.dataset.chart]);
-  on(".category", "change", ({ target }) => showCategory(article.querySelector(".chart.allocation"), target.value));
+  const chosen = (...names) => names.map((name) => article.querySelector(name).value);
+  const showAllocation = () => showGroup(article.querySelector(".chart.allocation"), ...chosen(".whose", ".category"));
+  on(".whose", "change", showAllocation);
+  on(".category", "change", showAllocation);
+  on(".kind", "change", () => showGroup(article.querySelector(".chart.latency"), ...chosen(".kind")));
   on(".volume", "input", () => showVolume(article));
   on(".slo", "input", () => data.latency && showLimit(article, data.latency));
   startFront(article, data);
@@ -32,8 +37,15 @@ function startWishes(article, data) {
   showWishes(article, data);
 }
 
+for (const button of document.querySelectorAll(".download"))
+  button.addEventListener("click", () => download(button.dataset.kind));
 document.querySelector(".theme").addEventListener("click", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+let waiting;
+addEventListener("resize", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(redrawAtNewWidth, 150);
+});
 let onScreen;
 addEventListener("beforeprint", () => {
   onScreen = document.documentElement.dataset.theme ?? "";

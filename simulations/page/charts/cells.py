@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from simulations.page.charts.front import Z95
 from simulations.page.charts.spec import Spec, label, spec
 from simulations.page.result import Cell, Result
 from simulations.page.units import UNKNOWN, count, percent, seconds, usd_per_thousand
@@ -26,7 +25,7 @@ def quality_map(result: Result) -> Spec | None:
     quality = {**known, "z": answers, "colorscale": _GOOD, "colorbar": colour, "hoverinfo": "skip"}
     veil = {
         **known,
-        "z": grid.map(_width),
+        "z": grid.map(lambda cell: _width(cell, result.deviations)),
         "zmin": 0,
         "zmax": _WIDEST,
         "colorscale": _VEIL,
@@ -34,9 +33,11 @@ def quality_map(result: Result) -> Spec | None:
         "text": grid.map(_text, ""),
         "texttemplate": "%{text}",
         "textfont": {"color": "#16202C"},
-        "customdata": grid.map(_words, ""),
+        "customdata": grid.map(lambda cell: _words(cell, result.deviations), ""),
         "hovertemplate": "%{customdata}<extra></extra>",
     }
+    if not any(cell.answer_se is not None for cell in result.cells):
+        veil |= {"z": grid.map(lambda _: 0.0)}  # of none is it known how sure it is
     return spec([quality, veil], xaxis={"type": "category"}, yaxis={"type": "category", "autorange": "reversed"})
 
 
@@ -92,10 +93,10 @@ def _rows_by_category(cells: Sequence[Cell]) -> dict[str, float]:
     return rows
 
 
-def _width(cell: Cell) -> float | None:
+def _width(cell: Cell, deviations: float) -> float | None:
     if cell.answer is None:
         return None
-    return _WIDEST if cell.answer_se is None else min(2 * Z95 * cell.answer_se, _WIDEST)
+    return _WIDEST if cell.answer_se is None else min(2 * deviations * cell.answer_se, _WIDEST)
 
 
 def _text(cell: Cell) -> str:
@@ -103,14 +104,14 @@ def _text(cell: Cell) -> str:
     return f"{star}{percent(cell.answer)}<br>n {count(cell.rows)}"
 
 
-def _words(cell: Cell) -> str:
-    error = "" if cell.answer_se is None else f" ± {percent(Z95 * cell.answer_se)}"
+def _words(cell: Cell, deviations: float) -> str:
+    error = "" if cell.answer_se is None else f" ± {percent(deviations * cell.answer_se)}"
     best = UNKNOWN if cell.p_best is None else percent(cell.p_best)
     return "<br>".join(
         [
             f"<b>{label(cell.model)}</b> at {label(cell.category)}",
             f"answer {percent(cell.answer)}{error}, n {count(cell.rows)}",
-            f"P(best) {best}, errors {percent(cell.error)}",
+            f"P(worth most) {best}, errors {percent(cell.error)}",
             f"{usd_per_thousand(cell.cost_usd)} per 1,000 requests, {seconds(cell.latency_s)} each",
         ]
     )

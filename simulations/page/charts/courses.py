@@ -1,14 +1,17 @@
 """Over time: value and spend that add up, and who got the requests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
 
 from simulations.page.charts.spec import Spec, axis, label, moments, spec
 from simulations.page.fields import Numbers
 from simulations.page.palette import Look, looks
-from simulations.page.result import Change, Course, Result, Timeline
+from simulations.page.result import EVERYWHERE, Change, Course, Result, Timeline
+
+MOMENTS: Final = 100
+"""About as many as a picture shows."""
 
 
 def value_over_time(result: Result) -> Spec | None:
@@ -30,23 +33,34 @@ def spend_over_time(result: Result) -> Spec | None:
 
 
 def allocation(result: Result) -> Spec | None:
-    """Return shares of models over time, a group of traces for each category (`meta`), the first one visible."""
-    timeline = result.timeline
-    if timeline is None or not timeline.shares or not result.stands(timeline.whose):
+    """Return shares of models over time, a group of traces by whose choices they are and category (`meta`).
+
+    The first group is visible.
+    """
+    timeline, choices = result.timeline, allocations(result)
+    if timeline is None or not choices:
         return None
-    first = next(iter(timeline.shares))
+    first = next((whose, category) for whose, shares in choices.items() for category in shares)
     traces = [
-        {**trace, "meta": category, "visible": category == first}
-        for category in timeline.shares
-        for trace in _stack(result, timeline, category)
+        {**trace, "meta": [whose, category], "visible": (whose, category) == first}
+        for whose, shares in choices.items()
+        for category, models in shares.items()
+        for trace in _stack(result, timeline, models)
     ]
     return spec(
         traces,
         xaxis=_along(timeline),
         yaxis=axis("share of requests", range=[0, 1], tickformat=".0%"),
         hovermode="x unified",
-        **_changes(result, first),
+        **_changes(result, "" if first[1] == EVERYWHERE else first[1]),
     )
+
+
+def allocations(result: Result) -> dict[str, Mapping[str, Mapping[str, Numbers]]]:
+    """Return the shares that may be shown, by the policy whose choices they are."""
+    if result.timeline is None:
+        return {}
+    return {whose: shares for whose, shares in result.timeline.shares.items() if shares and result.stands(whose)}
 
 
 def _courses(result: Result, part: str, title: str) -> Spec | None:
@@ -79,27 +93,37 @@ def _less(numbers: Numbers, others: Numbers) -> Numbers:
 
 
 def _course(timeline: Timeline, name: str, course: Course, part: str, look: Look) -> Iterator[dict[str, Any]]:
-    x, group = moments(timeline.moments, timed=timeline.timed), {"legendgroup": label(name), "name": label(name)}
-    if part == "value" and course.low and course.high:
+    x, group = (
+        moments(_thinned(timeline.moments), timed=timeline.timed),
+        {"legendgroup": label(name), "name": label(name)},
+    )
+    low, high = (course.low, course.high) if part == "value" else (course.spend_low, course.spend_high)
+    if low and high:
         edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False, **group}
-        yield {**edge, "y": list(course.low)}
-        yield {**edge, "y": list(course.high), "fill": "tonexty", "fillcolor": look.faint(0.18)}
+        yield {**edge, "y": _thinned(low)}
+        yield {**edge, "y": _thinned(high), "fill": "tonexty", "fillcolor": look.faint(0.18)}
     yield {
         **group,
         "x": x,
-        "y": list(getattr(course, part)),
+        "y": _thinned(getattr(course, part)),
         "mode": "lines",
         "line": {"color": look.colour, "dash": look.dash, "width": 2},
         "hovertemplate": "%{y:$,.4~s}",
     }
 
 
-def _stack(result: Result, timeline: Timeline, category: str) -> Iterator[dict[str, Any]]:
+def _thinned(numbers: Numbers) -> list[float | None]:
+    """Return about a hundred numbers of more, evenly spread, the last one among them: no picture shows more."""
+    step = max(len(numbers) // MOMENTS, 1)
+    return list(numbers[::-step][::-1])
+
+
+def _stack(result: Result, timeline: Timeline, models: Mapping[str, Numbers]) -> Iterator[dict[str, Any]]:
     look = looks(result)
-    for model, shares in timeline.shares[category].items():
+    for model, shares in models.items():
         yield {
-            "x": moments(timeline.moments, timed=timeline.timed),
-            "y": list(shares),
+            "x": moments(_thinned(timeline.moments), timed=timeline.timed),
+            "y": _thinned(shares),
             "name": label(model),
             "mode": "lines",
             "stackgroup": "one",

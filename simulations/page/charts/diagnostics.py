@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from simulations.page.charts.front import Z95
 from simulations.page.charts.spec import Spec, axis, label, per_thousand, spec
 from simulations.page.fields import Interval
 from simulations.page.palette import COLOURS, QUIET
@@ -29,7 +28,7 @@ def calibration(result: Result) -> Spec | None:
     bins = [b for b in result.calibration if b.expected is not None and b.chosen is not None]
     if not bins:
         return None
-    bar = {"type": "data", "array": [_spread(b) for b in bins], "thickness": 1.2, "width": 4}
+    bar = {"type": "data", "array": [_spread(b, result.deviations) for b in bins], "thickness": 1.2, "width": 4}
     found = {
         "x": [b.expected for b in bins],
         "y": [b.chosen for b in bins],
@@ -125,7 +124,7 @@ def _span(intervals: Sequence[Interval]) -> list[float]:
     return [min(ends) - margin, max(ends) + margin]
 
 
-def _spread(each: Bin) -> float | None:
+def _spread(each: Bin, deviations: float) -> float | None:
     if not each.n or each.expected is None:
         return None
-    return Z95 * math.sqrt(max(each.expected * (1 - each.expected), 0.0) / each.n)
+    return deviations * math.sqrt(max(each.expected * (1 - each.expected), 0.0) / each.n)

@@ -1,7 +1,7 @@
 """How long answers take: the share that is there after a time, on a logarithmic axis."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -14,31 +14,82 @@ QUANTILES: Final = (0.50, 0.95, 0.99)
 
 
 def latency_curves(result: Result) -> Spec | None:
-    """Return the distribution of each model and policy; None where no latency is known."""
-    found = result.latencies
-    if found is None:
-        return None
-    drawn = {name: c for name, c in distributions(result).items() if sum(v or 0.0 for v in c) > 0}
-    if not drawn:
-        return None
-    look = looks(result)
+    """Return the distributions of policies and of models (`meta`), one kind visible; without them, spans per policy.
+
+    None where no latency is known.
+    """
+    found, kinds = result.latencies, latency_kinds(result)
+    if found is None or not kinds:
+        return _spans(result)
+    look, first = looks(result), next(iter(kinds))
     traces = [
         {
             "x": list(found.edges_s),
             "y": _shares(counts),
             "name": label(name),
+            "meta": [kind],
+            "visible": kind == first,
             "mode": "lines",
             "line": {"color": look[name].colour, "dash": look[name].dash, "width": 2},
             "hovertemplate": "%{y:.1%} within %{x:.3~g} s",
         }
+        for kind, drawn in kinds.items()
         for name, counts in drawn.items()
     ]
+    reach = _reach(found.edges_s, (counts for drawn in kinds.values() for counts in drawn.values()))
     return spec(
         traces,
-        xaxis=axis("seconds", type="log", range=_reach(found.edges_s, drawn.values()), **_ticks(found.edges_s)),
+        xaxis=axis("seconds", type="log", range=reach, **_ticks(found.edges_s)),
         yaxis=axis("share of answers there", tickformat=".0%", range=[0, 1.02]),
         hovermode="closest",
     )
+
+
+def latency_kinds(result: Result) -> dict[str, dict[str, Numbers]]:
+    """Return the histograms that hold something: of policies that stand, and of models."""
+    if result.latencies is None:
+        return {}
+    policies = {name: counts for name, counts in result.latencies.policies.items() if result.stands(name)}
+    kinds = {"policies": _filled(policies), "models": _filled(result.latencies.models)}
+    return {kind: found for kind, found in kinds.items() if found}
+
+
+def _filled(histograms: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    return {name: counts for name, counts in histograms.items() if sum(count or 0.0 for count in counts) > 0}
+
+
+def spans(result: Result) -> dict[str, tuple[float, float]]:
+    """Return p50 and p95 of each policy that stands and has both."""
+    found = {
+        name: (policy.components.get("latency_p50_s"), policy.components.get("latency_p95_s"))
+        for name, policy in result.policies.items()
+        if result.stands(name) and not policy.refused
+    }
+    return {name: (p50, p95) for name, (p50, p95) in found.items() if p50 is not None and p95 is not None}
+
+
+def _spans(result: Result) -> Spec | None:
+    found, look = spans(result), looks(result)
+    if not found:
+        return None
+    traces = [
+        {
+            "x": list(span),
+            "y": [label(name)] * 2,
+            "name": label(name),
+            "mode": "lines+markers",
+            "showlegend": False,
+            "line": {"color": look[name].colour, "width": 3},
+            "marker": {"color": look[name].colour, "symbol": ["circle", "line-ns-open"], "size": 11},
+            "hovertemplate": "%{x:.3~g} s",
+        }
+        for name, span in found.items()
+    ]
+    ends = tuple(end for span in found.values() for end in span if end > 0)
+    across = axis(
+        "seconds, from p50 to p95", type="log", **_ticks((min(ends) / 2, *ends, max(ends) * 2) if ends else ())
+    )
+    return spec(traces, xaxis=across, yaxis={"type": "category", "autorange": "reversed"}, hovermode="closest")
 
 
 def distributions(result: Result) -> dict[str, Numbers]:

@@ -46,13 +46,17 @@ def _checks(result: Result) -> list[Element]:
         return [tag("p", "No checks were recorded.", class_="absent")]
     bad = sorted((c for c in result.checks if c.status != GREEN), key=lambda check: STATUSES.index(check.status))
     good = [check for check in result.checks if check.status == GREEN]
-    parts = ((bad[::-1], f"{len(bad)} checks that are not green"), (good, f"{len(good)} checks that are green"))
+    parts = ((bad[::-1], _said(len(bad), "not green")), (good, _said(len(good), "green")))
     headings = ("check", "of", "", "value", "limit", "")
     return [
         tag("details", tag("summary", said), table(headings, [_check(c) for c in checks]), open=checks is not good)
         for checks, said in parts
         if checks
     ]
+
+
+def _said(number: int, colour: str) -> str:
+    return f"{number} check that is {colour}" if number == 1 else f"{number} checks that are {colour}"
 
 
 def _check(check: Check) -> list[Child]:

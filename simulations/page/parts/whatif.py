@@ -3,9 +3,9 @@
 from xml.etree.ElementTree import Element
 
 from simulations.page.html import Child, table, tag
-from simulations.page.result import RED, Result
+from simulations.page.result import RED, Moved, Result
 from simulations.page.units import UNKNOWN, usd_per_thousand
-from simulations.page.whatif import BEST, Statistics, Wishes, best_models, values
+from simulations.page.whatif import BEST, Statistics, Wishes, best_models, means_tell, values
 
 
 def whatif(result: Result, known: Statistics, number: int) -> Element:
@@ -13,22 +13,23 @@ def whatif(result: Result, known: Statistics, number: int) -> Element:
     title = tag("h3", "What if?")
     if result.verdict == RED:
         return tag("section", title, tag("p", "Not shown: the gate refused the log.", class_="absent"))
-    if result.answer_value_usd is None or result.second_value_usd is None or not (known.policies or known.shares):
+    if known.asked is None or not (known.policies or known.cells):
         absent = tag("p", "Not known. The result has no objective, or no means to compute from.", class_="absent")
         return tag("section", title, absent)
-    wishes = Wishes(result.answer_value_usd, result.second_value_usd)
-    says = "Move what you are not sure of; values, the best models and the picture of cost and quality follow."
+    if not means_tell(result, known):
+        why = "Not shown: requests of this log have values of their own, and means alone do not tell what they come to."
+        return tag("section", title, tag("p", why, class_="absent"))
+    says = "Move what you are not sure of; values and the picture of cost and quality follow."
+    notes = ["Policies are valued by their estimated components; without a model that one used, its value is unknown."]
+    if known.cells:
+        chosen = f"“{BEST}” is chosen by the same means it is valued by: model-based, too good, without guarantee."
+        notes.append(chosen)
     return tag(
         "section",
         title,
         tag("p", says, class_="note"),
-        tag("div", _controls(known, wishes, number), _answers(known, wishes), class_="columns"),
-        tag(
-            "p",
-            "Policies are valued by their estimated components; without a model that one used, its value is unknown. "
-            f"“{BEST}” is chosen by the same means it is valued by: model-based, too good, without guarantee.",
-            class_="note",
-        ),
+        tag("div", _controls(known, known.asked, number), _answers(known, known.asked), class_="columns"),
+        tag("p", " ".join(notes), class_="note"),
         id=f"whatif-{number}",
         class_="whatif",
     )
@@ -40,6 +41,7 @@ def _controls(known: Statistics, wishes: Wishes, number: int) -> Element:
         _value_field("answer", "A good answer is worth", wishes.answer_value_usd, number),
         _value_field("second", "A second of waiting costs", wishes.second_value_usd, number),
         tag("fieldset", tag("legend", "Models: offered, price"), *(_model(model) for model in known.models)),
+        tag("p", class_="complaint", role="alert"),
         tag("button", "As evaluated", type="reset"),
         class_="wishes",
     )
@@ -84,10 +86,17 @@ def _answers(known: Statistics, wishes: Wishes) -> Element:
     return tag(
         "div",
         table(("policy", "value per 1,000 requests"), worth),
-        table(("category", "best model"), choices) if choices else None,
+        _otherwise() if any(means.moved_by != Moved.NOTHING for means in known.policies.values()) else None,
+        table(("category", "best model"), choices) if known.cells else None,
         aria_live="polite",
         class_="answers",
     )
+
+
+def _otherwise() -> Element:
+    """Return what is said, once something is moved, of policies that would have chosen otherwise."""
+    says = "What learns, or is chosen in hindsight or by price, would have chosen otherwise. To know, run "
+    return tag("p", says, tag("code", "routeward replay LOG"), class_="otherwise note", hidden=True)
 
 
 def _exact(value: float | None) -> str:

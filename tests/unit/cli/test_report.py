@@ -90,3 +90,13 @@ def test_evaluate_refuses_a_report_that_could_not_be_written_before_it_reads_the
     ended = cli("evaluate", "absent.jsonl", "--report", "nowhere/out.html")
     assert ended.code == 2
     assert "there is no folder nowhere" in ended.err
+
+
+def test_a_page_that_cannot_be_drawn_here_is_told_before_the_log_is_read(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    ended = cli("evaluate", "absent.jsonl", "--report", "out.html")
+    before, _, after = ended.err.partition("error: ")
+    assert "Without it out.html is not written, only out.json and out.csv" in before
+    assert "absent.jsonl" in after

@@ -11,46 +11,10 @@ import pytest
 from simulations.page.documents import read_document, result_of
 from simulations.page.errors import DocumentError
 from simulations.page.example import example
+from simulations.page.example_replay import example_replay
 from simulations.page.figures import specs
 from simulations.page.numbers import as_csv, numbers
-from simulations.page.result import LOGGED
-
-BAND = {"mean": 0.04, "se": 0.001, "low": 0.03, "high": 0.05}
-
-
-def replay_document(status: str = "green") -> dict[str, Any]:
-    """A replay of two slices: what the learner and the log were worth."""
-    parts = (
-        "value_usd",
-        "lift_usd",
-        "cost_usd",
-        "answer",
-        "error_rate",
-        "latency_s",
-        "latency_p50_s",
-        "latency_p95_s",
-    )
-    shares = {"small": {"mean": 0.75}, "large": {"mean": 0.25}}
-    policy = {**dict.fromkeys(parts, BAND), "shares": shares, "status": status}
-    bands = {"value_usd": {"mean": [1, 2], "low": [0, 1], "high": [2, 3]}, "spend_usd": {"mean": [0.5, 1.0]}}
-    return {
-        "kind": "replay",
-        "status": status,
-        "checks": [{"name": "resampled", "status": status, "value": 0.6, "limit": 0.5, "says": "60% again"}],
-        "settings": {
-            "answer_value_usd": None,
-            "default_objective": {"answer_value_usd": 0.05, "second_value_usd": 0.001},
-        },
-        "log": {"rows": 100, "from_us": 0, "to_us": 2_000_000, "rejected": {"no model": {"count": 2, "lines": [3]}}},
-        "models": {"small": {}, "large": {}},
-        "categories": [{"name": "chat", "requests": 100}],
-        "policies": {"routeward": {**policy, "learns": True}, "best in hindsight": policy, LOGGED: policy},
-        "cells": [{"category": "chat", "model": "small", "rows": 70, "answer": 0.8}],
-        "latency": {"edges_s": [1.0, 2.0], "policies": {"routeward": [1, 2, 3]}},
-        "time": {"ends_us": [1_000_000, 2_000_000], "requests": [50, 50]},
-        "bands": {"routeward": bands, LOGGED: bands},
-        "allocation": {"routeward": {"all": {"small": {"mean": [0.5, 1.0]}, "large": {"mean": [0.5, 0.0]}}}},
-    }
+from simulations.page.result import EVERYWHERE, LOGGED
 
 
 def test_what_ran_is_a_policy_with_sums_over_time_and_the_shares_of_its_calls() -> None:
@@ -64,6 +28,12 @@ def test_what_ran_is_a_policy_with_sums_over_time_and_the_shares_of_its_calls() 
     assert result.timeline is not None
     slices = document["time"]["logged_value"]
     assert result.timeline.courses[LOGGED].value[-1] == pytest.approx(sum(slices))
+
+
+def test_what_is_told_of_weights_by_component_is_no_number_of_theirs() -> None:
+    document = example(2)
+    document["policies"]["routeward"]["weights"]["unknown"] = [0.0, 0.5]
+    assert "unknown" not in result_of(document).policies["routeward"].weights
 
 
 def test_sums_are_unknown_from_the_first_unknown_slice_on() -> None:
@@ -104,27 +74,86 @@ def test_a_log_without_times_is_told_by_its_rows() -> None:
 
 
 def test_a_replay_is_about_its_learner_and_its_bands_are_of_90_percent() -> None:
-    result = result_of(replay_document("amber"))
+    result = result_of(example_replay("amber"))
     assert result.subjects == ("routeward",)
     assert (result.confidence, result.answer_value_usd) == (0.9, 0.05)
     assert result.policies["routeward"].lift == (0.04, 0.03, 0.05)
-    assert result.policies["routeward"].components["answer"] == pytest.approx(0.04)
+    assert result.policies["routeward"].components["answer"] == pytest.approx(0.864)
+    assert result.policies[LOGGED].lift is None
+    assert result.rejected == {"no model": 2}
+    assert result.policies["best in hindsight"].hindsight
+    assert result.prices == {"small": (0.5, 2.0), "large": (5.0, 20.0)}
+    assert result.timeline is not None
+    assert list(result.timeline.shares) == ["routeward", LOGGED]
+    assert list(result.timeline.shares["routeward"]) == [EVERYWHERE, "chat"]
+    assert result.timeline.shares["routeward"]["chat"]["small"] == (0.5, 1.0)
+    course = result.timeline.courses["routeward"]
+    assert (course.spend, course.spend_low, course.spend_high) == ((0.5, 1.0), (0.4, 0.8), (0.6, 1.2))
+
+
+def test_a_replay_may_have_cells_and_latencies() -> None:
+    document = example_replay()
+    document["cells"] = [{"category": "chat", "model": "small", "rows": 70, "answer": 0.8}]
+    document["latency"] = {"edges_s": [1.0, 2.0], "policies": {"routeward": [1, 2, 3]}}
+    result = result_of(document)
     assert result.cells[0].answer == 0.8
     assert result.latencies is not None
     assert result.latencies.policies == {"routeward": (1, 2, 3)}
-    assert result.policies[LOGGED].lift is None
-    assert result.rejected == {"no model": 2}
-    assert result.timeline is not None
-    assert result.timeline.shares == {"all categories": {"small": (0.5, 1.0), "large": (0.5, 0.0)}}
 
 
-def test_a_refused_replay_refuses_all_of_its_policies() -> None:
-    result = result_of(replay_document("red"))
-    assert all(policy.refused and policy.headline is None for policy in result.policies.values())
-    drawn = specs(result)
-    assert drawn.keys() == {"spend", "front", "overlap", "quality"}
-    of_policies = drawn["spend"], drawn["front"]
-    assert [trace["name"] for chart in of_policies for trace in chart["data"]] == [LOGGED, LOGGED, "front"]
+def test_a_check_of_one_policy_of_a_replay_leaves_the_others_sound() -> None:
+    document = example_replay()
+    document["checks"].append({"name": "thin", "policy": "cheapest", "status": "red", "says": "few outcomes"})
+    document["policies"]["cheapest"]["status"] = "red"
+    result = result_of(document)
+    assert (result.policies["cheapest"].status, result.policies["cheapest"].reasons) == ("red", ("few outcomes",))
+    assert (result.policies["routeward"].status, result.policies["routeward"].reasons) == ("green", ())
+
+
+def test_a_refused_replay_refuses_all_of_its_policies_but_what_ran() -> None:
+    result = result_of(example_replay("red"))
+    refused = {name for name, policy in result.policies.items() if policy.refused and policy.headline is None}
+    assert refused == result.policies.keys() - {LOGGED}
+    names = {trace["name"] for chart in specs(result).values() for trace in chart["data"]}
+    assert names == {LOGGED, "front", "small", "large"}
+    assert {trace["meta"][0] for trace in specs(result)["allocation"]["data"]} == {LOGGED}
+
+
+def test_what_ran_needs_no_care_where_the_replay_does() -> None:
+    result = result_of(example_replay("amber"))
+    assert result.policies[LOGGED].status == "green"
+    assert result.policies["routeward"].status == "amber"
+
+
+def test_shares_over_all_categories_come_first_and_weigh_each_as_the_log_does() -> None:
+    document = example(2)
+    time = document["time"]
+    document["categories"] = [{"name": "chat", "rows": 75}, {"name": "code", "rows": 25}]
+    time["shares"] = {"chat": {"m": [1.0, None, 0.5]}, "code": {"m": [0.0, 0.4, None]}}
+    timeline = result_of(document).timeline
+    assert timeline is not None
+    assert list(timeline.shares[LOGGED]) == [EVERYWHERE, "chat", "code"]
+    assert timeline.shares[LOGGED][EVERYWHERE]["m"] == (0.75, 0.4, 0.5)
+    time["shares_all"] = {"m": [0.9, 0.4, 0.5]}
+    timeline = result_of(document).timeline
+    assert timeline is not None
+    assert timeline.shares[LOGGED][EVERYWHERE]["m"] == (0.9, 0.4, 0.5)
+
+
+def test_the_level_of_intervals_is_that_of_the_document() -> None:
+    result = result_of(example(2) | {"confidence": 0.8})
+    assert result.confidence == 0.8
+    assert result.deviations == pytest.approx(1.2816, abs=1e-4)
+
+
+def test_the_best_choice_for_an_answers_value_is_named_by_it_and_has_the_shares_of_its_models() -> None:
+    document = example(2)
+    document["categories"] = [{"name": "chat", "rows": 75}, {"name": "code", "rows": 25}]
+    toml = '[policies."best-at-0.000195-usd"]\ndefault = "north-large"\ncode = "north-medium"\n'
+    document["front"] = [{"name": "best-at-0.000195-usd", "answer_value_usd": 0.0001953, "toml": toml}]
+    [point] = result_of(document).front
+    assert point.name == "best per category, answer worth $0.000195"
+    assert point.shares == {"north-large": 0.75, "north-medium": 0.25}
 
 
 @pytest.mark.parametrize(

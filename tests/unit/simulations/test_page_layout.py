@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from simulations.page.compact import rounded
 from simulations.page.documents import result_of
 from simulations.page.errors import DocumentError, MissingPlotlyError, NotWrittenError
 from simulations.page.example import example
+from simulations.page.example_replay import example_replay
 from simulations.page.html import as_html, tag
 from simulations.page.layout import page
 from simulations.page.write import write_report
@@ -73,7 +75,7 @@ def refused() -> dict[str, Any]:
 
 
 def test_the_page_names_no_address_but_its_own_data() -> None:
-    found = seen(example(2))
+    found = seen(example(2), example(3))
     addresses = [value for name in ("src", "href", "action", "srcset") for value in found.attributes(name)]
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
@@ -105,8 +107,106 @@ def test_the_headline_tells_the_lift_with_its_interval_and_dollars_a_month() -> 
     lift.update(value=0.002, low=0.001, high=0.003, low_simultaneous=0.0005, high_simultaneous=0.0035)
     text = seen(document, per_month=1e6).text
     assert "routeward would have been better than what ran: +$2.00 per 1,000 requests" in text
-    assert "95% interval +$1.00 to +$3.00" in text
-    assert "+$2,000 a month at your volume" in text
+    assert "95% interval: +$0.500 to +$3.50" in text
+    assert "+$2,000 a month at your volume ( +$500 to +$3,500 )" in text
+    assert "beside all" not in text
+
+
+def test_beside_others_the_headline_is_judged_by_the_interval_that_holds_all_of_them_at_once() -> None:
+    document = example(2)
+    lift = document["policies"]["routeward"]["lift"]
+    lift.update(value=0.1, low=0.09, high=0.11, low_simultaneous=0.08, high_simultaneous=0.12)
+    text = seen(document, per_month=1e6).text
+    assert "+$100 per 1,000 requests, 95% interval beside all 3: +$80.00 to +$120" in text
+    assert "+$100,000 a month at your volume ( +$80,000 to +$120,000 )" in text
+    assert "more than what ran beside all 3 a month" in text
+    assert "+$80.00 to +$120 +$100,000" in text
+
+
+def test_a_lift_whose_interval_with_the_others_is_unknown_is_not_called_better() -> None:
+    document = example(2)
+    document["policies"] = {"routeward": document["policies"]["routeward"]}
+    document["policies"]["routeward"]["lift"].update(low=0.001, low_simultaneous=None, high_simultaneous=None)
+    assert "Nothing evaluated is shown to be better than what ran" in seen(document).text
+
+
+def test_a_loss_is_no_best_guess() -> None:
+    document = example(2)
+    document["policies"] = {"routeward": document["policies"]["routeward"]}
+    lift = document["policies"]["routeward"]["lift"]
+    lift.update(value=-0.001, low_simultaneous=-0.003, high_simultaneous=0.001)
+    text = seen(document).text
+    assert "Nothing evaluated beats what ran. The nearest is routeward: \N{MINUS SIGN}$1.00" in text
+    assert "best guess" not in text
+    replayed = example_replay()
+    replayed["policies"]["routeward"]["lift_usd"] = {"mean": -0.001, "se": 0.001, "low": -0.002, "high": 0.001}
+    assert "routeward does not beat what ran. By the estimate:" in seen(replayed).text
+
+
+def test_a_policy_of_unknown_value_stands_below_those_of_a_known_one_even_where_all_lose() -> None:
+    document = example(2)
+    for policy in document["policies"].values():
+        policy["headline"].update(value=-0.5, low=-0.6, high=-0.4)
+    document["policies"]["routeward"].update(status="amber", headline=None, lift=None)
+    rows = [name for name in seen(document).texts if name in document["policies"]]
+    assert rows[len(document["policies"]) - 1] == "routeward"
+    assert "The nearest is routeward" not in seen(document).text
+    assert "The best guess is routeward" not in seen(document).text
+
+
+def test_what_ran_is_what_others_are_compared_with_and_hindsight_says_what_it_is() -> None:
+    found = seen(example_replay("amber"))
+    [ran] = [place for place, text in enumerate(found.texts) if text == "what ran"]
+    assert found.texts[ran + 3 : ran + 5] == ["–", "–"]
+    assert found.text.count("nobody could have known it") == 1
+
+
+def test_the_log_s_pace_is_not_called_your_volume() -> None:
+    text = seen(example(2)).text
+    assert "a month at the log's pace" in text
+    assert "your volume" not in text
+
+
+def test_intervals_have_the_level_of_their_document_everywhere() -> None:
+    text = seen(example(2) | {"confidence": 0.8}).text
+    assert "80% interval" in text
+    assert not re.search(r"95\s?% interval|intervals of 95", text)
+    assert "all intervals are 80% ones" in text
+    assert "90% interval" in seen(example_replay()).text
+
+
+def test_one_check_is_not_several() -> None:
+    document = example(2)
+    document["checks"] = [{"name": "a", "policy": "", "status": s, "says": "x"} for s in ("amber", "green", "green")]
+    text = seen(document).text
+    assert "1 check that is not green" in text
+    assert "2 checks that are green" in text
+
+
+def test_a_refused_log_has_no_point_that_is_worth_most() -> None:
+    assert "is worth most at the values below" in seen(example(2)).text
+    assert "is worth most at the values below" not in seen(refused()).text
+
+
+def test_a_replay_without_histograms_tells_the_latency_that_it_has() -> None:
+    text = seen(example_replay()).text
+    assert "p50, the dot" in text
+    assert "Not known" not in text
+
+
+def test_without_cells_there_is_no_table_of_the_best_models() -> None:
+    text = seen(example_replay()).text
+    assert "best model" not in text
+    assert "routeward replay LOG" in text
+
+
+def test_the_page_of_a_replay_carries_each_series_once() -> None:
+    document = example_replay(moments=400)
+    data = next(json.loads(script) for script in seen(document).scripts if '"series"' in script)
+    assert all(len(series) <= 101 for series in data["series"])
+    assert len(data["series"]) == len({json.dumps(series) for series in data["series"]})
+    drawn = [trace for chart in data["charts"].values() for trace in chart["data"]]
+    assert len({trace["x"]["$"] for trace in drawn if isinstance(trace["x"], dict)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -139,7 +239,10 @@ def test_a_refused_policy_is_told_by_its_reason_and_by_no_number() -> None:
     found = seen(document)
     assert "refused: too few calls" in found.text
     assert "routeward" not in found.attributes("data-name")
-    assert repr(policy["headline"]["value"]) not in "".join(found.scripts)
+    [data] = [script for script in found.scripts if '"statistics"' in script]
+    value = policy["headline"]["value"]
+    assert repr(value) not in data
+    assert repr(rounded(value)) not in data
 
 
 def test_dollars_a_month_follow_the_pace_of_the_log_unless_a_volume_is_given() -> None:
@@ -151,7 +254,7 @@ def test_dollars_a_month_follow_the_pace_of_the_log_unless_a_volume_is_given() -
 def test_without_a_pace_dollars_a_month_are_unknown() -> None:
     document = example(2)
     document["log"].update({"from": None, "to": None})
-    assert "unknown a month at your volume" in seen(document).text
+    assert "unknown a month at the log's pace" in seen(document).text
 
 
 def test_parts_that_are_not_known_say_so() -> None:
@@ -179,12 +282,19 @@ def test_every_picture_has_words_for_those_who_do_not_see_it_and_every_field_a_l
     assert all(a.get("id") in labelled or a.get("aria-label") or a.get("type") == "checkbox" for a in fields)
 
 
-def test_the_downloads_are_the_json_and_the_csv_of_every_number() -> None:
+def test_the_page_carries_every_number_once_to_six_digits() -> None:
     document = example(2)
-    links = {a["download"]: a["href"] or "" for name, a in seen(document).elements if name == "a" and "download" in a}
-    content = {name: b64decode(link.partition(",")[2]).decode() for name, link in links.items()}
-    assert json.loads(content["report.json"]) == document
-    assert content["report.csv"].startswith("document,table,row,field,value\n")
+    document["latency"]["models"]["north-large"][0] = 123456789
+    document["objective"]["answer_value_usd"] = 0.0123456789
+    [carried] = [script for script in seen(document).scripts if '"Evaluation of decisions.parquet":' in script]
+    [found] = json.loads(carried).values()
+    assert found["latency"]["models"]["north-large"][0] == 123456789
+    assert found["objective"]["answer_value_usd"] == 0.0123457
+    assert found == rounded(document)
+    assert {a["data-kind"] for name, a in seen(document).elements if "download" in (a.get("class") or "")} == {
+        "json",
+        "csv",
+    }
 
 
 def test_texts_and_attributes_are_escaped() -> None:

@@ -6,7 +6,18 @@ import pytest
 
 from simulations.page.documents import result_of
 from simulations.page.example import example
-from simulations.page.whatif import BEST, UNSPLIT, Wishes, best_models, point_means, statistics, value_of, values
+from simulations.page.example_replay import example_replay
+from simulations.page.whatif import (
+    BEST,
+    UNSPLIT,
+    Wishes,
+    best_models,
+    means_tell,
+    point_means,
+    statistics,
+    value_of,
+    values,
+)
 
 
 @pytest.fixture
@@ -74,6 +85,47 @@ def test_a_cost_that_nobody_can_split_is_known_until_a_price_changes(document: d
     assert value_of(means, Wishes(0.05, 0.0, {"small": 1.0})) == pytest.approx(0.05 * 0.7 - 0.0055)
     assert value_of(means, Wishes(0.05, 0.0, {"small": 2.0})) is None
     assert value_of(means, Wishes(0.05, 0.0, dropped=("small",))) is None
+
+
+def test_a_cost_that_nobody_can_split_does_not_depend_on_models_that_are_not_in_use(document: dict[str, Any]) -> None:
+    document["models"].append({"id": "idle"})
+    document["cells"] = [cell | {"cost_usd": None} for cell in document["cells"]]
+    document["policies"]["half"]["shares"]["idle"] = 0.0
+    known = statistics(result_of(document))
+    assert known.policies["half"].costs_usd == {UNSPLIT: 0.0055}
+    as_evaluated = pytest.approx(0.05 * 0.7 - 0.0055)
+    assert values(known, Wishes(0.05, 0.0, {"idle": 3.0}))["half"] == as_evaluated
+    assert values(known, Wishes(0.05, 0.0, dropped=("idle",)))["half"] == as_evaluated
+    assert values(known, Wishes(0.05, 0.0, dropped=("small",)))["half"] is None
+
+
+def test_what_learns_or_is_chosen_in_hindsight_is_unknown_as_soon_as_anything_moves() -> None:
+    known = statistics(result_of(example_replay()))
+    as_replayed = values(known, Wishes(0.05, 0.001))
+    assert None not in as_replayed.values()
+    for moved in (Wishes(0.1, 0.001), Wishes(0.05, 0.0), Wishes(0.05, 0.001, {"small": 2.0})):
+        found = values(known, moved)
+        assert (found["routeward"], found["best in hindsight"]) == (None, None)
+        assert found["fixed:small"] is not None
+    assert values(known, Wishes(0.1, 0.001))["cheapest"] is not None
+    assert values(known, Wishes(0.05, 0.001, {"small": 2.0}))["cheapest"] is None
+    assert known.incomparable == ("best in hindsight",)
+
+
+def test_a_model_less_leaves_those_known_that_never_took_it() -> None:
+    found = values(statistics(result_of(example_replay())), Wishes(0.05, 0.001, dropped=("large",)))
+    assert {name for name, value in found.items() if value is not None} == {"fixed:small"}
+
+
+def test_means_tell_nothing_where_requests_have_values_of_their_own() -> None:
+    document = example_replay()
+    assert means_tell(result_of(document), statistics(result_of(document)))
+    document["policies"]["logged"]["value_usd"]["mean"] = 0.09
+    assert not means_tell(result_of(document), statistics(result_of(document)))
+
+
+def test_without_cells_no_best_model_is_told() -> None:
+    assert BEST not in values(statistics(result_of(example_replay())), Wishes(0.05, 0.001))
 
 
 def test_the_point_of_a_model_costs_that_model(document: dict[str, Any]) -> None:
