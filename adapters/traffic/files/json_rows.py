@@ -1,6 +1,7 @@
 """Objects of JSON: by the line, in an array, or one that is the whole file."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,8 @@ MAX_JSON_BYTES: Final = 32_000_000
 """A longer line or element is no row. Collectors of traces write thousands of spans in one."""
 MAX_DOCUMENT_BYTES: Final = 64_000_000
 """A single JSON document is read as a whole."""
-_BLANKS: Final = " \t\r\n"
+_BEFORE: Final = re.compile(r"[ \t\r\n\[]*")
+_BETWEEN: Final = re.compile(r"[ \t\r\n,]*")
 
 
 def json_lines(path: Path) -> Iterator[Record]:
@@ -64,7 +66,8 @@ def _elements(path: Path) -> Iterator[Record]:
     for piece, done in pieces(path):
         text, start = text + piece, 0
         while True:
-            start = _end_of_blanks(text, start, "[" if number == 0 else ",")
+            skipped = (_BETWEEN if number else _BEFORE).match(text, start)
+            start = skipped.end() if skipped else start
             try:
                 element, end = decoder.raw_decode(text, start)
             except (ValueError, RecursionError):
@@ -78,9 +81,3 @@ def _elements(path: Path) -> Iterator[Record]:
             break
     if text.strip() != "]":
         raise LogError(f"{path}: element {number + 1} of the array is no JSON, cut or too long")
-
-
-def _end_of_blanks(text: str, start: int, mark: str) -> int:
-    while text[start : start + 1] in _BLANKS + mark and start < len(text):
-        start += 1
-    return start
