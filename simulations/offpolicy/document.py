@@ -68,6 +68,10 @@ def _pictures(evaluation: Evaluation, evaluator: Evaluator) -> Json:
             "rows": timeline.rows.tolist(),
             "logged_value": worth_of(logged, objective).tolist(),
             "logged_spend": logged[:, COMPONENTS.index("cost_usd")].tolist(),
+            "shares_all": {
+                model: _ratios(timeline.calls[:, :, m].sum(axis=1), timeline.rows)
+                for m, model in enumerate(evaluator.sums.models)
+            },
             "shares": {
                 category: {
                     model: _ratios(timeline.calls[:, c, m], timeline.calls[:, c].sum(axis=1))

@@ -166,7 +166,7 @@ def _valued(one: _Measured, evaluator: Evaluator, evaluation: Evaluation, ratio:
     return Valued(
         policy=one.policy,
         status=one.status,
-        reasons=tuple(check.says for check in one.checks if check.status != "green"),
+        reasons=tuple(check.says for check in one.checks if check.status == one.status != "green"),
         weights=one.weights,
         estimates=one.intervals,
         components=tuple(np.where(told, best.value, np.nan).tolist()),
