@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
 from multiprocessing import get_context
 from pathlib import Path
@@ -51,13 +52,13 @@ class Figure(NamedTuple):
 
 
 def settings(rows: int) -> LogSettings:
-    return LogSettings(rows, seed=3, logger="thompson", session_length=4, refresh_rows=10_000)
+    return LogSettings(rows, seed=3, logger="thompson", session_length=3)
 
 
 def measured(function: Callable[..., Any], *arguments: Any) -> Measured:
     """Call a function in a new process."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (function, arguments))
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        return executor.submit(_measured, function, arguments).result()
 
 
 def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Measured:
