@@ -35,6 +35,14 @@ MinLift = Annotated[
         show_default="none",
     ),
 ]
+RequestsPerMonth = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Volume that dollars a month are told for.",
+        show_default="none; on the page, the log's pace",
+    ),
+]
 
 
 def evaluate(
@@ -61,14 +69,7 @@ def evaluate(
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
     ] = None,
     report: ReportFile = None,
-    requests_per_month: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help="Volume that dollars a month are told for.",
-            show_default="none; on the page, the log's pace",
-        ),
-    ] = None,
+    requests_per_month: RequestsPerMonth = None,
     force: Force = False,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
