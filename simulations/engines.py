@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Final, Protocol, TypeVar
 
+from simulations.errors import OptionsError
+
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
+Handle = TypeVar("Handle")
+
+ENGINES: Final = ("processes", "ray")
 
 AHEAD: Final = 2
 """Chunks a worker that are handed out before the first of them is done."""
@@ -43,7 +48,7 @@ class Threads:
     def map(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
         """Yield results in order."""
         count = self.workers or os.cpu_count() or 1
-        yield from _in_order(ThreadPoolExecutor(count), count, function, chunks)
+        yield from _executed(ThreadPoolExecutor(count), count, function, chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +60,44 @@ class Processes:
     def map(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
         """Yield results in order."""
         count = self.workers or os.cpu_count() or 1
-        yield from _in_order(ProcessPoolExecutor(count, get_context("spawn")), count, function, chunks)
+        yield from _executed(ProcessPoolExecutor(count, get_context("spawn")), count, function, chunks)
 
 
-def _in_order(
+def engine_of(name: str, workers: int = 0, address: str = "") -> Engine | None:
+    """Return an engine by its name; None where nothing is asked for. Raises OptionsError, and what the engine does."""
+    if address and name != "ray":
+        raise OptionsError("an address is that of a cluster of Ray; add --engine ray")
+    if not name:
+        return Threads(workers) if workers else None
+    if name == "processes":
+        return Processes(workers)
+    if name == "ray":
+        from simulations.ray_engine import Ray
+
+        return Ray(workers, address)
+    raise OptionsError(f"there is no engine '{name}'; choose one of {', '.join(ENGINES)}")
+
+
+def in_order(
+    submit: Callable[[Chunk], Handle], result: Callable[[Handle], Result], ahead: int, chunks: Iterable[Chunk]
+) -> Iterator[Result]:
+    """Yield the results of chunks in their order, with at most `ahead` of them handed out."""
+    waiting = deque[Handle]()
+    for chunk in chunks:
+        waiting.append(submit(chunk))
+        if len(waiting) >= ahead:
+            yield result(waiting.popleft())
+    while waiting:
+        yield result(waiting.popleft())
+
+
+def _executed(
     executor: Executor, workers: int, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]
 ) -> Iterator[Result]:
-    waiting = deque[Future[Result]]()
+    def submit(chunk: Chunk) -> Future[Result]:
+        return executor.submit(function, chunk)
+
     try:
-        for chunk in chunks:
-            waiting.append(executor.submit(function, chunk))
-            if len(waiting) >= AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from in_order(submit, Future.result, AHEAD * workers, chunks)
     finally:
         executor.shutdown(cancel_futures=True)

@@ -6,7 +6,8 @@ SimulationError
 │   └── MissingExtraError    its format needs an optional package
 ├── UnknownOutcomesError     the world does not know what the objective asks about
 ├── OptionsError             an option has no meaning
-│   └── WorldFileError       a world file cannot be used
+│   ├── WorldFileError       a world file cannot be used
+│   └── MissingRayError      the engine ray was asked for, and Ray is not installed
 ├── LogNotWrittenError       an invented log cannot be written
 └── PeerError                somebody else's bandit cannot be run, or did what it must not
     └── MissingPeersError    its package is not installed
@@ -39,6 +40,10 @@ class OptionsError(SimulationError):
 
 class WorldFileError(OptionsError):
     """A world file cannot be used; the message has a line, what is wrong and what to write, for everything that is."""
+
+
+class MissingRayError(OptionsError):
+    """The engine ray was asked for, and Ray is not installed."""
 
 
 class LogNotWrittenError(SimulationError):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from routeward.cli.engines import Address, EngineName, EngineOptions, Workers
 from routeward.cli.evaluation_tables import verdict_and_policies
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, refuse
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, print_json
@@ -34,6 +35,14 @@ MinLift = Annotated[
         show_default="none",
     ),
 ]
+RequestsPerMonth = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Volume that dollars a month are told for.",
+        show_default="none; on the page, the log's pace",
+    ),
+]
 
 
 def evaluate(
@@ -53,18 +62,14 @@ def evaluate(
     quality: Quality = "any",
     format_: Format = "",
     namespace: Namespace = "",
+    engine: EngineName = "",
+    workers: Workers = 0,
+    address: Address = "",
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="File for the result; - prints it instead.")
     ] = None,
     report: ReportFile = None,
-    requests_per_month: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help="Volume that dollars a month are told for.",
-            show_default="none; on the page, the log's pace",
-        ),
-    ] = None,
+    requests_per_month: RequestsPerMonth = None,
     force: Force = False,
 ) -> None:
     """Tell what other policies would have been worth on logged traffic, or refuse to.
@@ -85,7 +90,8 @@ def evaluate(
         if min_lift is not None:
             check_range("--min-lift", min_lift, (-MOST_USD, MOST_USD))
         prices = PriceList.of(price, config)
-        sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_), prices)
+        where = EngineOptions(engine, workers, address)
+        sums, read = _sums(log, LogOptions(namespace, quality, tuple(map_ or ()), format_), prices, where)
         document = evaluated(sums, log.name, options, read)
     except SimulationError as error:
         raise CommandError("EVALUATION_REFUSED", str(error), exit_code=WRONG_USE) from error
@@ -97,12 +103,15 @@ def evaluate(
         raise typer.Exit(FOUND_PROBLEM)
 
 
-def _sums(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogSums, LogReport | None]":
+def _sums(
+    path: Path, options: LogOptions, prices: PriceList, where: EngineOptions
+) -> "tuple[LogSums, LogReport | None]":
     from simulations.offpolicy.storage import is_sums, read_sums
 
     if not is_sums(path):
-        return collapsed(path, options, prices)
-    refuse([*options.given(), *prices.given()], f"{path} holds sums; give it to `collapse`, which reads the log")
+        return collapsed(path, options, prices, where)
+    given = [*options.given(), *prices.given(), *where.given()]
+    refuse(given, f"{path} holds sums; give it to `collapse`, which reads the log")
     return read_sums(path), None
 
 

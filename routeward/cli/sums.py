@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from routeward.cli.engines import Address, EngineName, EngineOptions, Workers
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.options import Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
@@ -28,6 +29,9 @@ def collapse(
     quality: Quality = "any",
     format_: Format = "",
     namespace: Namespace = "",
+    engine: EngineName = "",
+    workers: Workers = 0,
+    address: Address = "",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -38,7 +42,8 @@ def collapse(
     refuse_inputs([output], (log, config))
     refuse_existing([output], force=force)
     prices = PriceList.of(price, config)
-    sums, report = collapsed(log, LogOptions(namespace, quality, tuple(map_ or ()), format_), prices)
+    options = LogOptions(namespace, quality, tuple(map_ or ()), format_)
+    sums, report = collapsed(log, options, prices, EngineOptions(engine, workers, address))
     if not sums.rows:
         reasons = "; ".join(_unusable(sums)) or "it is empty"
         raise CommandError("NO_CALLS", f"{log} holds no call that can be evaluated ({reasons}); no file was written")
@@ -64,7 +69,7 @@ def merge(
     _write(sums, output, (), as_json=as_json)
 
 
-def collapsed(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogSums, LogReport]":
+def collapsed(path: Path, options: LogOptions, prices: PriceList, where: EngineOptions) -> "tuple[LogSums, LogReport]":
     """Add a log up, and tell of rows that were left out. Raises CommandError."""
     from adapters.sql.traffic import is_store, models_of
     from adapters.traffic.errors import LogError
@@ -72,11 +77,11 @@ def collapsed(path: Path, options: LogOptions, prices: PriceList) -> "tuple[LogS
     from simulations.offpolicy.command import check_priced, sums_of_log
     from simulations.progress import shown_progress
 
-    log = opened(path, options)
+    log, engine = opened(path, options), where.engine()
     try:
         prices = prices.beside(models_of(path)) if is_store(path) else prices
         with shown_progress(console(stderr=True), "reading the log", in_percent=True) as progress:
-            sums = sums_of_log(log, progress, prices.all())
+            sums = sums_of_log(log, progress, prices.all(), engine)
         check_priced(sums, prices.asked)
     except LogError as error:
         raise CommandError("LOG_REFUSED", str(error), exit_code=WRONG_USE) from error

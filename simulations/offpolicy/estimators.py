@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from simulations.offpolicy.arms import Arms, summed
 from simulations.offpolicy.cells import CHOSEN, K
@@ -42,7 +43,15 @@ class Evaluator:
         self._corrections = (
             arms.inverse - arms.q[arms.slice_, arms.category[arms.context], arms.model] * arms.inverse_known
         )
-        self._units = int(arms.unit.max()) + 1
+        # What policies have in common: where cells are added up, and how many calls are there.
+        size, shape = int(arms.unit.max()) + 1, arms.traffic.shape
+        slices = np.ravel_multi_index((arms.slice_, arms.context), shape)
+        self._slices = slices
+        self._into_units, self._into_slices = _adder(arms.unit, size), _adder(slices, int(np.prod(shape)))
+        chosen = self._chosen[:, 0], (arms.unit, slices)
+        self._calls_by_slice = csr_matrix(chosen, shape=(size, int(np.prod(shape))))
+        self._calls_by_context = summed((arms.unit, arms.context), self._chosen, (size, shape[1]))[..., 0]
+        self._residuals = self._of_direct()
         self.logged = self._on_policy()
 
     def _on_policy(self) -> Estimate:
@@ -58,24 +67,31 @@ class Evaluator:
         played = np.zeros(shape)
         np.add.at(played, arms.category, shares[:, None] * policy)
         place = arms.category[arms.context], arms.model
-        known = summed(place, arms.plain_known, shape)
-        residuals = (arms.plain - self._direct * arms.plain_known) / np.maximum(known, 1.0)[place]
         by_context = np.einsum("xm,xmk->xk", policy, arms.direct[arms.category])
-        return self._mixed(policy, by_context, residuals * played[place][:, None])
+        return self._mixed(policy, by_context, self._by_unit(self._residuals * played[place][:, None]))
+
+    def _of_direct(self) -> Floats:
+        """Return by how much cells differ from the fit, by call that the fit has; shape (n, K)."""
+        arms = self.arms
+        place, shape = (arms.category[arms.context], arms.model), (len(arms.categories), len(self.sums.models))
+        known = summed(place, arms.plain_known, shape)
+        residuals: Floats = (arms.plain - self._direct * arms.plain_known) / np.maximum(known, 1.0)[place]
+        return residuals
 
     def inverse_propensity(self, policy: Floats) -> Estimate:
         """Return the value by inverse propensity weights (Horvitz and Thompson 1952)."""
-        rows, playable = self._played(policy) * self.arms.inverse, self._playable(policy)
-        calls = float((self._chosen * playable).sum())
-        value = rows.sum(axis=0) / calls if calls else np.full(K, np.nan)
-        return Estimate(value, self._by_unit(rows - self._chosen * playable * value) / max(calls, 1.0))
+        by_unit, asked = self._by_unit(self._played(policy) * self.arms.inverse), self._asked(policy).sum(axis=1)
+        calls = float(asked.sum())
+        value = by_unit.sum(axis=0) / calls if calls else np.full(K, np.nan)
+        return Estimate(value, (by_unit - asked[:, None] * value) / max(calls, 1.0))
 
     def self_normalised(self, policy: Floats) -> Estimate:
         """Return the value by weights that are divided by their mean (Swaminathan and Joachims 2015)."""
-        rows, weights = self._played(policy) * self.arms.inverse, self._played(policy) * self.arms.inverse_known
+        played, arms = self._played(policy), self.arms
+        by_unit, weights = self._by_unit(played * arms.inverse), self._by_unit(played * arms.inverse_known)
         total = np.where((total := weights.sum(axis=0)) > 0.0, total, np.nan)
-        value = rows.sum(axis=0) / total
-        return Estimate(value, self._by_unit(rows - weights * value) / total)
+        value = by_unit.sum(axis=0) / total
+        return Estimate(value, (by_unit - weights * value) / total)
 
     def doubly_robust(self, policy: Floats) -> Estimate:
         """Return the value by predictable q and weighted corrections (Dudik et al. 2011)."""
@@ -100,28 +116,28 @@ class Evaluator:
 
     def _corrected(self, policy: Floats, weights: Floats) -> Estimate:
         """Return the doubly robust value with a weight (S, X) for each slice of each context."""
-        arms, cell = self.arms, (self.arms.slice_, self.arms.context)
+        arms, shape = self.arms, (*self.arms.traffic.shape, K)
         expected = np.einsum("xm,sxmk->sxk", policy, arms.q[:, arms.category])
         corrections = self._played(policy) * self._corrections
-        slices = arms.traffic[..., None] * expected + summed(cell, corrections, arms.traffic.shape)
+        slices = arms.traffic[..., None] * expected + self._into_slices.dot(corrections).reshape(shape)
         total = (weights * arms.traffic).sum(axis=0)
         total = np.where(total > 0.0, total, 1.0)
         by_context = np.einsum("sx,sxk->xk", weights, slices) / total[:, None]
-        scale = (np.nan_to_num(self.shares(policy)) / total)[arms.context] * weights[cell]
-        rows = scale[:, None] * (self._chosen * (expected[cell] - by_context[arms.context]) + corrections)
-        return self._mixed(policy, by_context, rows)
+        scale = np.nan_to_num(self.shares(policy)) / total * weights
+        by_unit = self._calls_by_slice.dot((scale[..., None] * (expected - by_context)).reshape(-1, K))
+        by_unit += self._by_unit(scale.ravel()[self._slices][:, None] * corrections)
+        return self._mixed(policy, by_context, by_unit)
 
-    def _mixed(self, policy: Floats, by_context: Floats, rows: Floats) -> Estimate:
-        """Return the mean of contexts, (X, K), and its influence: `rows` of cells, and how often contexts came."""
-        value = self.shares(policy) @ by_context
-        calls = float((self._chosen * self._playable(policy)).sum())
-        mixed = self._chosen * self._playable(policy) * (by_context[self.arms.context] - value) / max(calls, 1.0)
-        return Estimate(value, self._by_unit(rows + mixed))
+    def _mixed(self, policy: Floats, by_context: Floats, by_unit: Floats) -> Estimate:
+        """Return the mean of contexts, (X, K), and its influence: that within them, and how often contexts came."""
+        value, asked = self.shares(policy) @ by_context, self._asked(policy)
+        mixed = asked @ (by_context - value) / max(float(asked.sum()), 1.0)
+        return Estimate(value, by_unit + mixed)
 
-    def _playable(self, policy: Floats) -> Floats:
-        """Return whether the policy can choose something in each cell's context; shape (n, 1)."""
-        playable: Floats = (policy.sum(axis=1) > 0.0).astype(np.float64)
-        return playable[self.arms.context][:, None]
+    def _asked(self, policy: Floats) -> Floats:
+        """Return the calls of each unit and context in which the policy can choose something; shape (U, X)."""
+        asked: Floats = self._calls_by_context * (policy.sum(axis=1) > 0.0)
+        return asked
 
     def _played(self, policy: Floats) -> Floats:
         """Return the policy's probability of each cell's model; shape (n, 1)."""
@@ -129,7 +145,13 @@ class Evaluator:
 
     def _by_unit(self, rows: Floats) -> Floats:
         """Add up rows of cells by unit; shape (U, columns)."""
-        return summed((self.arms.unit,), rows, (self._units,))
+        added: Floats = self._into_units.dot(rows)
+        return added
+
+
+def _adder(places: NDArray[np.int64], size: int) -> csr_matrix:
+    """Return what adds up n rows at their places, in their order; shape (size, n)."""
+    return csr_matrix((np.ones(len(places)), (places, np.arange(len(places)))), shape=(size, len(places)))
 
 
 ESTIMATORS: Final[Mapping[str, Callable[[Evaluator, Floats], Estimate]]] = {

@@ -285,3 +285,30 @@ def test_columns_of_a_store_are_not_to_be_mapped(cli: Cli, a_decision: DecisionR
     ended = cli("inspect", "store.db", "--map", "latency=ms:ms")
     assert ended.code == 2
     assert "--map says nothing here: store.db is a store" in ended.err
+
+
+def test_the_engine_and_its_workers_change_nothing_of_the_sums(cli: Cli, log: str) -> None:
+    for name, words in (("alone", ()), ("together", ("--engine", "processes", "--workers", "2"))):
+        assert cli("collapse", log, "-o", f"{name}.sums", *words).code == 0
+    alone, together = (cli("evaluate", f"{name}.sums", "--json", "-").document for name in ("alone", "together"))
+    assert alone["policies"] == together["policies"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--engine", "spark"), "there is no engine 'spark'; choose one of processes, ray"),
+        (("--address", "head:6379"), "an address is that of a cluster of Ray; add --engine ray"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_wrong_use(cli: Cli, log: str, words: tuple[str, ...], message: str) -> None:
+    ended = cli("collapse", log, "-o", "log.sums", *words, "--json")
+    assert ended.code == 2
+    assert message in ended.document["error"]["message"]
+
+
+def test_of_sums_no_engine_is_asked(cli: Cli, log: str) -> None:
+    assert cli("collapse", log, "-o", "log.sums").code == 0
+    ended = cli("evaluate", "log.sums", "--workers", "2")
+    assert ended.code == 2
+    assert "--workers says nothing here" in ended.err

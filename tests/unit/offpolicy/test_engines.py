@@ -6,7 +6,9 @@ import pytest
 
 from adapters.traffic.calls import Calls
 from adapters.traffic.formats import open_log
-from simulations.engines import InProcess, Processes, Threads
+from simulations import ray_engine
+from simulations.engines import InProcess, Processes, Threads, engine_of
+from simulations.errors import MissingRayError, OptionsError
 from simulations.generator import MODELS, TASKS
 from simulations.logs.files import write_log
 from simulations.logs.invented import InventedLog, LogSettings
@@ -44,3 +46,19 @@ def test_results_come_in_the_order_of_chunks_and_few_chunks_are_taken_ahead() ->
     assert next(found) == 0
     assert len(taken) <= 5
     assert list(found) == list(range(1, 100))
+
+
+def test_without_ray_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_engine, "find_spec", lambda _: None)
+    with pytest.raises(MissingRayError, match=r"pip install 'routeward\[ray\]'"):
+        engine_of("ray")
+
+
+def test_an_engine_has_a_name_and_only_that_of_ray_an_address() -> None:
+    assert engine_of("") is None
+    assert engine_of("", 3) == Threads(3)
+    assert engine_of("processes", 2) == Processes(2)
+    with pytest.raises(OptionsError, match="choose one of processes, ray"):
+        engine_of("spark")
+    with pytest.raises(OptionsError, match="--engine ray"):
+        engine_of("processes", address="head:6379")
