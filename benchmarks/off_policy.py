@@ -37,6 +37,10 @@ TABLE: Final = "bfcl_dev.parquet"
 OBJECTIVE: Final = Objective(answer_value_usd=0.05, second_value_usd=0.001)
 UNKNOWABLE: Final = 0.1
 STEPS: Final = 4500
+POOL: Final = "claude-3-5-sonnet-20240620,gpt-4o-2024-05-13,claude-3-haiku-20240307,gemini-1.5-flash-preview-0514"
+"""Of the table: four models of all prices."""
+EXPLORING: Final = 0.05
+"""Smallest probability of a model in a log that is to tell something of every model; the service's own is far below."""
 
 
 class Trial(NamedTuple):
@@ -153,15 +157,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Measure off-policy evaluation where truth is known.")
     parser.add_argument("--data", type=Path, help=f"folder that holds {TABLE}; an invented table without it")
     parser.add_argument("--logs", type=int, default=100)
-    parser.add_argument("--models", default="", help="models to choose from, separated by commas; all by default")
-    parser.add_argument("--floor", type=float, default=PolicySettings().floor, help="smallest probability of a model")
+    parser.add_argument("--models", default=POOL, help="models of the table to choose from, separated by commas")
+    parser.add_argument("--floor", type=float, default=EXPLORING, help="smallest probability of a model")
     parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()
-    models = tuple(name for name in options.models.split(",") if name)
+    models = tuple(name for name in options.models.split(",") if name) if options.data else ()
     tasks = [partial(trials, options.data, models, options.floor, seed) for seed in range(options.logs)]
     found = [trial for some in run_all(tasks, options.workers, unwatched) for trial in some]
     command = f"{COMMAND} --logs {options.logs} --floor {options.floor:g}" + (" --data DATA" if options.data else "")
-    command += f" --models {options.models}" if options.models else ""
+    command += f" --models {options.models}" if options.models != POOL else ""
     rows = [{"name": n, "value": round(v, 5), "unit": unit, "command": command} for n, v, unit in figures(found)]
     print(json.dumps(rows, indent=1))
 
