@@ -43,10 +43,11 @@ class Arms:
 
     `category` (X,) is the place of each context's category. Of each of the n cells, `slice_`, `context`, `model` and
     `unit` (n,) are places; units are what varies by itself: folds of sessions, or slices where no session is known.
-    `q` (S, C, M, K) is fitted before each slice, `direct` (C, M, K) on the whole log. `judged` (C, M, K) counts the
-    calls that know a component, of answers those that did not fail, and `known` is their share, NaN for none. As if all
-    were known, `plain`, `inverse` (n, K) are the sums of y and y / p of cells, and `plain_known`, `inverse_known` those
-    of 1 and 1 / p. `traffic` (S, X) counts calls; `inverse_p` (S, X, M) has the means of 1 / p(m), NaN where unknown.
+    `q` (S, C, M, K) is fitted before each slice, `direct` (C, M, K) on the whole log. `chosen` (C, M) counts calls,
+    `judged` (C, M, K) those that know a component, of answers those that did not fail, and `known` is their share, NaN
+    for none. As if all were known, `plain`, `inverse` (n, K) are the sums of y and y / p of cells, and `plain_known`,
+    `inverse_known` those of 1 and 1 / p. `traffic` (S, X) counts calls, and `inverse_p` (S, X, M) has the means of
+    1 / p(m), NaN where unknown.
     """
 
     categories: tuple[str, ...]
@@ -57,6 +58,7 @@ class Arms:
     unit: Ints
     q: Floats
     direct: Floats
+    chosen: Floats
     judged: Floats
     known: Floats
     plain: Floats
@@ -95,6 +97,7 @@ class Arms:
             unit=np.unique(np.where(fold == NO_FOLD, FOLDS + slice_, fold), return_inverse=True)[1],
             q=q,
             direct=direct,
+            chosen=summed(place[1:], counts[:, [CHOSEN]], shape[1:])[..., 0],
             judged=judged,
             known=known,
             plain=_as_if_known(values[:, PLAIN], share),
@@ -104,6 +107,12 @@ class Arms:
             traffic=summed((slice_, context), counts[:, [CHOSEN]], (len(slices), len(sums.contexts)))[..., 0],
             inverse_p=np.where(asked > 0.0, inverse_p / np.maximum(asked, 1.0), np.nan),
         )
+
+    @property
+    def told(self) -> Floats:
+        """Share of the calls that are of a category and model of which some call tells a component; shape (K,)."""
+        told: Floats = (self.chosen[..., None] * (self.judged > 0.0)).sum(axis=(0, 1)) / self.chosen.sum()
+        return told
 
     @property
     def shares(self) -> Floats:

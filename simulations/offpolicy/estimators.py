@@ -20,6 +20,10 @@ from simulations.offpolicy.sums import LogSums
 Floats = NDArray[np.float64]
 
 
+MOSTLY: Final = 0.99
+"""Share of the calls of which a component must be told, if the log is to have a mean of it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
     """The value of a policy, shape (K,), and the influences of U units on it, shape (U, K), both by component."""
@@ -55,10 +59,10 @@ class Evaluator:
         self.logged = self._on_policy()
 
     def _on_policy(self) -> Estimate:
-        """Return what the log itself was worth: the mean of its calls; NaN where a component is known of none."""
+        """Return what the log itself was worth, NaN where a component is not told of nearly all its calls."""
         rows = self._direct * self._chosen + self.arms.plain - self._direct * self.arms.plain_known
         value = rows.sum(axis=0) / self.calls
-        value = np.where(self.arms.judged.sum(axis=(0, 1)) > 0.0, value, np.nan)
+        value = np.where(self.arms.told >= MOSTLY, value, np.nan)
         return Estimate(value, self._by_unit(rows - self._chosen * value) / self.calls)
 
     def direct(self, policy: Floats) -> Estimate:

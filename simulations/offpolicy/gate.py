@@ -115,9 +115,10 @@ def log_checks(sums: LogSums, arms: Arms | None, objective: Objective) -> Iterat
     yield _calibration(sums)
     yield _eligibility(sums)
     yield from _missing(sums, arms)
-    nowhere = (arms.judged.sum(axis=(0, 1)) == 0.0) & (weights_of(objective) != 0.0)
-    for part in (part for part, missing in zip(COMPONENTS[1:], nowhere[1:], strict=True) if missing):
-        yield Check("known parts", "red", 0.0, None, f"no call tells its {NAMES[part]}{REMEDIES.get(part, '')}")
+    for part, share, valued in zip(COMPONENTS, arms.told.tolist(), weights_of(objective) != 0.0, strict=True):
+        if valued and share < 1.0 - MAX_UNIDENTIFIED and part != COMPONENTS[0]:
+            says = f"{share:.1%} of the calls are of a model whose {NAMES[part]} is known{REMEDIES.get(part, '')}"
+            yield Check("known parts", "red", share, 1.0 - MAX_UNIDENTIFIED, says)
 
 
 def drift_check(early: float, late: float, error: float) -> Check:

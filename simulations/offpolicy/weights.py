@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.offpolicy.arms import ANSWER, ERROR, Arms, summed
-from simulations.offpolicy.cells import CHOSEN, EXPOSURE, INVERSE, INVERSE_ALL, INVERSE_EXPOSURE, INVERSE_KNOWN
+from simulations.offpolicy.cells import EXPOSURE, INVERSE, INVERSE_ALL, INVERSE_EXPOSURE, INVERSE_KNOWN
 from simulations.offpolicy.sums import LogSums
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ def importance_weights(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
     answered = summed(cell, values[:, INVERSE_KNOWN][:, [ANSWER]], policy.shape)[..., 0] - failed
     calls, squares = float(sums.rows), float((policy**2 * sums.squares[..., 0]).sum())
     total, known = float((policy * inverse).sum()), float((policy * answered).sum())
-    share = np.nan_to_num(arms.judged[..., ANSWER] / np.maximum(_chosen(sums, arms), 1.0))
+    share = np.nan_to_num(arms.judged[..., ANSWER] / np.maximum(arms.chosen, 1.0))
     known_squares = float((policy**2 * sums.squares[..., 0] * share[arms.category]).sum())
     mean = total / calls
     mass = (policy * identified(sums, arms)[arms.category]).sum(axis=1)
@@ -78,14 +78,8 @@ def _expected(policy: Floats, sums: LogSums, arms: Arms, judged: Floats, realise
 def identified(sums: LogSums, arms: Arms) -> NDArray[np.bool_]:
     """Return of which models the log tells something, by category; shape (C, M)."""
     place, shape = (arms.category[arms.context], arms.model), (len(arms.categories), len(sums.models))
-    chosen = _chosen(sums, arms)
+    chosen = arms.chosen
     expected = summed(place, sums.cells.values[:, [EXPOSURE]], shape)[..., 0]
     if sums.undistributed:
         expected = np.maximum(expected, chosen)
     return (chosen >= 1.0) & (expected >= MIN_VISITS) & (arms.judged[..., ANSWER] >= MIN_VISITS)
-
-
-def _chosen(sums: LogSums, arms: Arms) -> Floats:
-    """Return how often models were chosen, by category; shape (C, M)."""
-    place, shape = (arms.category[arms.context], arms.model), (len(arms.categories), len(sums.models))
-    return summed(place, sums.cells.counts[:, [CHOSEN]], shape)[..., 0]

@@ -92,7 +92,7 @@ def test_a_cost_that_no_call_tells_is_refused_and_never_counts_as_nothing(unifor
     assert found.verdict == "red"
     assert np.isnan(found.logged.value)
     assert np.isnan(found.policies[0].components[1])
-    assert any("no call tells its cost" in one.says for one in found.checks)
+    assert any("whose cost is known; give prices" in one.says for one in found.checks)
 
 
 def test_a_model_whose_cost_is_unknown_does_not_get_the_cost_of_others(uniform: Calls) -> None:
@@ -101,10 +101,11 @@ def test_a_model_whose_cost_is_unknown_does_not_get_the_cost_of_others(uniform: 
         fixed(uniform.models[1]),
         fixed(uniform.models[0]),
     )
-    unknown, known = found.policies
-    assert check(found, "known parts", unknown.policy.name).status == "red"
-    assert unknown.lift is None
-    assert known.status != "red"
+    assert {check(found, "known parts", policy.policy.name).status for policy in found.policies} == {"red", "green"}
+    assert check(found, "known parts").status == "red"
+    assert "74.3%" in check(found, "known parts").says
+    assert np.isnan(found.logged.value)
+    assert all(policy.lift is None for policy in found.policies)
 
 
 def test_a_category_in_which_a_model_was_never_judged_is_unidentified(uniform: Calls) -> None:
