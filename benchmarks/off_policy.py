@@ -144,9 +144,10 @@ def figures(found: list[Trial]) -> Iterator[tuple[str, float, str]]:
         yield "mean absolute error where it passes, adaptively weighted", _size(t.error for t in passed), "answers"
         yield "mean absolute error where it passes, DR", _size(t.error_dr for t in passed), "answers"
         yield "mean width where it passes", float(np.mean([t.width for t in passed])), "answers"
-    yield "mean absolute error where it refuses, DR", _size(t.error_dr for t in found if not t.passed), "answers"
     refused = [t for t in found if not t.passed]
-    yield "coverage where it refuses", float(np.mean([t.covers for t in refused])), "share"
+    if refused:
+        yield "mean absolute error where it refuses, DR", _size(t.error_dr for t in refused), "answers"
+        yield "coverage where it refuses", float(np.mean([t.covers for t in refused])), "share"
 
 
 def _size(errors: Iterator[float]) -> float:
