@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from adapters.traffic.calls import Calls
+from adapters.traffic.failures import failed
 from bandit.catalogue import Prices
 
 
@@ -29,4 +30,7 @@ def priced(calls: Calls, prices: Mapping[str, Prices]) -> Calls:
     fresh_usd, cached_usd, output_usd = table[calls.model].T * 1e-6
     cached = np.minimum(np.nan_to_num(calls.cached_input_tokens), calls.input_tokens)
     cost_usd = (calls.input_tokens - cached) * fresh_usd + cached * cached_usd + calls.output_tokens * output_usd
-    return replace(calls, cost_usd=np.where(np.isnan(cost_usd), calls.cost_usd, cost_usd))
+    cost_usd = np.where(np.isnan(cost_usd), calls.cost_usd, cost_usd)
+    # Providers do not bill calls that fail, unless the log says so.
+    unbilled = failed(calls.status) & ~(calls.cost_usd > 0.0) & ~np.isnan(table[calls.model, 0])
+    return replace(calls, cost_usd=np.where(unbilled, 0.0, cost_usd))

@@ -159,7 +159,9 @@ def _front(evaluation: Evaluation, evaluator: Evaluator) -> Iterator[Json]:
     for valued in evaluation.policies:
         if valued.status != "red":
             yield point(valued.policy.name, valued.components, valued.component_errors, valued.policy.toml())
-    for one in front(evaluator, evaluation.objective):
+    if evaluation.verdict == "red":
+        return
+    for one in front(evaluator, evaluation.objective, evaluation.headline):
         yield point(one.policy.name, one.components, one.errors, one.policy.toml()) | {
             "answer_value_usd": one.answer_value_usd
         }

@@ -15,8 +15,8 @@ from bandit.request import Objective
 from simulations.offpolicy.arms import ANSWER
 from simulations.offpolicy.cells import CHOSEN
 from simulations.offpolicy.components import worth_of
-from simulations.offpolicy.estimators import Evaluator
-from simulations.offpolicy.gate import policy_checks
+from simulations.offpolicy.estimators import ESTIMATORS, Evaluator
+from simulations.offpolicy.gate import MAX_UNIDENTIFIED, policy_checks
 from simulations.offpolicy.intervals import standard_error
 from simulations.offpolicy.policies import DEFAULT, Policy, matrices
 from simulations.offpolicy.weights import identified, importance_weights
@@ -40,8 +40,11 @@ class FrontPoint:
     errors: tuple[float, ...]
 
 
-def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
-    """Yield a point for each choice of models that is the best one for some value of an answer, unless refused."""
+def front(evaluator: Evaluator, objective: Objective, estimator: str = "awdr") -> Iterator[FrontPoint]:
+    """Yield a point for each choice of models that is the best one for some value of an answer, unless refused.
+
+    It is judged by one of `ESTIMATORS`.
+    """
     if evaluator.arms.unit.max() < _LEAST_UNITS:
         return
     able = identified(evaluator.sums, evaluator.arms)
@@ -55,13 +58,16 @@ def front(evaluator: Evaluator, objective: Objective) -> Iterator[FrontPoint]:
         if written in seen or not best.shares or _is_refused(evaluator, best, asked):
             continue
         seen.add(written)
-        judged = [_judged(judge, _best(chooser, asked, known)) for chooser, judge in ((even, odd), (odd, even))]
+        judged = [
+            _judged(judge, _best(chooser, asked, known), estimator) for chooser, judge in ((even, odd), (odd, even))
+        ]
+        told = _told(evaluator, best)
         values, errors = (np.array(part) for part in zip(*judged, strict=True))
         yield FrontPoint(
             policy=best,
             answer_value_usd=asked.answer_value_usd,
-            components=tuple(values.mean(axis=0).tolist()),
-            errors=tuple((np.sqrt(np.square(errors).sum(axis=0)) / 2.0).tolist()),
+            components=tuple(np.where(told, values.mean(axis=0), np.nan).tolist()),
+            errors=tuple(np.where(told, np.sqrt(np.square(errors).sum(axis=0)) / 2.0, np.nan).tolist()),
         )
 
 
@@ -92,7 +98,14 @@ def _is_refused(evaluator: Evaluator, policy: Policy, objective: Objective) -> b
     return any(check.status == "red" for check in policy_checks("", weights, quality, objective))
 
 
-def _judged(judge: Evaluator, policy: Policy) -> tuple[Floats, Floats]:
+def _told(evaluator: Evaluator, policy: Policy) -> Bools:
+    """Return which components the log tells of what a policy would choose; shape (K,)."""
+    [matrix] = matrices([policy], evaluator.sums)
+    unknown = importance_weights(matrix, evaluator.sums, evaluator.arms).unknown
+    return np.array(unknown) <= MAX_UNIDENTIFIED
+
+
+def _judged(judge: Evaluator, policy: Policy, estimator: str) -> tuple[Floats, Floats]:
     [matrix] = matrices([policy], judge.sums)
-    estimate = judge.doubly_robust(matrix) if judge.sums.undistributed else judge.adaptive(matrix)
+    estimate = ESTIMATORS[estimator](judge, matrix)
     return estimate.value, np.array([standard_error(column) for column in estimate.influence.T])

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from adapters.traffic.calls import Call, batches
+from adapters.traffic.calls import Call, Names, batches, columns_of
 from adapters.traffic.pricing import priced
 from bandit.catalogue import Prices
+from bandit.signals import Status
 
 PRICES = {"m": Prices(2.0, 10.0, 0.5), "plain": Prices(2.0, 10.0)}
 
@@ -35,3 +36,13 @@ def test_a_call_costs_its_tokens_where_they_and_their_price_are_known_else_what_
 def test_without_prices_calls_stay_as_they_are() -> None:
     [calls] = batches([Call("c", "m", input_tokens=1, output_tokens=1, cost_usd=3.0)])
     assert priced(calls, {}) is calls
+
+
+def test_a_failed_call_costs_nothing_unless_the_log_says_so() -> None:
+    failed = Call("c", "m", status=Status.ERROR, input_tokens=1000, output_tokens=100)
+    calls = columns_of(
+        [failed, failed._replace(cost_usd=0.0), failed._replace(cost_usd=0.5), failed._replace(status=Status.OK)],
+        Names(),
+        Names(),
+    )
+    assert priced(calls, {"m": Prices(1.0, 10.0)}).cost_usd.tolist() == pytest.approx([0.0, 0.0, 0.002, 0.002])

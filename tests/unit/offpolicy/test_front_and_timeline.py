@@ -1,6 +1,7 @@
 """A front that flatters no choice, and changes that are found where they are."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from adapters.traffic.calls import Calls
 from bandit.request import Objective
 from simulations.offpolicy.collapse import sums_of
+from simulations.offpolicy.document import document_of
 from simulations.offpolicy.estimators import Evaluator
+from simulations.offpolicy.evaluation import evaluate
 from simulations.offpolicy.front import front
 from simulations.offpolicy.timeline import changes, timeline_of
 
@@ -60,3 +63,23 @@ def test_a_model_that_becomes_slow_and_one_that_joins_are_found_where_it_happene
     assert abs(slowed[0].at - place) <= 1
     assert {one.what for one in found if one.model == uniform.models[3]} == {"joined"}
     assert all(abs(one.at - place) <= 2 for one in found if one.what == "joined")
+
+
+def front_of(calls: Calls, objective: Objective) -> list[dict[str, Any]]:
+    found, evaluator = evaluate(sums_of(calls), [], objective, rng=np.random.default_rng(1))
+    points: list[dict[str, Any]] = document_of(found, evaluator, "log")["front"]
+    return points
+
+
+def test_a_refused_log_has_no_front(uniform: Calls) -> None:
+    assert len(front_of(uniform, Objective())) > 1
+    most = np.arange(len(uniform)) % 5 > 1
+    refused = replace(uniform, propensity=np.where(most, np.nan, uniform.propensity))
+    assert [point["name"] for point in front_of(refused, Objective())] == ["logged"]
+
+
+def test_what_is_unknown_is_null_on_the_front(uniform: Calls) -> None:
+    points = front_of(replace(uniform, latency_s=np.full(len(uniform), np.nan)), ANSWERS_ONLY)
+    assert len(points) > 1
+    assert all(point["latency_s"] is None and point["latency_s_se"] is None for point in points)
+    assert all(point["cost_usd"] is not None for point in points)
