@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from simulations.offpolicy.arms import Arms, summed
 from simulations.offpolicy.cells import CHOSEN, K
 from simulations.offpolicy.sums import LogSums
+from simulations.offpolicy.weights import Importance
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Estimate:
 class Evaluator:
     """Evaluates policies of shape (X, M): the probability of each model in each context.
 
-    `logged` is what the log itself was worth.
+    `logged` is what the log itself was worth; `importance` tells how much of it speaks for a policy.
     """
 
     def __init__(self, sums: LogSums) -> None:
@@ -57,6 +58,7 @@ class Evaluator:
         self._calls_by_context = summed((arms.unit, arms.context), self._chosen, (size, shape[1]))[..., 0]
         self._residuals = self._of_direct()
         self.logged = self._on_policy()
+        self.importance = Importance(sums, arms)
 
     def _on_policy(self) -> Estimate:
         """Return what the log itself was worth, NaN where a component is not told of nearly all its calls."""

@@ -25,7 +25,7 @@ from simulations.offpolicy.moments import moments_of
 from simulations.offpolicy.policies import Policy, matrices
 from simulations.offpolicy.sums import LogSums
 from simulations.offpolicy.timeline import timeline_of
-from simulations.offpolicy.weights import Weights, importance_weights
+from simulations.offpolicy.weights import Weights
 
 Floats = NDArray[np.float64]
 
@@ -148,7 +148,7 @@ def _measured(
     intervals = {name: _interval(one, objective, alpha) for name, one in estimates.items()}
     moments = moments_of(evaluator, probabilities, objective)
     intervals |= {"cressie_read": cressie_read(moments, alpha), CONSERVATIVE: bernstein(moments, alpha)}
-    weights = importance_weights(probabilities, sums, evaluator.arms)
+    weights = evaluator.importance.of(probabilities)
     quality = float(np.nan_to_num(evaluator.logged.value[ANSWER]))
     checks = tuple(policy_checks(policy.name, weights, quality, objective))
     status = worst([*(check.status for check in checks), evaluation.verdict])

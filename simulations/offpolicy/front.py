@@ -19,7 +19,6 @@ from simulations.offpolicy.estimators import ESTIMATORS, Evaluator
 from simulations.offpolicy.gate import MAX_UNIDENTIFIED, policy_checks
 from simulations.offpolicy.intervals import standard_error
 from simulations.offpolicy.policies import DEFAULT, Policy, matrices
-from simulations.offpolicy.weights import identified, importance_weights
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,7 +46,7 @@ def front(evaluator: Evaluator, objective: Objective, estimator: str = "awdr") -
     """
     if evaluator.arms.unit.max() < _LEAST_UNITS:
         return
-    able = identified(evaluator.sums, evaluator.arms)
+    able = evaluator.importance.identified
     known = {name: able[c] for c, name in enumerate(evaluator.arms.categories)}
     even, odd = (_half(evaluator, parity) for parity in (0, 1))
     seen = set[str]()
@@ -94,14 +93,14 @@ def _is_refused(evaluator: Evaluator, policy: Policy, objective: Objective) -> b
     """Return whether the gate would refuse the policy, had somebody named it."""
     [matrix] = matrices([policy], evaluator.sums)
     quality = float(np.nan_to_num(evaluator.logged.value[ANSWER]))
-    weights = importance_weights(matrix, evaluator.sums, evaluator.arms)
+    weights = evaluator.importance.of(matrix)
     return any(check.status == "red" for check in policy_checks("", weights, quality, objective))
 
 
 def _told(evaluator: Evaluator, policy: Policy) -> Bools:
     """Return which components the log tells of what a policy would choose; shape (K,)."""
     [matrix] = matrices([policy], evaluator.sums)
-    unknown = importance_weights(matrix, evaluator.sums, evaluator.arms).unknown
+    unknown = evaluator.importance.of(matrix).unknown
     return np.array(unknown) <= MAX_UNIDENTIFIED
 
 

@@ -36,50 +36,51 @@ class Weights:
     unknown: tuple[float, ...]
 
 
-def importance_weights(policy: Floats, sums: LogSums, arms: Arms) -> Weights:
-    """Return the weights of a policy of shape (X, M)."""
-    cell, values = (arms.context, arms.model), sums.cells.values
-    inverse = summed(cell, values[:, [INVERSE_ALL]], policy.shape)[..., 0]
-    # A failed call needs no judge.
-    failed = summed(cell, values[:, INVERSE][:, [ERROR]], policy.shape)[..., 0]
-    answered = summed(cell, values[:, INVERSE_KNOWN][:, [ANSWER]], policy.shape)[..., 0] - failed
-    calls, squares = float(sums.rows), float((policy**2 * sums.squares[..., 0]).sum())
-    total, known = float((policy * inverse).sum()), float((policy * answered).sum())
-    share = np.nan_to_num(arms.judged[..., ANSWER] / np.maximum(arms.chosen, 1.0))
-    known_squares = float((policy**2 * sums.squares[..., 0] * share[arms.category]).sum())
-    mean = total / calls
-    mass = (policy * identified(sums, arms)[arms.category]).sum(axis=1)
-    told = policy[..., None] * (arms.judged >= MIN_VISITS)[arms.category]
-    return Weights(
-        ess=known**2 / known_squares if known_squares else 0.0,
-        largest_share=float((policy * sums.largest).max(initial=0.0)) / known if known else 1.0,
-        mean=mean,
-        mean_se=float(np.sqrt(max(squares / calls - mean**2, 0.0) / calls)),
-        expected_ess=_expected(policy, sums, arms, share, known**2 / known_squares if known_squares else 0.0),
-        unidentified=float(1.0 - arms.shares @ mass),
-        unknown=tuple((1.0 - arms.shares @ told.sum(axis=1)).tolist()),
-    )
+class Importance:
+    """Weighs policies on a log; what does not depend on the policy is added up once.
 
+    `identified` (C, M) says of which models the log tells something, by category.
+    """
 
-def _expected(policy: Floats, sums: LogSums, arms: Arms, judged: Floats, realised: float) -> float:
-    """Return the effective sample size in the mean; the realised one where probabilities are not known."""
-    if sums.undistributed:
-        return realised
-    cell, values = (arms.context, arms.model), sums.cells.values
-    inverse = summed(cell, values[:, [INVERSE_EXPOSURE]], policy.shape)[..., 0]
-    played = policy > 0.0
-    # Judged calls alone count: each stands for 1 / share of them.
-    share = np.where(judged > 0.0, judged, np.nan)[arms.category]
-    squares = float((policy**2 * inverse / share)[played].sum())
-    calls = float(sums.rows) * float(arms.shares @ policy.sum(axis=1))
-    return calls**2 / squares if np.isfinite(squares) and squares > 0.0 else 0.0
+    def __init__(self, sums: LogSums, arms: Arms) -> None:
+        self._sums, self._arms = sums, arms
+        cell, values, shape = (arms.context, arms.model), sums.cells.values, sums.largest.shape
+        columns = [INVERSE_ALL, INVERSE.start + ERROR, INVERSE_KNOWN.start + ANSWER, EXPOSURE, INVERSE_EXPOSURE]
+        totals = np.moveaxis(summed(cell, values[:, columns], shape), 2, 0)
+        self._inverse, failed, answered, exposure, self._inverse_exposure = totals
+        # A failed call needs no judge.
+        self._judged = answered - failed
+        self._share = (arms.judged[..., ANSWER] / np.maximum(arms.chosen, 1.0))[arms.category]
+        expected = np.zeros(arms.chosen.shape)
+        np.add.at(expected, arms.category, exposure)
+        if sums.undistributed:
+            expected = np.maximum(expected, arms.chosen)
+        judged = arms.judged[..., ANSWER] >= MIN_VISITS
+        self.identified = (arms.chosen >= 1.0) & (expected >= MIN_VISITS) & judged
 
+    def of(self, policy: Floats) -> Weights:
+        """Return the weights of a policy of shape (X, M)."""
+        sums, arms, calls = self._sums, self._arms, float(self._sums.rows)
+        squares = policy**2 * sums.squares[..., 0]
+        total, known = float((policy * self._inverse).sum()), float((policy * self._judged).sum())
+        known_squares = float((squares * self._share).sum())
+        ess = known**2 / known_squares if known_squares else 0.0
+        mean = total / calls
+        told = policy[..., None] * (arms.judged >= MIN_VISITS)[arms.category]
+        return Weights(
+            ess=ess,
+            largest_share=float((policy * sums.largest).max(initial=0.0)) / known if known else 1.0,
+            mean=mean,
+            mean_se=float(np.sqrt(max(float(squares.sum()) / calls - mean**2, 0.0) / calls)),
+            # Where probabilities are not known, the realised one is all there is.
+            expected_ess=ess if sums.undistributed else self._expected(policy),
+            unidentified=float(1.0 - arms.shares @ (policy * self.identified[arms.category]).sum(axis=1)),
+            unknown=tuple((1.0 - arms.shares @ told.sum(axis=1)).tolist()),
+        )
 
-def identified(sums: LogSums, arms: Arms) -> NDArray[np.bool_]:
-    """Return of which models the log tells something, by category; shape (C, M)."""
-    place, shape = (arms.category[arms.context], arms.model), (len(arms.categories), len(sums.models))
-    chosen = arms.chosen
-    expected = summed(place, sums.cells.values[:, [EXPOSURE]], shape)[..., 0]
-    if sums.undistributed:
-        expected = np.maximum(expected, chosen)
-    return (chosen >= 1.0) & (expected >= MIN_VISITS) & (arms.judged[..., ANSWER] >= MIN_VISITS)
+    def _expected(self, policy: Floats) -> float:
+        """Return the effective sample size in the mean: judged calls alone count, each stands for 1 / share of them."""
+        share = np.where(self._share > 0.0, self._share, np.nan)
+        squares = float((policy**2 * self._inverse_exposure / share)[policy > 0.0].sum())
+        calls = float(self._sums.rows) * float(self._arms.shares @ policy.sum(axis=1))
+        return calls**2 / squares if np.isfinite(squares) and squares > 0.0 else 0.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.traffic.calls import UNKNOWN, Calls
+from adapters.traffic.calls import INTEGERS, NUMBERS, UNKNOWN, Calls
 from adapters.traffic.log import Log, Progress
 from bandit.signals import Kind
 from simulations.errors import OptionsError
@@ -21,19 +21,7 @@ NO_DELAYS: Final = (
     "no row tells how long a call took: outcomes are known at once, unless --answer-delay-seconds says when"
 )
 _SECOND_US: Final = 1_000_000
-_INTEGERS: Final = ("category", "model", "kind", "status", "time_us", "answered_us", "judged_us")
-_NUMBERS: Final = (
-    "answer_value_usd",
-    "second_value_usd",
-    "requested_tokens",
-    "input_tokens",
-    "cached_input_tokens",
-    "output_tokens",
-    "cost_usd",
-    "latency_s",
-    "first_token_s",
-    "quality",
-)
+_COLUMNS: Final = ("category", "model", *INTEGERS, *(name for name in NUMBERS if name != "propensity"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +88,7 @@ def traffic_of(log: Log, progress: Progress | None = None) -> Traffic:
     for batch in log.batches(progress=progress):
         categories, models = batch.categories, batch.models
         eligible.append(sets.numbers(batch))
-        for name in (*_INTEGERS, *_NUMBERS):
+        for name in _COLUMNS:
             columns.setdefault(name, []).append(getattr(batch, name))
     if not eligible:
         raise OptionsError("the log holds no call that can be used")
