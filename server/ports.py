@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from adapters.ledger import Discrepancy, StoredSums, Written
+from adapters.providers.chat import Answer, AnswerStream, Body, Timeouts
 from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
 
@@ -86,3 +87,13 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and release everything. Safe to call twice."""
+
+
+class Provider(Protocol):
+    """Calls one model where it is served. Both raise adapters.providers.errors.ProviderError, and nothing else."""
+
+    async def complete(self, body: Body, timeouts: Timeouts) -> Answer:
+        """Return the whole answer; being cancelled ends the call."""
+
+    async def stream(self, body: Body, timeouts: Timeouts) -> AnswerStream:
+        """Return the answer as soon as the provider accepted the request; the caller closes it."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.providers.chat import Timeouts
+from adapters.providers.endpoint import Endpoint
 from bandit.budget import Budget
 from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
@@ -109,6 +111,46 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a model is called: the name of its provider in `GatewaySettings.endpoints`, and its own name there."""
+
+    provider: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRule:
+    """Calls whose `header` (lower case) matches the shell pattern `pattern` are of this category."""
+
+    header: str
+    pattern: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How to call models for callers. An empty `listen` does not.
+
+    `endpoints` are the providers by name, `upstreams` the models that can be called by id, `uncallable` says of each
+    other one why it cannot ("provider_key": its key is not set; "provider": nobody said where it is).
+    `private_hosts` are the names in base URLs that may lead to private addresses. `categories` names fingerprints.
+    `key_variables` says, by provider, where its key should come from, for advice.
+    """
+
+    listen: str = ""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    max_body_bytes: int = 20 * 1024 * 1024
+    private_hosts: frozenset[str] = frozenset()
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    uncallable: Mapping[str, str] = field(default_factory=dict)
+    key_variables: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[HeaderRule, ...] = ()
+    fingerprint_key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything, with a digest that names this configuration in snapshots and logs."""
 
@@ -116,4 +158,5 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     learning: LearningSettings = field(default_factory=LearningSettings)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     digest: str = ""
