@@ -1,9 +1,13 @@
 """Which models may be chosen at all, whatever is believed about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from bandit.catalogue import Model
+
+EJECTED: Final = "breaker"
+"""What excludes a model that fails: the circuit breaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Eligibility:
     """Bit m of `mask` says that model m may be chosen; `exclusions` names what excluded each other one."""
 
     mask: int
-    exclusions: dict[str, str] = field(default_factory=dict)
+    exclusions: Mapping[str, str] = field(default_factory=dict)
 
 
 def eligible(models: Sequence[Model], needs: Needs) -> Eligibility:
@@ -52,3 +56,23 @@ def exclusion(model: Model, needs: Needs) -> str:
     if model.context_tokens is not None and tokens > model.context_tokens:
         return "context_length"
     return ""
+
+
+def barred(models: Sequence[Model], eligibility: Eligibility, reasons: Mapping[str, str]) -> Eligibility:
+    """Take from what is eligible the models that `reasons` names by id."""
+    names = [model.id for index, model in enumerate(models) if eligibility.mask >> index & 1 and model.id in reasons]
+    mask = sum(1 << index for index, model in enumerate(models) if model.id not in reasons)
+    return Eligibility(eligibility.mask & mask, {**eligibility.exclusions, **{name: reasons[name] for name in names}})
+
+
+def ejected(models: Sequence[Model], eligibility: Eligibility, failing: Sequence[int]) -> Eligibility:
+    """Take from what is eligible the models that fail, the first of `failing` first, and never more than half of it.
+
+    Where most of them fail, the cause is more likely here than there, and something has to be tried.
+    """
+    most = eligibility.mask.bit_count() // 2
+    out = [m for m in failing if eligibility.mask >> m & 1][:most]
+    if not out:
+        return eligibility
+    mask = eligibility.mask & ~sum(1 << m for m in out)
+    return Eligibility(mask, {**eligibility.exclusions, **{models[m].id: EJECTED for m in out}})

@@ -1,10 +1,10 @@
 """From a call to what the policy is asked: names looked up, defaults filled in, token counts put into buckets."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from bandit.eligibility import Eligibility, Needs, eligible
+from bandit.eligibility import Eligibility, Needs, barred, ejected, eligible
 from bandit.errors import InfeasibleError
 from bandit.policy import policy
 from bandit.request import Limits, Objective, Request, quarter_octave
@@ -28,6 +28,8 @@ NOT_FORCED: Final = "model"
 """What excludes the models that a forced call does not name: the request's field of that name."""
 
 DISABLED: Final = "disabled"
+
+NOTHING_BARRED: Final[Mapping[str, str]] = {}
 
 MAX_CACHED_ELIGIBILITIES: Final = 4096
 
@@ -60,13 +62,23 @@ class Question(NamedTuple):
         return computed
 
 
+def _none_failing() -> Sequence[int]:
+    return ()
+
+
 class Questions:
-    """Places calls in their tenants."""
+    """Places calls in their tenants. `failing` returns the models that calls fail at, by position, longest first."""
 
     def __init__(
-        self, namespaces: Mapping[str, Namespace], catalogue: Catalogue, keys: TokenKeys, max_age_s: float
+        self,
+        namespaces: Mapping[str, Namespace],
+        catalogue: Catalogue,
+        keys: TokenKeys,
+        max_age_s: float,
+        failing: Callable[[], Sequence[int]] = _none_failing,
     ) -> None:
         self._namespaces = namespaces
+        self._failing = failing
         self._catalogue = catalogue
         self._keys = keys
         self._max_age_s = max_age_s
@@ -83,17 +95,21 @@ class Questions:
             if model.enabled
         }
 
-    def ask(self, call: Call, caller: Principal, now_us: int) -> Question:
+    def ask(
+        self, call: Call, caller: Principal, now_us: int, uncallable: Mapping[str, str] = NOTHING_BARRED
+    ) -> Question:
         """Return what the policy is asked for `call`, whose category is known from then on. Raises as `imagine`."""
-        namespace, question = self._namespaces[caller.namespace], self.imagine(call, caller, now_us)
+        namespace, question = self._namespaces[caller.namespace], self.imagine(call, caller, now_us, uncallable)
         category = question.request.category
         if category == call.category and category not in namespace.categories:
             namespace.categories.add(category)
             namespace.unsaved_categories.add(category)
         return question
 
-    def imagine(self, call: Call, caller: Principal, now_us: int) -> Question:
-        """Return what the policy would be asked for `call`.
+    def imagine(
+        self, call: Call, caller: Principal, now_us: int, uncallable: Mapping[str, str] = NOTHING_BARRED
+    ) -> Question:
+        """Return what the policy would be asked for `call`; `uncallable` says why models may not be chosen, by id.
 
         Raises CategoryUnknownError, ModelUnknownError, ProfileUnknownError, NoEligibleModelError for a forced
         model that is disabled, and InvalidFieldError where the previous decision is none of the caller's.
@@ -104,6 +120,10 @@ class Questions:
         settings = self._catalogue.categories.get(category, self._any_category)
         input_tokens = settings.input_tokens if call.input_tokens is None else call.input_tokens
         eligibility = self._eligibility(call, input_tokens)
+        if uncallable:
+            eligibility = barred(self._catalogue.models, eligibility, uncallable)
+        if failing := self._failing():
+            eligibility = ejected(self._catalogue.models, eligibility, failing)
         count = _exact if call.constraints.max_cost_usd is not None else quarter_octave
         cached_model = self._warm_model(call, caller, now_us) if call.previous_decision_id else ""
         request = Request(

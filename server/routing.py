@@ -1,6 +1,6 @@
 """The use case of the hot path: choose a model from memory. No I/O, nothing awaited, no types of the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from bandit.draw import UniformSource, draw
@@ -9,7 +9,7 @@ from bandit.signals import Kind
 from server.billing import refuse_exhausted
 from server.choices import Option
 from server.credentials import Principal
-from server.questions import Question, Questions
+from server.questions import NOTHING_BARRED, Question, Questions
 from server.requests import Call
 from server.tokens import DecisionToken, TokenKeys
 
@@ -61,13 +61,13 @@ class Router:
         self._rng = rng
         self._nonce = nonce
 
-    def route(self, call: Call, caller: Principal) -> Decision:
-        """Choose a model for `call`.
+    def route(self, call: Call, caller: Principal, uncallable: Mapping[str, str] = NOTHING_BARRED) -> Decision:
+        """Choose a model for `call`; `uncallable` says why models may not be chosen, by id.
 
         Raises what `Questions.ask` and `Question.choices` raise, and BudgetExhaustedError.
         """
         now_us = self._clock()
-        question = self._questions.ask(call, caller, now_us)
+        question = self._questions.ask(call, caller, now_us, uncallable)
         snapshot, request = question.published.snapshot, question.request
         if snapshot.budgets:
             refuse_exhausted(snapshot, request.category, request.profile, now_us)
@@ -106,6 +106,24 @@ class Router:
             distribution=distribution,
             option=option,
             reason=reason_of(call, category, distribution),
+        )
+
+    def further_id(self, decision: Decision, model: str) -> str:
+        """Return a decision id for one more call to a model, beside those of a decision and its fallbacks."""
+        return self._keys.sign(
+            DecisionToken(
+                decision.caller.namespace,
+                decision.question.request.category,
+                model,
+                Kind.FALLBACK,
+                1.0,
+                decision.decided_us,
+                self._nonce(),
+                decision.call.input_tokens,
+                parent=decision.nonce,
+                profile=decision.question.payer,
+                priced=decision.distribution.forecasts.budget_price > 0.0,
+            )
         )
 
 

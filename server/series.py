@@ -23,12 +23,16 @@ class Counts(Collector):
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name, self._text, self._labels = name, text, labels
-        self._counts: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._counts: defaultdict[tuple[str, ...], float] = defaultdict(int)
         registry.register(self)
 
     def add(self, *labels: str) -> None:
         """Count one."""
         self._counts[labels] += 1
+
+    def add_amount(self, amount: float, *labels: str) -> None:
+        """Count an amount, which is not negative."""
+        self._counts[labels] += amount
 
     def describe(self) -> Iterator[Metric]:
         """Return the family without its members."""

@@ -1,0 +1,62 @@
+"""Which models fail just now: the breakers of all models, and what they mean for decisions."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from adapters.providers.errors import ProviderError
+from server.gateway.breaker import PROBE_EVERY_S, Breaker, State
+
+JITTER: Final = 0.1
+"""Share by which waits differ, so that replicas do not probe at once."""
+
+
+class Availability:
+    """Knows the breaker of each model. The clock, which never goes back, and uniform numbers are arguments."""
+
+    def __init__(self, models: Sequence[str], clock_s: Callable[[], float], uniform: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self._uniform = uniform
+        self._positions = {model: position for position, model in enumerate(models)}
+        self._breakers = {model: Breaker() for model in models}
+        self._troubled: set[str] = set()
+
+    def failing(self) -> Sequence[int]:
+        """Return the positions of the models that nothing but a probe should go to, longest first."""
+        if not self._troubled:
+            return ()
+        now_s = self._clock_s()
+        self._troubled = {model for model in self._troubled if self.state(model) is not State.CLOSED}
+        order = sorted(self._troubled, key=lambda model: (self._breakers[model].opened_s or now_s, model))
+        return [self._positions[model] for model in order]
+
+    def state(self, model: str) -> State:
+        """Return the state of a model's breaker."""
+        return self._breakers[model].state(self._clock_s())
+
+    def held_s(self, model: str) -> float:
+        """Return for how many seconds a model's provider wants to be left alone."""
+        return self._breakers[model].held_s(self._clock_s())
+
+    def served(self, model: str, began_s: float) -> None:
+        """Hear that a model served a call, which began at this time of the clock."""
+        self._breakers[model].succeeded(began_s, self._clock_s())
+
+    def failed(self, model: str, error: ProviderError) -> None:
+        """Hear that a model failed to serve a call."""
+        now_s, breaker = self._clock_s(), self._breakers[model]
+        if breaker.failed(now_s, self._wait_s()):
+            self._troubled.add(model)
+        if error.retry_after_s:
+            breaker.hold(now_s, error.retry_after_s)
+            self._troubled.add(model)
+
+    def begin_probe(self, model: str) -> bool:
+        """Return whether the caller may try whether a model is back; it then calls `end_probe`."""
+        return self._breakers[model].begin_probe(self._clock_s())
+
+    def end_probe(self, model: str, *, served: bool) -> None:
+        """Hear how a probe went."""
+        self._breakers[model].end_probe(served, self._clock_s(), self._wait_s())
+
+    def _wait_s(self) -> float:
+        return PROBE_EVERY_S * (1.0 + JITTER * (2.0 * self._uniform() - 1.0))

@@ -1,0 +1,92 @@
+"""Reports outcomes on the same path as Feedback: exactly once, and kept until the store takes them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from structlog.typing import FilteringBoundLogger
+
+from bandit.signals import Outcome
+from server.credentials import Principal
+from server.errors import ServiceError, ShuttingDownError
+from server.gateway.figures import Figures
+from server.learning import Learner
+from server.metrics import Metrics
+from server.requests import Observation, Report
+
+MAX_WAITING: Final = 20_000
+"""Outcomes that wait while the store does not take them; more are dropped and counted."""
+
+MAX_BATCH: Final = 256
+RETRY_AFTER_S: Final = 1.0
+
+
+class _Waiting(NamedTuple):
+    caller: Principal
+    report: Report
+
+
+class Reporter:
+    """Queues outcomes, and records them in batches. One that is sent again has the same time, so it counts once."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        metrics: Metrics,
+        figures: Figures,
+        log: FilteringBoundLogger,
+        clock: Callable[[], int],
+    ) -> None:
+        self._learner = learner
+        self._metrics = metrics
+        self._figures = figures
+        self._log = log
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    def report(self, caller: Principal, decision_id: str, outcome: Outcome) -> None:
+        """Have an outcome recorded."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._figures.reports_dropped.add()
+            return
+        observation = Observation(outcome.signal, outcome, self._clock())
+        self._waiting.append(_Waiting(caller, Report(decision_id, (observation,))))
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let `run` return when everything that waits is recorded."""
+        self._closing = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Record until closed."""
+        while self._waiting or not self._closing:
+            await self._wake.wait()
+            while self._waiting:
+                await self._record()
+            if not self._closing:
+                self._wake.clear()
+
+    async def _record(self) -> None:
+        caller, batch = self._waiting[0].caller, list[_Waiting]()
+        while self._waiting and self._waiting[0].caller == caller and len(batch) < MAX_BATCH:
+            batch.append(self._waiting.popleft())
+        try:
+            results = await self._learner.record_each((one.report for one in batch), self._clock(), caller)
+        except ShuttingDownError:
+            self._log.error("outcomes_lost", outcomes=len(batch))
+            return
+        except ServiceError as error:
+            self._waiting.extendleft(reversed(batch))
+            self._log.warning("outcomes_wait", outcomes=len(self._waiting), reason=error.reason)
+            await asyncio.sleep(error.retry_after_s or RETRY_AFTER_S)
+            return
+        for result in results:
+            if isinstance(result, ServiceError):
+                self._metrics.refused(result.reason)
+                self._log.warning("outcome_refused", reason=result.reason)
+            else:
+                self._metrics.recorded(result.results)
