@@ -28,7 +28,7 @@ class Beginning:
 
 
 class LiveAnswer:
-    """Passes an answer on (`server.gateway.chats.Streaming`), and settles its outcome once: when closed at the latest."""
+    """Passes an answer on (`chats.Streaming`), and settles its outcome once, when closed at the latest."""
 
     def __init__(self, beginning: Beginning, turn: Turn, served: Served, outcomes: Outcomes) -> None:
         self._beginning = beginning
