@@ -4,7 +4,6 @@ aiohttp's exceptions carry the request with its headers, and so the key. None of
 the cause or the context of what is raised instead.
 """
 
-import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import lru_cache
 from socket import AF_UNSPEC, AddressFamily
@@ -12,6 +11,7 @@ from typing import Final
 
 from adapters.providers.addresses import check_address, check_url
 from adapters.providers.chat import Timeouts
+from adapters.providers.compression import inflater
 from adapters.providers.errors import (
     MalformedAnswerError,
     MissingExtraError,
@@ -28,13 +28,12 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("calling providers needs aiohttp: pip install 'routeward[gateway]'") from error
 
-PIECE_BYTES: Final = 65536
-"""What is decompressed at once."""
 HEADER_BYTES: Final = 16384
-"""What a line of headers may have."""
+"""What a line of headers may have; how many there may be is aiohttp's to say (128)."""
 KEEPALIVE_S: Final = 30.0
 """How long a connection may rest. Providers close theirs after a minute or later, so it is us who close first."""
 HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "routeward"}
+
 _FAILURES: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 _KNOWN_URLS: Final = 1024
 _NEVER_ROUND_UP_S: Final = 1e9
@@ -44,28 +43,28 @@ class AiohttpTransport:
     """Sends requests over a pool of connections without a limit: who calls too much is held back elsewhere.
 
     Hosts in `private_hosts` (lower case) may lead to private addresses, and be spoken to without TLS. Nothing is taken
-    from the environment: no proxies, no netrc; and no cookies are kept. A request is sent once: one that was cut off
-    may have been answered and billed, so trying again is an attempt of its own, which is up to the caller.
+    from the environment, neither proxies nor netrc, and no cookies are kept. A request is sent once: one that was cut
+    off may have been answered and billed, so that trying again is an attempt of its own, and up to the caller.
     """
 
     def __init__(self, private_hosts: frozenset[str] = frozenset()) -> None:
         self._private_hosts = private_hosts
         self._session: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._is_closed = False
         self._check = lru_cache(_KNOWN_URLS)(lambda url: check_url(url, private_hosts))
 
     def send(self, request: HttpRequest, timeouts: Timeouts) -> "_Exchange":
-        """Send a request; see `Transport.send`. Must be entered within a running event loop, always the same."""
+        """Send a request; see `Transport.send`. To be entered in a running event loop, always in the same one."""
         return _Exchange(self, request, timeouts)
 
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
-        self._closed = True
+        self._is_closed = True
         if self._session:
             await self._session.close()
 
-    async def _post(self, request: HttpRequest, timeouts: Timeouts) -> aiohttp.ClientResponse:
-        if self._closed:
+    async def _sent(self, request: HttpRequest, timeouts: Timeouts) -> aiohttp.ClientResponse:
+        if self._is_closed:
             raise UnreachableError("the transport to providers is closed")
         if wrong := self._check(request.url):
             raise UnreachableError(f"the address of the provider {wrong}")
@@ -81,12 +80,12 @@ class AiohttpTransport:
 
     def _opened(self) -> aiohttp.ClientSession:
         if not self._session:
+            resolver = _CheckedResolver(self._private_hosts)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0, keepalive_timeout=KEEPALIVE_S, resolver=_CheckedResolver(self._private_hosts)
-                ),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, resolver=resolver),
                 headers=HEADERS,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
                 auto_decompress=False,
                 max_line_size=HEADER_BYTES,
                 max_field_size=HEADER_BYTES,
@@ -105,7 +104,7 @@ class _Exchange:
 
     async def __aenter__(self) -> "_Response":
         try:
-            self._response = await self._transport._post(self._request, self._timeouts)
+            self._response = await self._transport._sent(self._request, self._timeouts)
             return _Response(self._response, self._timeouts)
         except _FAILURES as error:
             failure = _failure(error, self._timeouts)
@@ -113,7 +112,7 @@ class _Exchange:
 
     async def __aexit__(self, *_: object) -> None:
         if self._response:
-            # Returned to the pool where it was read to its end, and cut where not.
+            # A connection whose response was read to its end is back in the pool by now; any other is cut.
             self._response.close()
 
 
@@ -126,21 +125,38 @@ class _Response:
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives; see `HttpResponse.chunks`."""
-        inflater = _inflater(self.headers.get("content-encoding", ""))
-        while chunk := await self._read():
-            if not inflater:
-                yield chunk
-                continue
-            for piece in _inflated(inflater, chunk):
-                yield piece
-        if inflater and not inflater.eof:
-            raise MalformedAnswerError("the answer is compressed and incomplete")
+        return _Chunks(self._response.content, self.headers.get("content-encoding", ""), self._timeouts)
+
+
+class _Chunks:
+    """A body. No generator, since one that is given up is closed by the event loop, and only some time later."""
+
+    def __init__(self, content: aiohttp.StreamReader, encoding: str, timeouts: Timeouts) -> None:
+        self._content = content
+        self._timeouts = timeouts
+        self._inflater = inflater(encoding)
+        self._pieces: Iterator[bytes] = iter(())
+
+    def __aiter__(self) -> "_Chunks":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._inflater:
+            if chunk := await self._read():
+                return chunk
+            raise StopAsyncIteration
+        while not (piece := next(self._pieces, b"")):
+            if not (chunk := await self._read()):
+                self._inflater.finish()
+                raise StopAsyncIteration
+            self._pieces = self._inflater.pieces(chunk)
+        return piece
 
     async def _read(self) -> bytes:
         try:
-            return await self._response.content.readany()
+            return await self._content.readany()
         except _FAILURES as error:
             failure = _failure(error, self._timeouts)
         raise failure
@@ -163,31 +179,6 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-def _inflater(encoding: str) -> "zlib._Decompress | None":
-    """Return what decompresses a body, None where it is not compressed. Raises MalformedAnswerError."""
-    if encoding.lower() in ("", "identity"):
-        return None
-    if encoding.lower() in ("gzip", "x-gzip", "deflate"):
-        return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-    raise MalformedAnswerError("the answer is compressed in a way that nobody asked for")
-
-
-def _inflated(inflater: "zlib._Decompress", compressed: bytes) -> Iterator[bytes]:
-    """Yield what compressed bytes stand for, in bounded pieces. Raises MalformedAnswerError."""
-    while True:
-        try:
-            piece = inflater.decompress(compressed, PIECE_BYTES)
-        except zlib.error:
-            raise MalformedAnswerError("the answer cannot be decompressed") from None
-        if inflater.unused_data:
-            raise MalformedAnswerError("the answer goes on behind its compressed part")
-        if piece:
-            yield piece
-        compressed = inflater.unconsumed_tail
-        if not compressed and len(piece) < PIECE_BYTES:
-            return
 
 
 def _failure(error: Exception, timeouts: Timeouts) -> ProviderError:
