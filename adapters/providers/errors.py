@@ -13,7 +13,7 @@ ProviderError
 └── StreamBrokenError       it began, and ended before the answer was complete
 
 They are signals about availability, never about quality. No text holds more than `MAX_EXCERPT` bytes of what a provider
-sent, nor anything of a request.
+sent, nor anything of a request. MissingExtraError is none of them: it comes before any call.
 """
 
 from typing import ClassVar, Final
@@ -22,6 +22,10 @@ from bandit.signals import Status
 
 MAX_EXCERPT: Final = 200
 """Bytes of a foreign body that a text shows at most."""
+
+
+class MissingExtraError(Exception):
+    """Calling providers needs a package that is not installed; the text says how to get it."""
 
 
 class ProviderError(Exception):

@@ -15,6 +15,9 @@ class HttpRequest(NamedTuple):
     body: bytes
     method: str = "POST"
 
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method}, {len(self.headers)} headers, {len(self.body)} bytes)"
+
 
 class HttpResponse(Protocol):
     """A response whose headers have arrived. Names of headers are lower case."""
@@ -41,7 +44,8 @@ class Transport(Protocol):
     def send(self, request: HttpRequest, timeouts: Timeouts) -> AbstractAsyncContextManager[HttpResponse]:
         """Send a request; leaving the context, also by cancellation, ends the exchange.
 
-        Only `connect_s` and `total_s` are kept here. Entering raises UnreachableError, ProviderTimeoutError.
+        Only `connect_s` and `total_s` are kept here. Entering raises UnreachableError, ProviderTimeoutError, and
+        MalformedAnswerError for what is no HTTP.
         """
 
     async def close(self) -> None:
