@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.providers.chat import Timeouts
-from adapters.providers.endpoint import Endpoint
+from adapters.providers.endpoint import Endpoint, Upstream
 from bandit.budget import Budget
 from bandit.catalogue import Model
 from bandit.priors import InferenceSettings
@@ -108,14 +108,6 @@ class Catalogue:
     def budgets_of(self, namespace: str) -> tuple[Budget, ...]:
         """Return the budgets that a namespace has."""
         return tuple(budget for budget in self.budgets if budget.namespace in ("", namespace))
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a model is called: the name of its provider in `GatewaySettings.endpoints`, and its own name there."""
-
-    provider: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)

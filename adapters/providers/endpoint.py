@@ -21,8 +21,8 @@ class Endpoint:
     """A provider as the operator configured it.
 
     `base_url` has no slash at its end and no query. `key` is None where it needs none; it is sent to the host of
-    `base_url` and nowhere else. `headers` and `query` are added to every request. `api_version` is Azure's, for its
-    older addresses by deployment.
+    `base_url` and nowhere else. `headers` and `query` are added to every request. Azure's `base_url` ends with
+    `/openai/v1`; with an `api_version` it ends with `/openai`, and the older addresses by deployment follow.
     """
 
     name: str
@@ -32,3 +32,11 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     api_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a model is called: the name of its provider's endpoint, and its own name there."""
+
+    provider: str
+    name: str

@@ -17,6 +17,10 @@ class Secret:
         """Return the key, to be sent and not kept."""
         return self._value
 
+    def masked(self, content: bytes) -> bytes:
+        """Return bytes that came from elsewhere, with `MASK` wherever the key stands in them."""
+        return content.replace(self._value.encode(), MASK.encode()) if self._value else content
+
     def __bool__(self) -> bool:
         return bool(self._value)
 

@@ -1,0 +1,100 @@
+"""What servers that speak OpenAI's format answer: bytes that stay as they are, and what has to be known of them."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from adapters.providers.chat import Answer, Chunk, Usage
+from adapters.providers.chat_format import ServerSentEvent
+from adapters.providers.errors import MalformedAnswerError
+from adapters.providers.json_text import count, dollars, field, read, text
+from adapters.providers.openai_failures import Report, reported, typed
+
+_DONE: Final = b"[DONE]"
+
+
+def answer(content: bytes, request_id: str) -> Answer:
+    """Read a whole answer, as `ChatFormat.answer`."""
+    document = read(content)
+    _raise_reported(document, request_id)
+    choices = field(document, "choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(field(first, "message"), dict):
+        raise MalformedAnswerError("the provider sent JSON that is no chat completion", request_id=request_id)
+    return Answer(content, usage(document) or Usage(), text(field(first, "finish_reason")), request_id)
+
+
+def usage(document: Any) -> Usage | None:
+    """Return what an answer or a chunk says was used; None where it does not say."""
+    stated = field(document, "usage") or field(document, "x_groq", "usage")
+    if not isinstance(stated, dict):
+        return None
+    inputs, cached = count(stated.get("prompt_tokens")), _cached(stated)
+    return Usage(
+        input_tokens=inputs,
+        cached_input_tokens=None if inputs is None or cached is None else min(inputs, cached),
+        output_tokens=count(stated.get("completion_tokens")),
+        cost_usd=dollars(stated.get("cost")),  # OpenRouter's
+    )
+
+
+def _cached(stated: dict[str, Any]) -> int | None:
+    """Return what was read from the cache, which DeepSeek and Moonshot tell by names of their own."""
+    places = (
+        field(stated, "prompt_tokens_details", "cached_tokens"),
+        stated.get("prompt_cache_hit_tokens"),
+        stated.get("cached_tokens"),
+    )
+    return next((known for place in places if (known := count(place)) is not None), None)
+
+
+class OpenAIDecoder:
+    """Reads one stream. It is complete with `[DONE]`, or, as some servers leave that out, when each choice ended."""
+
+    __slots__ = ("_done", "_finished", "_seen")
+
+    def __init__(self) -> None:
+        self._done = False
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the answer was seen."""
+        return bool(self._seen) and (self._done or self._seen == self._finished)
+
+    def feed(self, event: ServerSentEvent) -> Iterable[Chunk]:
+        """Return what an event says, as `StreamDecoder.feed`."""
+        if event.data.startswith(_DONE):
+            self._done = True
+            return ()
+        document = read(event.data)
+        _raise_reported(document, "")
+        choices = field(document, "choices")
+        if not isinstance(document, dict) or not isinstance(choices, list | None):
+            raise MalformedAnswerError("the provider sent an event that is no part of a chat completion")
+        has_token, finish_reason = False, ""
+        for choice in choices or ():
+            has_token = self._read_choice(choice) or has_token
+            finish_reason = finish_reason or text(choice.get("finish_reason"))
+        return (Chunk(event.data, has_token, finish_reason, usage(document), bool(choices)),)
+
+    def _read_choice(self, choice: Any) -> bool:
+        """Note where a choice stands; return whether it brings something of the answer, which a mere role is not."""
+        index = choice.get("index", 0) if isinstance(choice, dict) else None
+        if not isinstance(index, int):
+            raise MalformedAnswerError("the provider sent a choice that is none")
+        self._seen.add(index)
+        if choice.get("finish_reason"):
+            self._finished.add(index)
+        delta = choice.get("delta")
+        return isinstance(delta, dict) and any(value and name != "role" for name, value in delta.items())
+
+
+def _raise_reported(document: Any, request_id: str) -> None:
+    report = reported(document)
+    if report is None and field(document, "choices"):
+        # OpenRouter tells within a choice that the model's own provider failed.
+        first = document["choices"][0] if isinstance(document["choices"], list) else None
+        report = reported(first) or (Report() if field(first, "finish_reason") == "error" else None)
+    if report is not None:
+        raise typed(200, report, request_id=request_id)

@@ -1,0 +1,165 @@
+"""What servers that speak OpenAI's format say when they fail, and which error that is."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from adapters.providers.errors import (
+    CredentialRefusedError,
+    MalformedAnswerError,
+    ModelMissingError,
+    ProviderError,
+    ProviderFaultError,
+    RateLimitedError,
+    RequestRefusedError,
+    excerpt,
+)
+from adapters.providers.json_text import field, read, text
+
+CONTEXT_LENGTH: Final = "context_length_exceeded"
+"""OpenAI's code for a prompt that is too long, given to what other servers say of it too."""
+
+CONTENT_FILTER: Final = "content_filter"
+"""Azure's code for a prompt that its filter stops, given to what OpenRouter says of it too."""
+
+_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
+    "invalid_api_key": CredentialRefusedError,
+    "authentication_error": CredentialRefusedError,
+    "permission_error": CredentialRefusedError,
+    "model_not_found": ModelMissingError,
+    "model_decommissioned": ModelMissingError,
+    "DeploymentNotFound": ModelMissingError,
+    "insufficient_quota": RateLimitedError,
+    "rate_limit_exceeded": RateLimitedError,
+    "rate_limit_error": RateLimitedError,
+    "server_error": ProviderFaultError,
+    "internal_error": ProviderFaultError,
+    "internal_server_error": ProviderFaultError,
+    "overloaded_error": ProviderFaultError,
+    # Groq answers 400 where its model, not the caller, wrote an invalid call of a tool or invalid JSON.
+    "tool_use_failed": ProviderFaultError,
+    "json_validate_failed": ProviderFaultError,
+    CONTEXT_LENGTH: RequestRefusedError,
+    CONTENT_FILTER: RequestRefusedError,
+    "content_policy_violation": RequestRefusedError,
+}
+"""By `code` or `type`: what is plainer than a status, or comes without one."""
+
+_VAGUE: Final = frozenset({"invalid_request_error", "BadRequestError"})
+"""Types that say less than a status does, and count where there is none."""
+
+_BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
+    401: CredentialRefusedError,
+    402: CredentialRefusedError,  # the account of the operator is empty
+    403: CredentialRefusedError,
+    404: ModelMissingError,
+    405: ModelMissingError,  # as 404: the address is wrong
+    410: ModelMissingError,
+    408: ProviderFaultError,
+    409: ProviderFaultError,
+    425: ProviderFaultError,
+    429: RateLimitedError,
+    498: ProviderFaultError,  # Groq: no capacity
+    499: ProviderFaultError,
+}
+"""Every other 4xx is the fault of the request, every 5xx that of the provider."""
+
+_SENTENCES: Final[Mapping[type[ProviderError], str]] = {
+    CredentialRefusedError: "the provider does not accept the key",
+    ModelMissingError: "the provider does not have the model, or the address is wrong",
+    RateLimitedError: "the provider wants fewer calls",
+    ProviderFaultError: "the provider reports a fault of its own",
+    RequestRefusedError: "the provider does not accept the request",
+    MalformedAnswerError: "the provider answers with a status that it should not",
+}
+
+
+class Report(NamedTuple):
+    """What a provider says of a failure; what it does not say is empty. `status` is the one in the body."""
+
+    message: str = ""
+    code: str = ""
+    kind: str = ""
+    param: str = ""
+    status: int | None = None
+    is_flagged: bool = False
+
+
+def reported(document: Any) -> Report | None:
+    """Return the error that a document reports instead of an answer, or within one; None where it reports none."""
+    error = field(document, "error")
+    if isinstance(error, dict):
+        return _report(error)
+    if error:
+        return Report(message=text(error), code=text(field(document, "code")))
+    if field(document, "object") == "error" or field(document, "type") == "error":
+        return _report(document)
+    return None
+
+
+def explained(content: bytes) -> Report:
+    """Return what the body of a failed response says, whatever its form."""
+    try:
+        document = read(content)
+    except MalformedAnswerError:
+        return Report(message=excerpt(content))
+    if isinstance(document, list) and document:
+        document = document[0]  # Gemini's
+    return reported(document) or (_report(document) if isinstance(document, dict) else Report())
+
+
+def typed(status: int, report: Report, *, retry_after_s: float | None = None, request_id: str = "") -> ProviderError:
+    """Return the error that a status and a report mean; a status of 200 is none, then the report alone decides."""
+    if 300 <= status < 400:
+        message = f"the provider redirects ({status}), which is refused: `base_url` has to be the address itself"
+        return MalformedAnswerError(message, http_status=status, request_id=request_id)
+    kind = _kind(status, report)
+    message = f"{_SENTENCES[kind]} ({status})" + (f": {excerpt(report.message)}" if report.message else "")
+    if kind is RequestRefusedError:
+        code, param = excerpt(_code(report)), excerpt(report.param)
+        return RequestRefusedError(message, code=code, param=param, http_status=status, request_id=request_id)
+    return kind(message, http_status=status, retry_after_s=retry_after_s, request_id=request_id)
+
+
+def _kind(status: int, report: Report) -> type[ProviderError]:
+    if report.is_flagged:
+        return RequestRefusedError
+    if status >= 500 or status < 200:
+        return ProviderFaultError
+    said = _BY_CODE.get(report.code) or _BY_CODE.get(report.kind)
+    if said or status != 200:
+        return said or _by_status(status)
+    return RequestRefusedError if report.kind in _VAGUE else _by_status(report.status or 500)
+
+
+def _by_status(status: int) -> type[ProviderError]:
+    other = MalformedAnswerError if status < 400 else RequestRefusedError if status < 500 else ProviderFaultError
+    return _BY_STATUS.get(status, other)
+
+
+def _code(report: Report) -> str:
+    """Return OpenAI's code where it is known what is meant."""
+    too_long = report.kind == "exceed_context_size_error" or "maximum context length" in report.message
+    return CONTENT_FILTER if report.is_flagged else CONTEXT_LENGTH if too_long else report.code or report.kind
+
+
+def _report(error: Mapping[str, Any]) -> Report:
+    code = error.get("code")
+    is_status = type(code) is int and 400 <= code < 600
+    return Report(
+        message=_message(error),
+        code=text(code),
+        kind=text(error.get("type")),
+        param=text(error.get("param")),
+        status=code if is_status else None,
+        # OpenRouter's answer to what its moderation stops, with 403.
+        is_flagged=isinstance(error.get("metadata"), dict) and "flagged_input" in error["metadata"],
+    )
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Return what is said for people: OpenAI's `message`, or the `detail` of FastAPI, for which others stand in."""
+    said = error.get("message") or error.get("detail")
+    details = said if isinstance(said, list) else field(said, "detail")
+    if isinstance(details, list) and details:
+        return text(field(details[0], "msg"))
+    return text(said)

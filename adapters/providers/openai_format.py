@@ -1,0 +1,70 @@
+"""OpenAI's chat completions, as OpenAI, Azure, OpenRouter, Groq, Together, Mistral, vLLM, Ollama, llama.cpp take them.
+
+Source: https://platform.openai.com/docs/api-reference/chat. Requests and answers pass as they are, unknown fields too.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from adapters.providers.chat import Answer, Body
+from adapters.providers.chat_format import StreamDecoder
+from adapters.providers.endpoint import Endpoint, Format
+from adapters.providers.errors import ProviderError, RequestRefusedError
+from adapters.providers.json_text import written
+from adapters.providers.openai_answers import OpenAIDecoder, answer
+from adapters.providers.openai_failures import explained, typed
+from adapters.providers.retry_after import retry_after_s
+from adapters.providers.transport import HttpRequest
+
+_JSON: Final = "application/json"
+_OURS: Final = frozenset({"model", "stream", "stream_options"})
+
+
+class OpenAIFormat:
+    """OpenAI's format, and Azure's, which differs in how the key is sent and where the older deployments are."""
+
+    def request(self, endpoint: Endpoint, model: str, body: Body, *, stream: bool) -> HttpRequest:
+        """Return what to send: the body as it came but for `model`, `stream`, and the usage asked for in streams."""
+        sent: dict[str, Any] = {"model": model}
+        sent.update((name, value) for name, value in body.items() if name not in _OURS)
+        if stream:
+            sent.update(stream=True, stream_options=_with_usage(body.get("stream_options")))
+        return HttpRequest(_address(endpoint, model), _headers(endpoint, stream=stream), written(sent))
+
+    def answer(self, content: bytes, request_id: str) -> Answer:
+        """Read a 200, as `ChatFormat.answer`."""
+        return answer(content, request_id)
+
+    def decoder(self) -> StreamDecoder:
+        """Return what reads one stream."""
+        return OpenAIDecoder()
+
+    def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:
+        """Return what a response that is no 200 means, as `ChatFormat.failure`."""
+        return typed(status, explained(content), retry_after_s=retry_after_s(headers, now_s))
+
+
+def _with_usage(options: Any) -> dict[str, Any]:
+    if not isinstance(options, dict | None):
+        raise RequestRefusedError("`stream_options` has to be an object", param="stream_options")
+    return {**(options or {}), "include_usage": True}
+
+
+def _address(endpoint: Endpoint, model: str) -> str:
+    query = dict(endpoint.query)
+    path = "/chat/completions"
+    if endpoint.format is Format.AZURE and endpoint.api_version:
+        path = f"/deployments/{quote(model, safe='')}{path}"
+        query["api-version"] = endpoint.api_version
+    return f"{endpoint.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _headers(endpoint: Endpoint, *, stream: bool) -> Mapping[str, str]:
+    headers = {"content-type": _JSON, "accept": "text/event-stream" if stream else _JSON}
+    if endpoint.key is not None and endpoint.format is Format.AZURE:
+        headers["api-key"] = endpoint.key.reveal()
+    elif endpoint.key is not None:
+        headers["authorization"] = f"Bearer {endpoint.key.reveal()}"
+    headers.update((name.lower(), value) for name, value in endpoint.headers.items())
+    return headers
