@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bandit.catalogue import Model, Prices
-from bandit.eligibility import Needs, eligible
+from bandit.eligibility import EJECTED, Needs, barred, ejected, eligible
 from bandit.fallbacks import fallbacks
 
 BASE = Model(
@@ -56,3 +56,29 @@ def test_fallbacks_follow_the_ranking_where_there_is_one_provider():
 def test_fallbacks_never_repeat_the_chosen_model_and_keep_the_limit():
     assert fallbacks(PROVIDERS, ranking=(3, 4, 0, 1, 2), chosen=3, limit=1) == (4,)
     assert fallbacks(PROVIDERS, ranking=(3,), chosen=3) == ()
+
+
+def test_the_same_llm_elsewhere_is_turned_to_before_better_ranked_ones():
+    models = [
+        Model("gpt", Prices(1.0, 1.0), family="gpt", provider="openai"),
+        Model("claude", Prices(1.0, 1.0), family="claude", provider="anthropic"),
+        Model("gpt-eu", Prices(1.0, 1.0), family="gpt", provider="openai"),
+        Model("gpt-azure", Prices(1.0, 1.0), family="gpt", provider="azure"),
+    ]
+    assert fallbacks(models, ranking=(0, 1, 2, 3), chosen=0) == (3, 2, 1)
+    assert fallbacks(models[:3], ranking=(0, 1, 2), chosen=0) == (1, 2)
+
+
+def test_at_most_half_of_what_is_eligible_is_ejected_the_longest_failing_first():
+    models = [Model(name, Prices(1.0, 1.0)) for name in "abcd"]
+    everything = eligible(models, Needs())
+    out = ejected(models, everything, failing=(2, 0, 3))
+    assert (out.mask, out.exclusions) == (0b1010, {"c": EJECTED, "a": EJECTED})
+    assert ejected(models, eligible(models, Needs(allowed=frozenset({"c"}))), failing=(2,)).mask == 0b0100
+    assert ejected(models, everything, failing=()) is everything
+
+
+def test_what_cannot_be_called_is_not_eligible_and_the_reason_is_told_unless_there_is_another():
+    models = [Model("a", Prices(1.0, 1.0)), Model("b", Prices(1.0, 1.0), enabled=False), Model("c", Prices(1.0, 1.0))]
+    out = barred(models, eligible(models, Needs()), {"a": "provider_key", "b": "provider_key"})
+    assert (out.mask, out.exclusions) == (0b100, {"a": "provider_key", "b": "disabled"})

@@ -1,0 +1,112 @@
+"""When a model is taken out, and how it comes back."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.gateway.breaker import CONSECUTIVE, MIN_CALLS, PROBE_EVERY_S, WINDOW_S, Breaker, State
+
+
+def opened(at_s: float = 100.0) -> Breaker:
+    breaker = Breaker()
+    for _ in range(CONSECUTIVE):
+        breaker.failed(at_s, PROBE_EVERY_S)
+    return breaker
+
+
+def test_five_failures_in_a_row_open_it_and_four_do_not():
+    breaker = Breaker()
+    assert [breaker.failed(1.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE)] == [False] * 4 + [True]
+    assert breaker.state(1.0) is State.OPEN
+
+
+def test_a_success_in_between_starts_the_row_anew():
+    breaker = Breaker()
+    for _ in range(CONSECUTIVE - 1):
+        breaker.failed(1.0, PROBE_EVERY_S)
+    breaker.succeeded(1.0, 1.0)
+    assert not breaker.failed(1.0, PROBE_EVERY_S)
+    assert breaker.state(1.0) is State.CLOSED
+
+
+def alternating(calls: int, seconds: float) -> Breaker:
+    """Half of the calls fail, none in a row, spread over some seconds."""
+    breaker = Breaker()
+    for call in range(calls):
+        now_s = 50.0 + call * seconds / calls
+        if call % 2:
+            breaker.failed(now_s, PROBE_EVERY_S)
+        else:
+            breaker.succeeded(now_s, now_s)
+    return breaker
+
+
+def test_half_of_twenty_calls_within_ten_seconds_open_it():
+    assert alternating(MIN_CALLS, WINDOW_S / 2).state(60.0) is State.OPEN
+
+
+def test_fewer_than_twenty_calls_do_not_open_it_by_their_share():
+    assert alternating(MIN_CALLS - 2, WINDOW_S / 2).state(60.0) is State.CLOSED
+
+
+def test_calls_longer_ago_than_the_window_do_not_count():
+    assert alternating(MIN_CALLS, WINDOW_S * 2).state(90.0) is State.CLOSED
+
+
+def test_there_is_one_probe_at_a_time_and_none_before_it_is_time():
+    breaker = opened(100.0)
+    assert not breaker.begin_probe(100.0 + PROBE_EVERY_S - 0.1)
+    assert breaker.begin_probe(100.0 + PROBE_EVERY_S)
+    assert breaker.state(105.0) is State.HALF_OPEN
+    assert not breaker.begin_probe(200.0)
+
+
+def test_a_probe_that_is_served_closes_it_and_one_that_is_not_waits_for_the_next():
+    breaker = opened(100.0)
+    assert breaker.begin_probe(105.0)
+    breaker.end_probe(False, 106.0, PROBE_EVERY_S)
+    assert breaker.state(106.0) is State.OPEN
+    assert not breaker.begin_probe(106.0 + PROBE_EVERY_S - 0.1)
+    assert breaker.begin_probe(106.0 + PROBE_EVERY_S)
+    breaker.end_probe(True, 111.0, PROBE_EVERY_S)
+    assert breaker.state(111.0) is State.CLOSED
+
+
+def test_an_answer_to_a_call_from_before_it_opened_does_not_close_it():
+    breaker = opened(100.0)
+    breaker.succeeded(99.0, 101.0)
+    assert breaker.state(101.0) is State.OPEN
+    breaker.succeeded(100.5, 101.0)
+    assert breaker.state(101.0) is State.CLOSED
+
+
+def test_a_model_that_asks_to_be_left_alone_is_back_when_its_time_is_over():
+    breaker = Breaker()
+    breaker.hold(10.0, 3.0)
+    assert (breaker.state(12.9), breaker.state(13.0)) == (State.OPEN, State.CLOSED)
+    assert breaker.held_s(11.0) == 2.0
+    breaker.hold(11.0, 0.5)
+    assert breaker.held_s(11.0) == 2.0
+
+
+def test_no_probe_is_sent_while_the_provider_wants_to_be_left_alone():
+    breaker = opened(100.0)
+    breaker.hold(100.0, 60.0)
+    assert not breaker.begin_probe(159.0)
+    assert breaker.begin_probe(160.0)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 3.0)), max_size=200))
+def test_it_is_never_open_without_five_failures_in_a_row_or_half_of_twenty(calls):
+    breaker, now_s, row, recent = Breaker(), 0.0, 0, []
+    for fails, pause_s in calls:
+        now_s += pause_s
+        row = row + 1 if fails else 0
+        recent.append((now_s, fails))
+        if fails:
+            opened_now = breaker.failed(now_s, PROBE_EVERY_S)
+            window = [failed for at_s, failed in recent if at_s > now_s - WINDOW_S - 1.0]
+            assert not opened_now or row >= CONSECUTIVE or len(window) >= MIN_CALLS
+            if opened_now:
+                return
+        else:
+            breaker.succeeded(now_s, now_s)
