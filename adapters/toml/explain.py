@@ -12,7 +12,9 @@ from adapters.toml.lines import Path
 from adapters.toml.problems import Finding
 from adapters.toml.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, VALUE, Key, Pattern, Reference
 
-_SECRET: Final = {"sha256"}
+_SECRET: Final = {"sha256", "key_env", "key_file"}
+"""Keys for which people paste what should stand elsewhere."""
+
 _SHOWN: Final = 40
 _SURE: Final = 0.8
 """Likeness of two names from which on one is a misspelling of the other, wherever it belongs."""
@@ -26,6 +28,7 @@ _WANTED: Final = {
     "true or false": "true or false without quotes",
     "list of texts": "a list of texts",
     "numbers by name": "a table of numbers",
+    "texts by name": "a table of texts",
     VALUE: "one value",
 }
 

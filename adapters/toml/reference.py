@@ -110,7 +110,7 @@ def _type_words(origin: object, element: object, *, is_table: bool) -> str:
     if origin is list:
         return LIST_OF_TABLES if is_table else "list of texts"
     if origin is dict:
-        return TABLES_BY_NAME if is_table else "numbers by name"
+        return TABLES_BY_NAME if is_table else "texts by name" if element is str else "numbers by name"
     return "table" if is_table else _TYPE_WORDS.get(element, VALUE)
 
 

@@ -22,6 +22,7 @@ from server.settings import (
     ApiKey,
     Catalogue,
     CategorySettings,
+    GatewaySettings,
     LearningSettings,
     ServerSettings,
     Settings,
@@ -35,7 +36,13 @@ _HOUR_S: Final = 3600
 _MIB: Final = 1024 * 1024
 
 
-def settings_of(document: Document, raw: Mapping[str, Any], folder: Path, token_keys: Sequence[TokenKey]) -> Settings:
+def settings_of(
+    document: Document,
+    raw: Mapping[str, Any],
+    folder: Path,
+    token_keys: Sequence[TokenKey],
+    gateway: GatewaySettings,
+) -> Settings:
     """Return the settings that a document describes; relative paths in it start in `folder`."""
     learning, catalogue = _learning(document, folder), _catalogue(document)
     server = _server(document.server, folder)
@@ -49,6 +56,7 @@ def settings_of(document: Document, raw: Mapping[str, Any], folder: Path, token_
         ),
         learning=learning,
         catalogue=catalogue,
+        gateway=gateway,
         digest=digest_of(learning, catalogue),
     )
 

@@ -74,12 +74,16 @@ def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> I
 
 def key_file_of(document: Tables, folder: FilePath) -> FilePath | None:
     """Return the file for the keys that sign decision ids: the one that is named, else one beside the database."""
-    named = text_of(document, "server", "token_key_file")
+    return file_beside_database(document, folder, text_of(document, "server", "token_key_file"), ".keys")
+
+
+def file_beside_database(document: Tables, folder: FilePath, named: str, ending: str) -> FilePath | None:
+    """Return a file: the one that is named, else the database's with another ending, None where it is in memory."""
     database = text_of(document, "store", "path")
     if named:
         return folder / named
     path = folder / database
-    return path.with_name(f"{path.stem}.keys") if path.name and database else None
+    return path.with_name(f"{path.stem}{ending}") if path.name and database else None
 
 
 def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:

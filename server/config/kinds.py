@@ -1,12 +1,14 @@
 """Kinds of values that the configuration file may hold, each with the range or the rule it is checked by."""
 
+import re
 from ipaddress import ip_address
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from adapters.names import NAME
+from adapters.providers.endpoint import Format
 from adapters.toml.kinds import NAME_RULE, Rule
 
 OptionalName = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern})?$"), Rule(f"empty, or {NAME_RULE.words}")]
@@ -22,6 +24,21 @@ Sha256 = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
     Rule("64 lower case hexadecimal digits, as `routeward keys create` prints them"),
+]
+UpstreamName = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9@][A-Za-z0-9._:/@+-]{0,199})?$"),
+    Rule("empty, or 1 to 200 characters of A-Z a-z 0-9 . _ : / @ + -"),
+]
+FormatName = Annotated[
+    str,
+    StringConstraints(pattern=f"^({'|'.join(Format)})?$"),
+    Rule(f"empty, or {', '.join(map(repr, map(str, Format)))}".replace("'", '"')),
+]
+KeyVariable = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Z][A-Z0-9_]{0,99})?$"),
+    Rule("empty, or the name of a variable, in capitals; the key itself does not stand here"),
 ]
 Days = Annotated[float, Field(ge=0.01, le=3650)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
@@ -63,8 +80,23 @@ def _checked_address(text: str) -> str:
     return text
 
 
-Listen = Annotated[
-    str,
-    AfterValidator(_checked_address),
-    Rule('"HOST:PORT", where the host is localhost, an IPv4 address, or an IPv6 address in brackets'),
+_ADDRESS: Final = '"HOST:PORT", where the host is localhost, an IPv4 address, or an IPv6 address in brackets'
+
+Listen = Annotated[str, AfterValidator(_checked_address), Rule(_ADDRESS)]
+OptionalListen = Annotated[
+    str, AfterValidator(lambda text: text and _checked_address(text)), Rule(f"empty, or {_ADDRESS}")
 ]
+
+
+def _checked_host(text: str) -> str:
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        ip_address(host)
+    except ValueError as error:
+        if not _HOST.fullmatch(host):
+            raise PydanticCustomError("host", "no host") from error
+    return host.lower()
+
+
+_HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+Host = Annotated[str, AfterValidator(_checked_host), Rule("name or address of a host, without a port")]

@@ -11,6 +11,10 @@ from adapters.toml.problems import ConfigError, Problem
 from adapters.toml.reading import located, parsed, read_text
 from server.config.build import settings_of
 from server.config.checks import check
+from server.config.gateway import check_gateway
+from server.config.gateway_build import gateway_of
+from server.config.provider_keys import read_keys
+from server.config.providers import is_listening, plans_of
 from server.config.reference import REFERENCE
 from server.config.schema import Document
 from server.settings import Settings, TokenKey
@@ -28,15 +32,21 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: s
     options = {name: address for name, address in (("listen", listen), ("metrics", metrics)) if address}
     document = _with(options, parsed(path, text, example="what  routeward init  writes"))
     token_keys, problems = _token_keys(environ)
+    plans = plans_of(document)
+    keys = read_keys(plans, path.parent, environ, listening=is_listening(document))
+    problems += keys.problems
     findings = list(check(document, path.parent, has_token_keys=bool(environ.get(TOKEN_KEYS_VARIABLE))))
+    findings += check_gateway(document, plans, keys)
     try:
         valid = Document.model_validate(document)
     except ValidationError as error:
-        findings += findings_of(error, REFERENCE)
+        told = {finding.path for finding in findings}
+        findings += [finding for finding in findings_of(error, REFERENCE) if finding.path not in told]
     if findings or problems:
         typed = {f"server.{name}": f"--{name}" for name in options}
         raise ConfigError(path, [*located(path, text, findings, typed), *problems])
-    return settings_of(valid, document, path.parent, token_keys)
+    gateway = gateway_of(valid, document, path.parent, plans, keys)
+    return settings_of(valid, document, path.parent, token_keys, gateway)
 
 
 def _with(options: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, Any]:

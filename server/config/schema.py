@@ -6,12 +6,14 @@ name their unit.
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from adapters.toml.kinds import FileName, Name, UsdPerMtok
+from adapters.toml.table import Table
 from bandit.modes import MAXIMIZE, CheapestWithin
 from bandit.priors import KNOWLEDGE_CAP, InferenceSettings
 from bandit.snapshot import PolicySettings
+from server.config.gateway_schema import GatewayTable, ProviderTable
 from server.config.kinds import (
     BudgetUsd,
     Days,
@@ -22,14 +24,9 @@ from server.config.kinds import (
     QualitySource,
     Sha256,
     Tokens,
+    UpstreamName,
     Usd,
 )
-
-
-class Table(BaseModel):
-    """A table of the file: keys that it does not know are errors, and nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class KeyTable(Table):
@@ -284,7 +281,15 @@ class ModelTable(Table):
     family: OptionalName = Field(
         default="", description="the LLM itself, which several models may offer; empty: the id"
     )
-    provider: OptionalName = Field(default="", description="who serves it; the first fallback sits at another provider")
+    provider: OptionalName = Field(
+        default="",
+        description="who serves it, for the gateway a preset or a table of [providers]; the first fallback sits at "
+        "another one",
+        examples=["openai"],
+    )
+    upstream: UpstreamName = Field(
+        default="", description="name of the model at its provider, for the gateway; empty: the id"
+    )
     region: OptionalName = Field(default="", description="where it is served, for requests that ask for a region")
     context_tokens: Tokens | None = Field(
         default=None, description="largest prompt plus answer; missing: no limit", examples=[128_000]
@@ -356,4 +361,6 @@ class Document(Table):
     profiles: dict[Name, ProfileTable] = Field(default_factory=dict, max_length=1000)
     categories: dict[Name, CategoryTable] = Field(default_factory=dict)
     budgets: list[BudgetTable] = Field(default_factory=list, max_length=64)
+    gateway: GatewayTable = GatewayTable()
+    providers: dict[Name, ProviderTable] = Field(default_factory=dict, max_length=64)
     models: list[ModelTable] = Field(min_length=1, max_length=64, description="the models to choose from")

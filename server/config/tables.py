@@ -42,3 +42,9 @@ def number_of(document: Tables, table: str, name: str) -> float:
     """Return a number, or its default; not a number where it is of another type."""
     value = table_of(document, table).get(name, REFERENCE.keys[table, name].default)
     return float(max(min(value, _HUGE), -_HUGE)) if isinstance(value, int | float) else math.nan
+
+
+def text_in(table: Tables, name: str, default: str = "") -> str:
+    """Return a text of a table that was found, or what stands in for it."""
+    value = table.get(name, default)
+    return value if isinstance(value, str) else default

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from adapters.toml.kinds import FileName, Name, Rule, UsdPerMtok
 from adapters.toml.reference import Reference
+from adapters.toml.table import Table
 from simulations import ranges
 from simulations.worlds.positions import Place
 
@@ -25,12 +26,6 @@ _ROLES: Final = Rule("a model of the world, or best, worst, bargain, dearest")
 Model = Annotated[str, StringConstraints(min_length=1, max_length=200), _ROLES]
 Share = Annotated[float, Field(ge=0, le=1)]
 Title = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,60}$"), Rule("1 to 60 characters")]
-
-
-class Table(BaseModel):
-    """A table of the file: keys that it does not know are errors, and nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class ObjectiveTable(Table):
