@@ -1,0 +1,295 @@
+"""A server of raw sockets that does everything a provider can do wrong.
+
+The first part of a path names what it does: a base URL of `http://127.0.0.1:PORT/stalled_mid_stream` gets just that,
+whatever is asked. A behaviour ends the connection when it returns; the static ones are in `responses`.
+"""
+
+import asyncio
+import socket
+import struct
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.integration.providers.responses import (
+    CHUNKED,
+    EVENTS,
+    JSON,
+    MARK,
+    ANSWER,
+    RESPONSES,
+    TOKEN,
+    WHOLE_STREAM,
+    head,
+    ok,
+)
+
+PIECE = 65536
+
+
+@dataclass
+class Peer:
+    """One connection, whose request has been read."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    port: int
+    on_piece: Callable[[], None]
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        self.on_piece()
+        await self.writer.drain()
+
+    async def stall(self) -> None:
+        """Say nothing more until the other side gives up."""
+        await self.reader.read()
+
+    async def reset(self) -> None:
+        """Cut the connection as a crash would."""
+        linger = struct.pack("ii", 1, 0)
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.writer.transport.abort()
+
+
+Behaviour = Callable[[Peer], Awaitable[None]]
+BEHAVIOURS: dict[str, Behaviour] = {}
+
+
+def behaviour(function: Behaviour) -> Behaviour:
+    BEHAVIOURS[function.__name__] = function
+    return function
+
+
+@behaviour
+async def split_at_every_byte(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS))
+    for byte in WHOLE_STREAM:
+        await peer.send(bytes([byte]))
+        await asyncio.sleep(0)
+
+
+@behaviour
+async def stalled_before_headers(peer: Peer) -> None:
+    await peer.stall()
+
+
+@behaviour
+async def stalled_within_headers(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: applica")
+    await peer.stall()
+
+
+@behaviour
+async def stalled_after_headers(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS))
+    await peer.stall()
+
+
+@behaviour
+async def stalled_within_body(peer: Peer) -> None:
+    await peer.send(head("200 OK", JSON, "Content-Length: 1000") + b'{"id": "')
+    await peer.stall()
+
+
+@behaviour
+async def stalled_mid_stream(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS) + TOKEN)
+    await peer.stall()
+
+
+@behaviour
+async def dripping_body(peer: Peer) -> None:
+    """One byte now and then, for ever: always alive, never done."""
+    await peer.send(head("200 OK", JSON))
+    await endlessly(peer, b" ", 0.02)
+
+
+@behaviour
+async def reset_before_headers(peer: Peer) -> None:
+    await peer.reset()
+
+
+@behaviour
+async def reset_within_body(peer: Peer) -> None:
+    await peer.send(head("200 OK", JSON, "Content-Length: 1000") + b'{"id": "')
+    await peer.reset()
+
+
+@behaviour
+async def reset_mid_stream(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS, CHUNKED) + b"%x\r\n%s\r\n" % (len(TOKEN), TOKEN))
+    await peer.reset()
+
+
+@behaviour
+async def endless_headers(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\n")
+    await endlessly(peer, b"X-More: and more\r\n" * 100)
+
+
+@behaviour
+async def endless_header_line(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    await endlessly(peer, b"x" * PIECE)
+
+
+@behaviour
+async def endless_interim_responses(peer: Peer) -> None:
+    await endlessly(peer, b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
+@behaviour
+async def endless_comments(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS))
+    await endlessly(peer, b": still there\n\n", 0.02)
+
+
+@behaviour
+async def endless_tokens(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS))
+    await endlessly(peer, TOKEN, 0.02)
+
+
+@behaviour
+async def huge_event(peer: Peer) -> None:
+    await peer.send(head("200 OK", EVENTS) + b"data: ")
+    await endlessly(peer, b"x" * PIECE)
+
+
+@behaviour
+async def hundred_megabytes(peer: Peer) -> None:
+    await peer.send(head("200 OK", JSON, f"Content-Length: {100 * 1024 * 1024}"))
+    await endlessly(peer, b"x" * PIECE, count=1600)
+
+
+@behaviour
+async def hundred_megabytes_of_failure(peer: Peer) -> None:
+    await peer.send(head("500 Internal Server Error", JSON, f"Content-Length: {100 * 1024 * 1024}"))
+    await endlessly(peer, MARK * 4096, count=1600)
+
+
+@behaviour
+async def gzip_bomb(peer: Peer) -> None:
+    """A gigabyte of blanks in a megabyte."""
+    packer = zlib.compressobj(wbits=31)
+    await peer.send(head("200 OK", JSON, "Content-Encoding: gzip"))
+    for _ in range(1024):
+        await peer.send(packer.compress(b" " * 1024 * 1024))
+    await peer.send(packer.flush())
+
+
+@behaviour
+async def redirect_301(peer: Peer) -> None:
+    await redirect(peer, "301 Moved Permanently")
+
+
+@behaviour
+async def redirect_302(peer: Peer) -> None:
+    await redirect(peer, "302 Found")
+
+
+@behaviour
+async def redirect_307(peer: Peer) -> None:
+    await redirect(peer, "307 Temporary Redirect")
+
+
+@behaviour
+async def redirect_308(peer: Peer) -> None:
+    await redirect(peer, "308 Permanent Redirect")
+
+
+async def redirect(peer: Peer, status: str) -> None:
+    await peer.send(head(status, f"Location: http://127.0.0.1:{peer.port}/redirected", "Content-Length: 0"))
+
+
+@behaviour
+async def longer_than_announced(peer: Peer) -> None:
+    """What is too much looks like an answer to the next request."""
+    await peer.send(head("200 OK", JSON, "Content-Length: 10") + ANSWER + ok(ANSWER))
+    await peer.stall()
+
+
+async def endlessly(peer: Peer, data: bytes, pause_s: float = 0.0, count: int = 1_000_000) -> None:
+    for _ in range(count):
+        await peer.send(data)
+        await asyncio.sleep(pause_s)
+
+
+def static(data: bytes) -> Behaviour:
+    async def send(peer: Peer) -> None:
+        await peer.send(data)
+
+    return send
+
+
+BEHAVIOURS |= {name: static(data) for name, data in RESPONSES.items()}
+
+
+@dataclass
+class HostileServer:
+    """Where it listens, how often each behaviour was asked for, and what is called at each piece that it sends."""
+
+    port: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
+    headers: list[bytes] = field(default_factory=list)
+    on_piece: Callable[[], None] = lambda: None
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = await reader.readuntil(b"\r\n\r\n")
+            name = request.split(b" ", 2)[1].split(b"/")[1].decode()
+            self.requests[name] += 1
+            self.headers.append(request)
+            _, _, length = request.lower().partition(b"content-length:")
+            await reader.readexactly(int(length.split(b"\r\n")[0] or 0))
+            await BEHAVIOURS[name](Peer(reader, writer, self.port, lambda: self.on_piece()))
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def hostile_server() -> AsyncIterator[HostileServer]:
+    """Serve until the context is left; then nothing of it is left either."""
+    server = HostileServer()
+    running: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(server.answer(reader, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+        for task in (left := list(running)):
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+@asynccontextmanager
+async def never_accepting() -> AsyncIterator[str]:
+    """Yield the address of a socket whose queue is full, so that not even a connection comes about."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        address = listening.getsockname()
+        fillers = [socket.socket() for _ in range(8)]
+        for filler in fillers:
+            filler.setblocking(False)
+            with suppress(BlockingIOError):
+                filler.connect(address)
+        try:
+            yield f"http://127.0.0.1:{address[1]}"
+        finally:
+            for filler in fillers:
+                filler.close()
