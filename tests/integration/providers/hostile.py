@@ -72,6 +72,19 @@ async def split_at_every_byte(peer: Peer) -> None:
 
 
 @behaviour
+async def hesitating(peer: Peer) -> None:
+    """A right answer of either kind with many turns of the event loop between its parts; more on request."""
+    while peer.request:
+        body = WHOLE_STREAM if b'"stream":true' in peer.request.replace(b" ", b"") else ANSWER
+        kind = EVENTS if body is WHOLE_STREAM else JSON
+        whole = head("200 OK", kind, f"Content-Length: {len(body)}") + body
+        for at in range(0, len(whole), 32):
+            await turns(5)
+            await peer.send(whole[at : at + 32])
+        peer.request = await peer.reader.read(PIECE)
+
+
+@behaviour
 async def stalled_before_headers(peer: Peer) -> None:
     await peer.stall()
 
@@ -183,7 +196,8 @@ async def gzip_bomb(peer: Peer) -> None:
 @behaviour
 async def echoing_failure(peer: Peer) -> None:
     """What some proxies do: the failure tells the request, with its key."""
-    body = json.dumps({"error": {"message": peer.request[-200:].decode("latin-1"), "code": "invalid_api_key"}}).encode()
+    told = next(line for line in peer.request.split(b"\r\n") if line.lower().startswith(b"authorization"))
+    body = json.dumps({"error": {"message": told.decode(), "code": "invalid_api_key"}}).encode()
     await peer.send(head("401 Unauthorized", JSON) + body)
 
 
@@ -238,6 +252,12 @@ async def endlessly(peer: Peer, data: bytes, pause_s: float = 0.0, count: int = 
         await asyncio.sleep(pause_s)
 
 
+async def turns(count: int) -> None:
+    """Let everything else run that many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 def static(data: bytes) -> Behaviour:
     async def send(peer: Peer) -> None:
         await peer.send(data)
@@ -274,7 +294,7 @@ class HostileServer:
         name = request.split(b" ", 2)[1].split(b"/")[1].decode()
         self.requests[name] += 1
         _, _, length = request.lower().partition(b"content-length:")
-        await reader.readexactly(int(length.split(b"\r\n")[0] or 0))
+        request += await reader.readexactly(int(length.split(b"\r\n")[0] or 0))
         await BEHAVIOURS[name](Peer(reader, writer, self.port, request))
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
