@@ -5,6 +5,7 @@ whatever is asked. A behaviour ends the connection when it returns; the static o
 """
 
 import asyncio
+import json
 import socket
 import struct
 import zlib
@@ -14,11 +15,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.integration.providers.responses import (
+    ANSWER,
     CHUNKED,
     EVENTS,
     JSON,
     MARK,
-    ANSWER,
     RESPONSES,
     TOKEN,
     WHOLE_STREAM,
@@ -36,11 +37,10 @@ class Peer:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     port: int
-    on_piece: Callable[[], None]
+    request: bytes
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
-        self.on_piece()
         await self.writer.drain()
 
     async def stall(self) -> None:
@@ -69,6 +69,19 @@ async def split_at_every_byte(peer: Peer) -> None:
     for byte in WHOLE_STREAM:
         await peer.send(bytes([byte]))
         await asyncio.sleep(0)
+
+
+@behaviour
+async def hesitating(peer: Peer) -> None:
+    """A right answer of either kind with many turns of the event loop between its parts; more on request."""
+    while peer.request:
+        body = WHOLE_STREAM if b'"stream":true' in peer.request.replace(b" ", b"") else ANSWER
+        kind = EVENTS if body is WHOLE_STREAM else JSON
+        whole = head("200 OK", kind, f"Content-Length: {len(body)}") + body
+        for at in range(0, len(whole), 32):
+            await turns(5)
+            await peer.send(whole[at : at + 32])
+        peer.request = await peer.reader.read(PIECE)
 
 
 @behaviour
@@ -173,12 +186,19 @@ async def hundred_megabytes_of_failure(peer: Peer) -> None:
 
 @behaviour
 async def gzip_bomb(peer: Peer) -> None:
-    """A gigabyte of blanks in a megabyte."""
+    """A gigabyte of blanks in a megabyte, made of one megabyte that is repeated."""
     packer = zlib.compressobj(wbits=31)
-    await peer.send(head("200 OK", JSON, "Content-Encoding: gzip"))
-    for _ in range(1024):
-        await peer.send(packer.compress(b" " * 1024 * 1024))
-    await peer.send(packer.flush())
+    first, again = (packer.compress(b" " * 1024 * 1024) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    await peer.send(head("200 OK", JSON, "Content-Encoding: gzip") + first)
+    await endlessly(peer, again, count=1023)
+
+
+@behaviour
+async def echoing_failure(peer: Peer) -> None:
+    """What some proxies do: the failure tells the request, with its key."""
+    told = next(line for line in peer.request.split(b"\r\n") if line.lower().startswith(b"authorization"))
+    body = json.dumps({"error": {"message": told.decode(), "code": "invalid_api_key"}}).encode()
+    await peer.send(head("401 Unauthorized", JSON) + body)
 
 
 @behaviour
@@ -206,6 +226,20 @@ async def redirect(peer: Peer, status: str) -> None:
 
 
 @behaviour
+async def closed_unannounced(peer: Peer) -> None:
+    """Keep-alive is promised, and broken."""
+    await peer.send(head("200 OK", JSON, f"Content-Length: {len(ANSWER)}") + ANSWER)
+
+
+@behaviour
+async def kept_alive(peer: Peer) -> None:
+    """One answer, and one to each further request, whatever it is."""
+    while peer.request:
+        await peer.send(head("200 OK", JSON, f"Content-Length: {len(ANSWER)}") + ANSWER)
+        peer.request = await peer.reader.read(PIECE)
+
+
+@behaviour
 async def longer_than_announced(peer: Peer) -> None:
     """What is too much looks like an answer to the next request."""
     await peer.send(head("200 OK", JSON, "Content-Length: 10") + ANSWER + ok(ANSWER))
@@ -216,6 +250,12 @@ async def endlessly(peer: Peer, data: bytes, pause_s: float = 0.0, count: int = 
     for _ in range(count):
         await peer.send(data)
         await asyncio.sleep(pause_s)
+
+
+async def turns(count: int) -> None:
+    """Let everything else run that many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 def static(data: bytes) -> Behaviour:
@@ -230,50 +270,54 @@ BEHAVIOURS |= {name: static(data) for name, data in RESPONSES.items()}
 
 @dataclass
 class HostileServer:
-    """Where it listens, how often each behaviour was asked for, and what is called at each piece that it sends."""
+    """Where it listens, how often each behaviour was asked for, how many connections came, and which are open."""
 
     port: int = 0
     requests: Counter[str] = field(default_factory=Counter)
-    headers: list[bytes] = field(default_factory=list)
-    on_piece: Callable[[], None] = lambda: None
+    connections: int = 0
+    running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            request = await reader.readuntil(b"\r\n\r\n")
-            name = request.split(b" ", 2)[1].split(b"/")[1].decode()
-            self.requests[name] += 1
-            self.headers.append(request)
-            _, _, length = request.lower().partition(b"content-length:")
-            await reader.readexactly(int(length.split(b"\r\n")[0] or 0))
-            await BEHAVIOURS[name](Peer(reader, writer, self.port, lambda: self.on_piece()))
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self.behave(reader, writer)
+                writer.close()
+                await writer.wait_closed()
+        finally:
+            writer.transport.abort()
+
+    async def behave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        name = request.split(b" ", 2)[1].split(b"/")[1].decode()
+        self.requests[name] += 1
+        _, _, length = request.lower().partition(b"content-length:")
+        request += await reader.readexactly(int(length.split(b"\r\n")[0] or 0))
+        await BEHAVIOURS[name](Peer(reader, writer, self.port, request))
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.ensure_future(self.answer(reader, writer))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
 
 
 @asynccontextmanager
 async def hostile_server() -> AsyncIterator[HostileServer]:
     """Serve until the context is left; then nothing of it is left either."""
     server = HostileServer()
-    running: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(server.answer(reader, writer))
-        running.add(task)
-        task.add_done_callback(running.discard)
-
-    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    listening = await asyncio.start_server(server.connected, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
         listening.close()
-        for task in (left := list(running)):
+        for task in (left := list(server.running)):
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0)  # for sockets to be closed
 
 
 @asynccontextmanager

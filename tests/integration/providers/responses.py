@@ -5,8 +5,9 @@ import zlib
 
 JSON = "Content-Type: application/json"
 EVENTS = "Content-Type: text/event-stream"
+CLOSE = "Connection: close"
 CHUNKED = "Transfer-Encoding: chunked"
-MARK = b"what the provider says "
+MARK = b"[what the provider says]"
 """Fills bodies of failures, so that a text that shows too much of one is found."""
 
 
@@ -16,12 +17,12 @@ def head(status: str, *headers: str) -> bytes:
 
 
 def ok(body: bytes, *headers: str) -> bytes:
-    return head("200 OK", JSON, f"Content-Length: {len(body)}", *headers) + body
+    return head("200 OK", JSON, f"Content-Length: {len(body)}", CLOSE, *headers) + body
 
 
 def failed(status: str, *headers: str) -> bytes:
     body = json.dumps({"error": {"message": (MARK * 100).decode(), "type": "whatever"}}).encode()
-    return head(status, JSON, f"Content-Length: {len(body)}", *headers) + body
+    return head(status, JSON, f"Content-Length: {len(body)}", CLOSE, *headers) + body
 
 
 def stream(*events: bytes) -> bytes:
