@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.providers.chat import Timeouts
-from adapters.providers.endpoint import Endpoint, Format
+from adapters.providers.endpoint import Endpoint, Format, Upstream
 from server.config.checks import file_beside_database
 from server.config.gateway_schema import MIB, GatewayTable
 from server.config.provider_keys import ProviderKeys
 from server.config.providers import Plan, private_hosts_of, served_models, uncallable_of
 from server.config.schema import Document
 from server.config.tables import Tables, table_of, text_in
-from server.settings import GatewaySettings, HeaderRule, Upstream
+from server.settings import GatewaySettings, HeaderRule
 
 
 def gateway_of(
