@@ -18,10 +18,10 @@ class Preset(NamedTuple):
     key_variable: str = ""
 
 
-_GEMINI: Final = Preset(Format.GEMINI, "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY")
+_GEMINI: Final = Preset(Format.GEMINI, "https://generativelanguage.googleapis.com", "GEMINI_API_KEY")
 
 PRESETS: Final[Mapping[str, Preset]] = {
-    "anthropic": Preset(Format.ANTHROPIC, "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+    "anthropic": Preset(Format.ANTHROPIC, "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
     "azure": Preset(Format.AZURE, key_variable="AZURE_OPENAI_API_KEY"),
     "gemini": _GEMINI,
     "google": _GEMINI,
