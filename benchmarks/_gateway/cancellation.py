@@ -54,8 +54,7 @@ async def leave(target: Target, provider: Upstream, callers: int, *, stream: boo
     await until(lambda: provider.seen().waiting == callers)
     if stream:
         await asyncio.wait_for(asyncio.gather(*(connection.arrived.wait() for connection in connections)), SETTLED_S)
-    for connection in connections:
-        connection.leave()
+    await asyncio.gather(*(connection.leave() for connection in connections))
     await asyncio.gather(*answers, return_exceptions=True)
     await until(lambda: provider.seen().waiting == 0)
     return provider.seen().abandoned
@@ -79,7 +78,7 @@ async def succeeded(target: Target, provider: Upstream) -> int:
         connection = await Connection.open(target.address)
         reply = await asyncio.wait_for(connection.ask(chat_request(target.address, number)), SETTLED_S)
         count += reply.status == 200 and nonce(number) in reply.body
-        connection.leave()
+        await connection.leave()
     return count
 
 

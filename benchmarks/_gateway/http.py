@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.done: asyncio.Future[Reply] | None = None
         self.arrived = asyncio.Event()
+        self.lost = asyncio.Event()
         self.arrivals: list[Arrival] = []
         self._fresh()
 
@@ -64,6 +65,7 @@ class Connection(asyncio.Protocol):
         if self.done and not self.done.done():
             self.done.set_exception(LostError(str(error or "closed")))
         self.arrived.set()
+        self.lost.set()
 
     def ask(self, request: bytes) -> "asyncio.Future[Reply]":
         """Send a request; the future is its response."""
@@ -77,9 +79,10 @@ class Connection(asyncio.Protocol):
             self.transport.write(request)
         return self.done
 
-    def leave(self) -> None:
-        """Close without waiting for anything."""
+    async def leave(self) -> None:
+        """Close without waiting for an answer."""
         self.transport.abort()
+        await self.lost.wait()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -128,17 +131,17 @@ def _length(head: bytes) -> int | None:
 
 
 def chat_request(
-    address: str, number: int, *, model: str = "auto/bench", stream: bool = False, more: str = ""
+    address: str, number: int, *, model: str = "auto/bench", stream: bool = False, headers: str = ""
 ) -> bytes:
-    """Return a chat completion request that carries nonce `number`; `more` are further lines of headers."""
+    """Return a chat completion request that carries nonce `number`; `headers` are further whole lines."""
     streaming = ',"stream":true' if stream else ""
     body = (
         f'{{"model":"{model}","messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user",'
         f'"content":"{nonce(number).decode()}: what is the capital of France, and how many people live there?"}}],'
         f'"max_tokens":100{streaming}}}'
     ).encode()
-    headers = f"{address}\r\nContent-Type: application/json\r\nAuthorization: Bearer sk-bench\r\n{more}Content-Length: "
-    return _PATH + headers.encode() + b"%d\r\n\r\n" % len(body) + body
+    head = f"{address}\r\nContent-Type: application/json\r\nAuthorization: Bearer sk-bench\r\n{headers}Content-Length: "
+    return _PATH + head.encode() + b"%d\r\n\r\n" % len(body) + body
 
 
 def nonce(number: int) -> bytes:

@@ -44,10 +44,13 @@ class Load(NamedTuple):
 
 
 class Callers:
-    """Callers of one address, who stay connected, and expect the same `answer` always, or their own nonce."""
+    """Callers of one address, who stay connected, and expect the same `answer` always, or their own nonce.
 
-    def __init__(self, address: str, *, answer: bytes = b"", pause_s: float = 0.0) -> None:
-        self.address, self.answer, self.pause_s = address, answer, pause_s
+    `headers` are whole lines.
+    """
+
+    def __init__(self, address: str, *, answer: bytes = b"", pause_s: float = 0.0, headers: str = "") -> None:
+        self.address, self.answer, self.pause_s, self.headers = address, answer, pause_s, headers
         self._numbers: Iterator[int] = count(1)
 
     async def call(self, connections: int, seconds: float) -> Load:
@@ -65,16 +68,16 @@ class Callers:
             calls.append(await self._one(connection))
             if self.pause_s:
                 await asyncio.sleep(self.pause_s)
-        connection.leave()
+        await connection.leave()
 
     async def _one(self, connection: Connection) -> Call:
         number = next(self._numbers)
-        request = chat_request(self.address, number)
+        request = chat_request(self.address, number, headers=self.headers)
         begun_s = time.monotonic()
         try:
             reply = await asyncio.wait_for(connection.ask(request), UNANSWERED_S)
         except (LostError, TimeoutError) as error:
-            connection.leave()
+            await connection.leave()
             return Call(begun_s, time.monotonic() - begun_s, 0, is_right=False, complaint=repr(error))
         seconds = time.monotonic() - begun_s
         is_right = reply.status == 200 and (self.answer or nonce(number)) in reply.body

@@ -24,8 +24,9 @@ FIRST_CALLS: Final = 20
 BROKEN: Final = "cheap"
 PROBE_S: Final = 5.0
 """How often the gateway tries whether a model is back (`server.gateway.breaker`)."""
-STALLED_S: Final = 1.0
-"""How long the gateway waits for a first token here, so that a stalled provider costs that and not a minute."""
+AFTERWARDS_S: Final = 1.5 * PROBE_S
+DEADLINE: Final = "X-Routeward-Timeout-Seconds: 4\r\n"
+"""How long callers wait, of which a first model gets half."""
 
 
 class Course(NamedTuple):
@@ -55,7 +56,7 @@ def play(target: Target, broken: Upstream, mode: str, seconds: float, pause_s: f
     """Run the load while the provider is well, down, and back."""
 
     async def run() -> Course:
-        callers = Callers(target.address, pause_s=pause_s)
+        callers = Callers(target.address, pause_s=pause_s, headers=DEADLINE)
         calm_s = min(seconds, 4.0)
         before = await callers.call(CALLERS, calm_s)
         down_s = time.monotonic()
@@ -63,7 +64,7 @@ def play(target: Target, broken: Upstream, mode: str, seconds: float, pause_s: f
         during = await callers.call(CALLERS, seconds)
         back_s = time.monotonic()
         broken.obey(Order())
-        after = await callers.call(CALLERS, 1.5 * PROBE_S)
+        after = await callers.call(CALLERS, AFTERWARDS_S)
         arrivals = broken.seen().arrivals_s
         return Course(before, during, after, down_s, back_s, arrivals[0] if arrivals else None)
 
@@ -106,7 +107,7 @@ def outage(mode: str, seconds: float, pause_s: float) -> tuple[Told, list[Call]]
             broken, well = stack.enter_context(upstream()), stack.enter_context(upstream())
             urls = {"broken": broken.base_url, "well": well.base_url}
             models = (Model(BROKEN, "broken", 0.1), Model("dear", "well", 100.0))
-            path = write_gateway(Path(folder), urls, models, timeouts={"first_token_seconds": STALLED_S})
+            path = write_gateway(Path(folder), urls, models)
             course = play(stack.enter_context(gateway(path)), broken, mode, seconds, pause_s)
         result = told(course, attempts(Path(folder) / "routeward.db"))
     failed = [call for load in course[:3] for call in load.calls if not call.is_right]

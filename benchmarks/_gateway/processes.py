@@ -166,16 +166,10 @@ def gateway(configuration: Path) -> Iterator[Target]:
         assert service.stop() == 0, "".join(service.lines)
 
 
-def write_gateway(
-    folder: Path,
-    providers: Mapping[str, str],
-    models: tuple[Model, ...] = MODELS,
-    timeouts: Mapping[str, float] | None = None,
-) -> Path:
+def write_gateway(folder: Path, providers: Mapping[str, str], models: tuple[Model, ...] = MODELS) -> Path:
     """Write a configuration of models at providers, given by name and base URL; return its path."""
     path = folder / "routeward.toml"
     parts = [CONFIGURATION.format(listen="127.0.0.1:0", drain_seconds=0.1), _GATEWAY]
-    parts += [f"{name} = {seconds}\n" for name, seconds in (timeouts or {}).items()]
     parts += [_PROVIDER.format(name=name, base_url=url) for name, url in providers.items()]
     parts += [_MODEL.format(**model._asdict()) for model in models]
     path.write_text("".join(parts), encoding="utf-8")

@@ -62,7 +62,7 @@ async def listen(addresses: list[tuple[str, int]], order: Order) -> list[list[St
         connection = await Connection.open(address)
         limit_s = order.chunks / order.rate_hz + GRACE_S
         await asyncio.wait_for(connection.ask(chat_request(address, number, stream=True)), limit_s)
-        connection.leave()
+        await connection.leave()
         return read(connection.arrivals, number, order.chunks)
 
     tasks = [
