@@ -24,7 +24,6 @@ FIRST_CALLS: Final = 20
 BROKEN: Final = "cheap"
 PROBE_S: Final = 5.0
 """How often the gateway tries whether a model is back (`server.gateway.breaker`)."""
-AFTERWARDS_S: Final = 1.5 * PROBE_S
 DEADLINE: Final = "X-Routeward-Timeout-Seconds: 4\r\n"
 """How long callers wait, of which a first model gets half."""
 
@@ -52,19 +51,27 @@ class Told(NamedTuple):
     recovered_s: float | None
 
 
-def play(target: Target, broken: Upstream, mode: str, seconds: float, pause_s: float) -> Course:
+class Plan(NamedTuple):
+    """How long a provider is well, down, and back, and how long each caller rests between two calls."""
+
+    down_s: float
+    calm_s: float = 4.0
+    back_s: float = 1.5 * PROBE_S
+    pause_s: float = 0.02
+
+
+def play(target: Target, broken: Upstream, mode: str, plan: Plan) -> Course:
     """Run the load while the provider is well, down, and back."""
 
     async def run() -> Course:
-        callers = Callers(target.address, pause_s=pause_s, headers=DEADLINE)
-        calm_s = min(seconds, 4.0)
-        before = await callers.call(CALLERS, calm_s)
+        callers = Callers(target.address, pause_s=plan.pause_s, headers=DEADLINE)
+        before = await callers.call(CALLERS, plan.calm_s)
         down_s = time.monotonic()
         broken.obey(Order(mode=mode))
-        during = await callers.call(CALLERS, seconds)
+        during = await callers.call(CALLERS, plan.down_s)
         back_s = time.monotonic()
         broken.obey(Order())
-        after = await callers.call(CALLERS, AFTERWARDS_S)
+        after = await callers.call(CALLERS, plan.back_s)
         arrivals = broken.seen().arrivals_s
         return Course(before, during, after, down_s, back_s, arrivals[0] if arrivals else None)
 
@@ -100,7 +107,7 @@ def _within(times_s: list[float], first_s: float, end_s: float) -> int:
     return sum(first_s <= each < end_s for each in times_s)
 
 
-def outage(mode: str, seconds: float, pause_s: float) -> tuple[Told, list[Call]]:
+def outage(mode: str, plan: Plan) -> tuple[Told, list[Call]]:
     """Let a provider fail in one way; return what that did, and the calls that failed."""
     with tempfile.TemporaryDirectory() as folder:
         with ExitStack() as stack:
@@ -108,16 +115,16 @@ def outage(mode: str, seconds: float, pause_s: float) -> tuple[Told, list[Call]]
             urls = {"broken": broken.base_url, "well": well.base_url}
             models = (Model(BROKEN, "broken", 0.1), Model("dear", "well", 100.0))
             path = write_gateway(Path(folder), urls, models)
-            course = play(stack.enter_context(gateway(path)), broken, mode, seconds, pause_s)
+            course = play(stack.enter_context(gateway(path)), broken, mode, plan)
         result = told(course, attempts(Path(folder) / "routeward.db"))
     failed = [call for load in course[:3] for call in load.calls if not call.is_right]
     return result, failed
 
 
-def figures(seconds: float, pause_s: float = 0.02) -> Iterator[dict[str, Any]]:
+def figures(down_s: float) -> Iterator[dict[str, Any]]:
     """Let a provider fail in every way, one after the other."""
     for mode in MODES:
-        result, _ = outage(mode, seconds, pause_s)
+        result, _ = outage(mode, Plan(down_s))
         for name, value, unit in (
             ("calls", result.calls, "calls"),
             ("failed", result.failed, "calls"),

@@ -3,7 +3,6 @@
 LiteLLM is measured twice: as a relay to that model, like the gateway, and answering by itself with `mock_response`.
 """
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +13,8 @@ from typing import Any, Final
 from benchmarks._gateway.overhead import CONNECTIONS, absolute, in_turns, ratio
 from benchmarks._gateway.processes import Target, gateway, litellm, upstream, write_gateway
 
+CALLED: Final = "auto/bench"
+MOCKED: Final = "Paris, where two million people live."
 OWN: Final = "gateway"
 PEERS: Final = {"litellm": "LiteLLM's proxy, relaying", "litellm_mock": "LiteLLM's proxy, mock_response"}
 
@@ -41,17 +42,11 @@ def figures(rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
 def _started(folder: Path, stack: ExitStack) -> dict[str, Target]:
     provider = stack.enter_context(upstream())
     relayed = {"model": "openai/mock", "api_base": provider.base_url, "api_key": "sk-bench"}
-    mocked = {"model": "openai/mock", "api_key": "sk-bench", "mock_response": "Paris, where two million people live."}
+    mocked = {"model": "openai/mock", "api_key": "sk-bench", "mock_response": MOCKED}
     (folder / "mock").mkdir()
+    mock = stack.enter_context(litellm(folder / "mock", {CALLED: mocked}))
     return {
         OWN: stack.enter_context(gateway(write_gateway(folder, {"mock": provider.base_url}))),
-        "litellm": stack.enter_context(litellm(folder, relayed, free_port())),
-        "litellm_mock": stack.enter_context(litellm(folder / "mock", mocked, free_port())),
+        "litellm": stack.enter_context(litellm(folder, {CALLED: relayed})),
+        "litellm_mock": mock._replace(answer=MOCKED.encode()),
     }
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on just now, for programs that cannot choose one themselves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -34,16 +35,10 @@ _MODEL: Final = """
 [[models]]
 id = "{id}"
 provider = "{provider}"
-upstream = "mock"
+upstream = "{upstream}"
 input_usd_per_mtok = {price}
 output_usd_per_mtok = {price}
 context_tokens = 128000
-"""
-_LITELLM: Final = """
-model_list:
-  - model_name: auto/bench
-    litellm_params: {parameters}
-litellm_settings: {{telemetry: false}}
 """
 
 _LITELLM_ENVIRONMENT: Final = {
@@ -83,11 +78,12 @@ class Target(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model of the gateway under test: its id, provider, and US dollars per million tokens."""
+    """A model of the gateway under test: its id, provider, US dollars per million tokens, and its name there."""
 
     id: str
     provider: str = "mock"
     price: float = 1.0
+    upstream: str = "mock"
 
 
 MODELS: Final = (Model("model-0", price=1.0), Model("model-1", price=1.1), Model("model-2", price=1.2))
@@ -177,18 +173,25 @@ def write_gateway(folder: Path, providers: Mapping[str, str], models: tuple[Mode
 
 
 @contextmanager
-def litellm(folder: Path, parameters: Mapping[str, object], port: int) -> Iterator[Target]:
-    """Run LiteLLM's proxy with one model, `auto/bench`, on the core of what is measured. Raises ToolMissingError."""
+def litellm(folder: Path, models: Mapping[str, Mapping[str, object]]) -> Iterator[Target]:
+    """Run LiteLLM's proxy with these models, by name, on the core of what is measured. Raises ToolMissingError."""
     if not LITELLM.exists():
         raise ToolMissingError(LITELLM_MISSING)
-    path = folder / "litellm.yaml"
-    path.write_text(_LITELLM.format(parameters=json.dumps(parameters)), encoding="utf-8")
+    path, port = folder / "litellm.yaml", _free_port()
+    listed = [{"model_name": name, "litellm_params": parameters} for name, parameters in models.items()]
+    path.write_text(json.dumps({"model_list": listed, "litellm_settings": {"telemetry": False}}), encoding="utf-8")
     command = ["--config", str(path), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     log = folder / "litellm.log"
     with log.open("w") as output, _running(command, cores()[0], str(LITELLM), _LITELLM_ENVIRONMENT, output) as process:
         _await_health(f"http://127.0.0.1:{port}/health/liveliness", process, log)
-        answer = str(parameters.get("mock_response", "")).encode()
-        yield Target(f"127.0.0.1:{port}", psutil.Process(process.pid), answer)
+        yield Target(f"127.0.0.1:{port}", psutil.Process(process.pid))
+
+
+def _free_port() -> int:
+    """Return a port that nobody listens on just now, for programs that cannot choose one themselves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _await_health(url: str, process: "subprocess.Popen[str]", log: Path) -> None:
