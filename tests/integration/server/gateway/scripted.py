@@ -12,6 +12,8 @@ from server.credentials import Principal
 from server.gateway.chats import Attempt, CallFailedError, Chat, Completed, Served
 from server.routing import Router
 
+USAGE = Usage(11, None, 3)
+
 
 def completion(text: str = "Hello!", **message: Any) -> bytes:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **message}}
@@ -62,7 +64,7 @@ class ScriptedChats:
 
     router: Router
     body: bytes = field(default_factory=completion)
-    usage: Usage = Usage(11, None, 3)
+    usage: Usage = USAGE
     chunks: Sequence[Chunk] = (chunk("Hel"), chunk("lo!"), chunk("", "stop"), usage_chunk())
     failure: ProviderError | Exception | None = None
     breaks: Exception | None = None
