@@ -1,6 +1,7 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from server.config.provider_keys import read_keys
 from server.config.providers import is_listening, plans_of
 from server.config.reference import REFERENCE
 from server.config.schema import Document
+from server.gateway.fingerprint_keys import VARIABLE as FINGERPRINT_KEY_VARIABLE
+from server.gateway.fingerprint_keys import parse_key
+from server.key_files import KeyFileError
 from server.settings import Settings, TokenKey
 from server.token_keys import TokenKeyError, parse_keys
 
@@ -35,6 +39,8 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: s
     plans = plans_of(document)
     keys = read_keys(plans, path.parent, environ, listening=is_listening(document))
     problems += keys.problems
+    fingerprint_key, fingerprint_problems = _fingerprint_key(environ)
+    problems += fingerprint_problems
     findings = list(check(document, path.parent, has_token_keys=bool(environ.get(TOKEN_KEYS_VARIABLE))))
     findings += check_gateway(document, plans, keys)
     try:
@@ -45,7 +51,7 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: s
     if findings or problems:
         typed = {f"server.{name}": f"--{name}" for name in options}
         raise ConfigError(path, [*located(path, text, findings, typed), *problems])
-    gateway = gateway_of(valid, document, path.parent, plans, keys)
+    gateway = replace(gateway_of(valid, document, path.parent, plans, keys), fingerprint_key=fingerprint_key)
     return settings_of(valid, document, path.parent, token_keys, gateway)
 
 
@@ -64,3 +70,12 @@ def _token_keys(environ: Mapping[str, str]) -> tuple[tuple[TokenKey, ...], list[
     except TokenKeyError as error:
         hint = "make a key with  routeward keys rotate FILE  and join the lines of that file with commas"
         return (), [Problem(TOKEN_KEYS_VARIABLE, str(error), hint)]
+
+
+def _fingerprint_key(environ: Mapping[str, str]) -> tuple[bytes, list[Problem]]:
+    text = environ.get(FINGERPRINT_KEY_VARIABLE, "")
+    try:
+        return (parse_key(text, FINGERPRINT_KEY_VARIABLE) if text else b""), []
+    except KeyFileError as error:
+        hint = "copy the key out of the .fingerprint file beside the database of the first replica"
+        return b"", [Problem(FINGERPRINT_KEY_VARIABLE, str(error), hint)]
