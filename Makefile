@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; only Python 3.11+ (with venv), make and git must be there before.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint types fmt proto bench peers lock
+.PHONY: help setup demo test test-slow lint types fmt proto bench peers litellm lock
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -17,7 +17,7 @@ demo: .venv/service ## Start the real service, send it traffic, show what it lea
 test: lint types ## Check everything: style, types, architecture, contract, tests
 	$(BIN)/pytest --numprocesses logical --maxprocesses 8
 
-test-slow: .venv/peers .venv/slow ## Run the tests that take minutes
+test-slow: .venv/peers .venv/slow .venv/litellm/installed ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
 
 lint: .venv/development ## Check style
@@ -36,7 +36,9 @@ proto: .venv/development ## Generate routeward/v1 from proto/
 
 peers: .venv/peers ## Install the bandits and routers that we compare with
 
-bench: .venv/peers .venv/slow ## Run every benchmark and write build/benchmarks.json and .md (DATA=folder of outcome tables, OUT=docs)
+litellm: .venv/litellm/installed ## Install LiteLLM's proxy, a gateway that we compare with and put behind our own
+
+bench: .venv/peers .venv/slow .venv/litellm/installed ## Run every benchmark and write build/benchmarks.json and .md (DATA=folder of outcome tables, OUT=docs)
 	$(BIN)/python -m benchmarks --out $(or $(OUT),build)/benchmarks.json $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks._page $(or $(OUT),build)/benchmarks.json
 
@@ -45,6 +47,7 @@ lock: $(BIN)/pip ## Write requirements/ anew (UPGRADE=--upgrade for newer versio
 	$(LOCK) requirements/dev.txt pyproject.toml $(SERVICE) --group dev
 	$(LOCK) requirements/peers.txt --group peers --constraints requirements/dev.txt
 	$(LOCK) requirements/slow.txt --group slow --constraints requirements/dev.txt
+	$(LOCK) requirements/litellm.txt --group litellm
 	$(LOCK) requirements/service.txt pyproject.toml $(SERVICE) --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/client.txt pyproject.toml --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/build.txt --group build --no-annotate --constraints requirements/dev.txt
@@ -80,4 +83,11 @@ $(BIN)/pip:
 .venv/slow: .venv/development requirements/slow.txt
 	@echo "Setting up what the slow tests drive (Ray, Playwright) ..."
 	$(INSTALL) --require-hashes --requirement requirements/slow.txt
+	@touch $@
+
+.venv/litellm/installed: .venv/development requirements/litellm.txt
+	@echo "Setting up LiteLLM's proxy; a minute or two ..."
+	$(BIN)/python -m venv .venv/litellm
+	.venv/litellm/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    --requirement requirements/litellm.txt
 	@touch $@

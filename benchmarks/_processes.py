@@ -60,7 +60,7 @@ class ServiceProcess:
         self.lines: list[str] = []
         ready = self._await_ready()
         self.ready_s = time.perf_counter() - started
-        self.address, self.metrics = ready["address"], ready["metrics"]
+        self.address, self.metrics, self.gateway = ready["address"], ready["metrics"], ready.get("gateway", "")
         self._reader = threading.Thread(target=self._read_on, daemon=True)
         self._reader.start()
 

@@ -8,7 +8,7 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,13 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
+from adapters.providers.errors import MissingExtraError
+from adapters.providers.provider import providers
 from adapters.sql import SqlStore
 from server.listening import StartError
 from server.logs import logger
 from server.nonces import Nonces
-from server.ports import Store
+from server.ports import Provider, Store
 from server.service import Service, Sources
 from server.settings import Settings
 from server.token_keys import TokenKeyError, token_keys
@@ -41,7 +43,7 @@ def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
     _spare_switches()
     try:
         asyncio.run(_serve(settings, log))
-    except (StartError, StoreError, TokenKeyError) as error:
+    except (MissingExtraError, StartError, StoreError, TokenKeyError) as error:
         raise StartError(str(error)) from error
 
 
@@ -71,15 +73,22 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         rng=random.Random(),  # noqa: S311 - chance, not a secret; numpy's costs more for single numbers
         nonce=Nonces(_now_us),
         incident=lambda: secrets.token_hex(4),
+        clock_s=time.monotonic,
     )
-    async with _opened(settings) as store:
-        service = Service(settings, store, token_keys(settings.server, os.urandom), sources, log)
+    async with _opened(settings) as store, _providers(settings) as by_model:
+        service = Service(settings, store, token_keys(settings.server, os.urandom), sources, log, by_model)
         try:
             addresses = await service.start()
             if isinstance(store, SqlStore):
                 store.note_address(addresses.grpc)
             _spare_collection()
-            log.info("ready", address=addresses.grpc, metrics=addresses.metrics, config=settings.digest)
+            log.info(
+                "ready",
+                address=addresses.grpc,
+                metrics=addresses.metrics,
+                gateway=addresses.gateway,
+                config=settings.digest,
+            )
             await stop.wait()
             log.info("draining")
         finally:
@@ -99,6 +108,21 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _providers(settings: Settings) -> AsyncIterator[Mapping[str, Provider]]:
+    """Yield what calls each model; the library for it is only needed where there is a gateway."""
+    if not settings.gateway.listen:
+        yield {}
+        return
+    from adapters.providers.aiohttp_transport import AiohttpTransport
+
+    transport = AiohttpTransport(settings.gateway.private_hosts)
+    try:
+        yield providers(transport, settings.gateway.endpoints, settings.gateway.upstreams, time.time)
+    finally:
+        await transport.close()
 
 
 def _now_us() -> int:

@@ -1,7 +1,7 @@
 """The service put together, from its start to its end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +21,7 @@ from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
 from server.metrics import Metrics
-from server.ports import Store
+from server.ports import Provider, Store
 from server.publisher import Publisher
 from server.questions import Questions
 from server.routing import Router
@@ -41,12 +41,16 @@ ENDLESS: Final = ("publisher", "upkeep")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What makes two runs differ: the clock in microseconds, uniform numbers, nonces of 12 bytes, incident ids."""
+    """What makes two runs differ: clocks, uniform numbers, nonces of 12 bytes, incident ids.
+
+    `clock` counts microseconds since 1970, `clock_s` seconds that never go back.
+    """
 
     clock: Callable[[], int]
     rng: UniformSource
     nonce: Callable[[], bytes]
     incident: Callable[[], str]
+    clock_s: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Addresses:
 
     grpc: str
     metrics: str = ""
+    gateway: str = ""
+
+
+NO_PROVIDERS: Final[Mapping[str, Provider]] = {}
 
 
 def _nothing() -> None:
@@ -62,10 +70,16 @@ def _nothing() -> None:
 
 
 class Service:
-    """One server over one store, which stays the caller's to close."""
+    """One server over one store, which stays the caller's to close, as do the providers (by model id)."""
 
     def __init__(
-        self, settings: Settings, store: Store, keys: TokenKeys, sources: Sources, log: FilteringBoundLogger
+        self,
+        settings: Settings,
+        store: Store,
+        keys: TokenKeys,
+        sources: Sources,
+        log: FilteringBoundLogger,
+        providers: Mapping[str, Provider] = NO_PROVIDERS,
     ) -> None:
         self._settings = settings
         self._store = store

@@ -8,6 +8,7 @@ ProviderError
 ├── CredentialRefusedError  401, 403: the operator's key is wrong
 ├── ModelMissingError       404: the operator's name of the model is wrong
 ├── RequestRefusedError     400, 413, 422 and the like: the caller's request is wrong, for this model at least
+│   └── UnsupportedRequestError  the request is right, and this model's API has no words for it
 ├── MalformedAnswerError    the bytes are no answer: truncated, of another type, a redirect
 ├── AnswerTooLargeError     more than anyone reads
 └── StreamBrokenError       it began, and ended before the answer was complete
@@ -100,6 +101,12 @@ class RequestRefusedError(ProviderError):
         super().__init__(message, http_status=http_status, request_id=request_id)
         self.code = code
         self.param = param
+
+
+class UnsupportedRequestError(RequestRefusedError):
+    """The request asks for something that this model, or the API it speaks, does not have; another one may."""
+
+    elsewhere = True
 
 
 class MalformedAnswerError(ProviderError):

@@ -3,12 +3,20 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from adapters.providers.errors import MalformedAnswerError, RequestRefusedError
 
 _MOST_TOKENS: Final = 100_000_000
 _MOST_DOLLARS: Final = 1e6
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refused)
+"""Without NaN and infinities, which an answer that is passed on as it came would carry to the caller."""
 
 
 def written(body: Mapping[str, Any]) -> bytes:
@@ -25,7 +33,7 @@ def read(content: bytes) -> Any:
     """Return what JSON says. Raises MalformedAnswerError, which shows nothing of it."""
     # What json raises holds all of the content. It is not even the context of what is raised here.
     with suppress(ValueError, RecursionError):
-        return json.loads(content.decode())  # given bytes, it would guess the encoding
+        return _DECODER.decode(content.decode())
     raise MalformedAnswerError(f"the provider sent {len(content)} bytes that are no JSON")
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from adapters.providers.answer_stream import HttpAnswerStream
+from adapters.providers.anthropic_format import AnthropicFormat
 from adapters.providers.chat import Answer, Body, Timeouts
 from adapters.providers.chat_format import ChatFormat
 from adapters.providers.content_type import EVENT_STREAM, JSON, check_content_type
@@ -17,6 +18,7 @@ from adapters.providers.errors import (
     ProviderTimeoutError,
     excerpt,
 )
+from adapters.providers.gemini_format import GeminiFormat
 from adapters.providers.openai_format import OpenAIFormat
 from adapters.providers.transport import HttpResponse, Transport
 
@@ -28,8 +30,6 @@ MAX_EXPLANATION_BYTES: Final = 64 * 1024
 
 EXPLANATION_S: Final = 2.0
 """How long that is waited for: the status alone says most."""
-
-_FORMATS: Final[Mapping[Format, ChatFormat]] = {Format.OPENAI: OpenAIFormat(), Format.AZURE: OpenAIFormat()}
 
 _REQUEST_IDS: Final = ("x-request-id", "request-id", "apim-request-id")
 
@@ -113,9 +113,15 @@ def providers(
     clock: Callable[[], float],
 ) -> dict[str, HttpProvider]:
     """Return a provider for each model id of `upstreams`, whose endpoints have to be there."""
+    formats: Mapping[Format, ChatFormat] = {
+        Format.OPENAI: OpenAIFormat(),
+        Format.AZURE: OpenAIFormat(),
+        Format.ANTHROPIC: AnthropicFormat(clock),
+        Format.GEMINI: GeminiFormat(clock),
+    }
     found = ((model, endpoints[upstream.provider], upstream.name) for model, upstream in upstreams.items())
     return {
-        model: HttpProvider(_FORMATS[endpoint.format], transport, endpoint, name, clock)
+        model: HttpProvider(formats[endpoint.format], transport, endpoint, name, clock)
         for model, endpoint, name in found
     }
 

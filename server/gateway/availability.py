@@ -27,7 +27,7 @@ class Availability:
         now_s = self._clock_s()
         self._troubled = {model for model in self._troubled if self.state(model) is not State.CLOSED}
         order = sorted(self._troubled, key=lambda model: (self._breakers[model].opened_s or now_s, model))
-        return [self._positions[model] for model in order]
+        return tuple([self._positions[model] for model in order])
 
     def state(self, model: str) -> State:
         """Return the state of a model's breaker."""

@@ -168,6 +168,7 @@ def serve(tmp_path: Path):
             rng=rng or np.random.default_rng(7),
             nonce=lambda: os.urandom(12),
             incident=lambda: "incident-1",
+            clock_s=time.monotonic,
         )
         service = Service(settings, opened, TOKEN_KEYS, sources, logger(log, level="debug"))
         running = None

@@ -1,0 +1,124 @@
+"""What Anthropic's Messages API answers, and what it says when it fails."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from adapters.providers.chat import Answer, Usage
+from adapters.providers.completions import (
+    CONTENT_FILTER,
+    LENGTH,
+    STOP,
+    TOOL_CALLS,
+    Choice,
+    Spent,
+    Told,
+    compact,
+    completion,
+    tool_call,
+)
+from adapters.providers.errors import (
+    CredentialRefusedError,
+    MalformedAnswerError,
+    ProviderError,
+    RequestRefusedError,
+    UnsupportedRequestError,
+)
+from adapters.providers.json_text import count, field, read, text
+from adapters.providers.openai_failures import Report, explained, reported, typed
+
+_FINISH: Final = {
+    "max_tokens": LENGTH,
+    "model_context_window_exceeded": LENGTH,
+    "tool_use": TOOL_CALLS,
+    "refusal": CONTENT_FILTER,
+}
+"""Every other reason (end_turn, stop_sequence, pause_turn, or one that is new) is a stop."""
+
+_STATUS: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""Of errors that arrive within a 200: https://docs.anthropic.com/en/api/errors."""
+
+_ONLY_HERE: Final = ("for this model", "does not support", "not supported", "Extra inputs are not permitted")
+"""Of a field that this model, or the version of the API that the operator set, does not have."""
+
+_NO_CREDIT: Final = "credit balance is too low"
+
+
+def read_answer(content: bytes, request_id: str, created: int) -> Answer:
+    """Read a message. Raises MalformedAnswerError, or the error that it is."""
+    message = read(content)
+    if (report := reported(message)) is not None:
+        raise failure_within(report, request_id)
+    blocks = field(message, "content")
+    if field(message, "type") != "message" or not isinstance(blocks, list):
+        raise MalformedAnswerError("the provider sent JSON that is no message", request_id=request_id)
+    choice = Choice(
+        text="".join(text(field(block, "text")) for block in blocks if field(block, "type") == "text"),
+        reasoning="".join(text(field(block, "thinking")) for block in blocks if field(block, "type") == "thinking"),
+        tool_calls=[_tool_call(block) for block in blocks if field(block, "type") == "tool_use"],
+        finish_reason=finish_reason(field(message, "stop_reason")),
+    )
+    return completion(told(message, created), [choice], spent(field(message, "usage")), request_id)
+
+
+def told(message: Any, created: int) -> Told:
+    """Return what a message tells of itself."""
+    return Told(text(field(message, "id")), created, text(field(message, "model")))
+
+
+def finish_reason(stop_reason: Any) -> str:
+    """Return OpenAI's word for why the model stopped."""
+    return _FINISH.get(stop_reason, STOP) if isinstance(stop_reason, str) else STOP
+
+
+def spent(usage: Any) -> Spent:
+    """Read an account of tokens: those that the cache took or gave are not among its `input_tokens`."""
+    fresh, cached = count(field(usage, "input_tokens")), count(field(usage, "cache_read_input_tokens"))
+    kept = count(field(usage, "cache_creation_input_tokens"))
+    prompt = None if fresh is None else fresh + (cached or 0) + (kept or 0)
+    thoughts = count(field(usage, "output_tokens_details", "thinking_tokens"))
+    return Spent(Usage(prompt, cached, count(field(usage, "output_tokens"))), thoughts)
+
+
+def _tool_call(block: Any) -> dict[str, Any]:
+    arguments = field(block, "input")
+    if not isinstance(arguments, dict):
+        raise MalformedAnswerError("the provider sent a tool call without arguments")
+    return tool_call(text(field(block, "id")), text(field(block, "name")), compact(arguments))
+
+
+def read_failure(
+    status: int, content: bytes, *, retry_after_s: float | None = None, request_id: str = ""
+) -> ProviderError:
+    """Return what a response that is no 200 means."""
+    report = explained(content)
+    error = typed(status, report, retry_after_s=retry_after_s, request_id=request_id)
+    return _put_right(error, report)
+
+
+def failure_within(report: Report, request_id: str = "") -> ProviderError:
+    """Return what an error means that is reported within a 200."""
+    error = typed(_STATUS.get(report.kind, 500), report, request_id=request_id)
+    return _put_right(error, report)
+
+
+def _put_right(error: ProviderError, report: Report) -> ProviderError:
+    """Return an error that says whose fault it is, where the API puts all down to the request."""
+    if not isinstance(error, RequestRefusedError):
+        return error
+    facts: Mapping[str, Any] = {"http_status": error.http_status, "request_id": error.request_id}
+    if _NO_CREDIT in report.message:
+        return CredentialRefusedError(error.message, **facts)
+    if any(words in report.message for words in _ONLY_HERE):
+        return UnsupportedRequestError(error.message, code=error.code, param=error.param, **facts)
+    return error

@@ -1,0 +1,52 @@
+"""Outcomes are recorded exactly once, also where the store does not answer for a while."""
+
+import asyncio
+
+from adapters.ledger import StoreUnavailableError
+from adapters.memory import MemoryStore
+from server.gateway import reporting
+
+
+async def test_outcomes_wait_for_the_store_and_count_once(desk, monkeypatch):
+    monkeypatch.setattr(reporting, "RETRY_AFTER_S", 0.0)
+    monkeypatch.setattr("server.writer.RETRY_AFTER_S", 0.0)
+    write, refused = MemoryStore.write, list[str]()
+
+    async def after_two_failures(self, records):
+        if len(refused) == 0:
+            refused.append("before")
+            raise StoreUnavailableError("no")
+        written = await write(self, records)
+        if len(refused) == 1:
+            # Stored, and nobody was told: what is sent again may not count again.
+            refused.append("after")
+            raise StoreUnavailableError("no")
+        return written
+
+    monkeypatch.setattr(MemoryStore, "write", after_two_failures)
+    for _ in range(10):
+        await desk.complete()
+    records = await desk.stored()
+    assert refused == ["before", "after"]
+    assert len(records) == 10
+    assert not any((await desk.parts.store.verify()).values())
+    counted = desk.figure("feedback_total", signal="outcome", result="DUPLICATE") or 0.0
+    assert counted + (desk.figure("feedback_total", signal="outcome", result="APPLIED") or 0.0) == 10
+
+
+async def test_beyond_what_may_wait_outcomes_are_dropped_and_counted(desk, monkeypatch):
+    monkeypatch.setattr(reporting, "MAX_WAITING", 3)
+    gate, write = asyncio.Event(), MemoryStore.write
+
+    async def later(self, records):
+        await gate.wait()
+        return await write(self, records)
+
+    monkeypatch.setattr(MemoryStore, "write", later)
+    served = [(await desk.complete()).served for _ in range(8)]
+    assert len({one.decision_id for one in served}) == 8
+    dropped = desk.figure("reports_dropped_total")
+    gate.set()
+    assert dropped is not None
+    assert len(await desk.stored()) == 8 - dropped
+    assert 1 <= dropped <= 5
