@@ -63,17 +63,22 @@ def serve_metrics(address: str, registry: CollectorRegistry) -> tuple[str, Calla
     return f"{host}:{server.server_port}", stop
 
 
-def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+def tls_context(tls: TlsFiles) -> ssl.SSLContext:
+    """Return what a server speaks TLS with. Raises StartError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # grpc would only say that it cannot listen.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password="")
-        pair = tls.key.read_bytes(), tls.certificate.read_bytes()
+        context.load_cert_chain(tls.certificate, tls.key, password="")
     except OSError as error:
         raise StartError(
             f"cannot speak TLS with {tls.certificate} and {tls.key}: {error.strerror or error}; check "
             "server.tls_certificate and server.tls_key, which must be PEM files that belong together"
         ) from error
-    return grpc.ssl_server_credentials([pair])
+    return context
+
+
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    tls_context(tls)  # grpc would only say that it cannot listen
+    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
 
 
 def _require_free(address: str) -> None:

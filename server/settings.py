@@ -126,7 +126,8 @@ class GatewaySettings:
     `endpoints` are the providers by name, `upstreams` the models that can be called by id, `uncallable` says of each
     other one why it cannot ("provider_key": its key is not set; "provider": nobody said where it is).
     `private_hosts` are the names in base URLs that may lead to private addresses. `categories` names fingerprints.
-    `key_variables` says, by provider, where its key should come from, for advice.
+    `key_variables` says, by provider, where its key should come from, for advice. `fingerprint_key` is that of the
+    environment; without it `fingerprint_key_file` holds it, and without either it lasts as long as the process.
     """
 
     listen: str = ""
@@ -139,6 +140,7 @@ class GatewaySettings:
     key_variables: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[HeaderRule, ...] = ()
+    fingerprint_key: bytes = field(default=b"", repr=False)
     fingerprint_key_file: Path | None = None
 
 

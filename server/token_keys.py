@@ -3,13 +3,13 @@
 Both hold `id:hex` entries, in the environment separated by commas, in the file one a line. The first signs.
 """
 
-import os
 import re
-import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from server import key_files
+from server.key_files import KeyFileError
 from server.settings import ServerSettings, TokenKey
 from server.tokens import TokenKeys
 
@@ -69,18 +69,10 @@ def read_or_create(path: Path, entropy: Entropy) -> tuple[TokenKey, ...]:
 def read_keys(path: Path) -> tuple[TokenKey, ...]:
     """Return the keys of a file. Raises FileNotFoundError where there is none, TokenKeyError where it is unfit."""
     try:
-        # Opened without waiting, as a pipe would have it.
-        with open(path, encoding="ascii", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise TokenKeyError(f"{path} is no regular file; name one, or none to have it made")
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise TokenKeyError(f"{path} can be read by others; run  chmod 600 {path}")
-            lines = file.read(65_536).splitlines()
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeError) as error:
-        raise TokenKeyError(f"{path} cannot be read: {_reason(error)}") from error
-    return parse_keys((line.partition("#")[0] for line in lines), str(path))
+        entries = key_files.read_entries(path)
+    except KeyFileError as error:
+        raise TokenKeyError(str(error)) from error
+    return parse_keys(entries, str(path))
 
 
 def write_keys(path: Path, keys: Iterable[TokenKey], *, replace: bool) -> None:
@@ -90,29 +82,7 @@ def write_keys(path: Path, keys: Iterable[TokenKey], *, replace: bool) -> None:
     """
     text = "# Signs decision ids; the first key signs, all are accepted. Replicas must share this file.\n"
     text += "".join(f"{key.id}:{key.secret.hex()}\n" for key in keys)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _publish(draft, path, replace=replace)
-    except OSError as error:
-        raise TokenKeyError(f"{path} cannot be written: {_reason(error)}") from error
-
-
-def _publish(draft: Path, path: Path, *, replace: bool) -> None:
-    try:
-        if replace:
-            draft.replace(path)
-        elif not path.exists():
-            path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    return error.strerror or "unknown reason" if isinstance(error, OSError) else "it is not ASCII text"
+        key_files.write(path, text, replace=replace)
+    except KeyFileError as error:
+        raise TokenKeyError(str(error)) from error

@@ -1,0 +1,82 @@
+"""Reads a body as JSON, and refuses what others read otherwise or not at all."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+from server.gateway.exchange import Document
+from server.gateway.openai_errors import RequestError
+
+MAX_DEPTH: Final = 100
+"""How deep lists and objects may be nested: what reads and writes JSON here recurses."""
+
+
+class _NotFiniteError(ValueError):
+    """A number that JSON does not know."""
+
+
+def parsed(body: bytes) -> Document:
+    """Return the object that a body holds. Raises RequestError, which says where it is wrong and shows none of it."""
+    try:
+        document = _DECODER.decode(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _malformed(f"byte {error.start} is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise _malformed(f"line {error.lineno}, column {error.colno} is no JSON") from error
+    except _NotFiniteError as error:
+        raise _malformed("a number is not finite") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
+        raise _malformed("a number has too many digits") from error
+    if not isinstance(document, dict):
+        raise _malformed("the body is not an object")
+    # A container opens with one of two bytes: where there are few of them, nothing is deep.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth_exceeds(document, MAX_DEPTH):
+        raise _too_deep()
+    if b"\\ud" in body or b"\\uD" in body:
+        _refuse_halves(document)
+    return document
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0.0:
+        raise _NotFiniteError
+    return value
+
+
+def _refuse(_: str) -> NoReturn:
+    raise _NotFiniteError
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+
+
+def _depth_exceeds(document: Any, most: int) -> bool:
+    level = [document]
+    for _ in range(most):
+        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _members(container: Any) -> Iterator[Any]:
+    return iter(container.values() if isinstance(container, dict) else container)
+
+
+def _refuse_halves(document: Document) -> None:
+    """Refuse half a surrogate pair, which no UTF-8 can say."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _malformed("a text holds half a surrogate pair; a character was cut in two") from error
+
+
+def _malformed(what: str) -> RequestError:
+    return RequestError(400, f"the body is not the JSON that was expected: {what}", "malformed_json")
+
+
+def _too_deep() -> RequestError:
+    return RequestError(400, f"the body nests more than {MAX_DEPTH} lists and objects; flatten it", "json_too_deep")

@@ -1,0 +1,134 @@
+"""How a failed call looks to a client of OpenAI: status, `{"error": {...}}`, headers.
+
+One table for what the service refuses, one for what providers fail with. Nothing else is told to callers.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from adapters.providers.errors import (
+    AnswerTooLargeError,
+    CredentialRefusedError,
+    MalformedAnswerError,
+    ModelMissingError,
+    ProviderError,
+    ProviderFaultError,
+    ProviderTimeoutError,
+    RateLimitedError,
+    RequestRefusedError,
+    StreamBrokenError,
+    UnreachableError,
+)
+from server.errors import BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
+from server.gateway.exchange import NO_HEADERS, Reply
+from server.statuses import text
+
+WRONG_REQUEST: Final = "invalid_request_error"
+SERVER: Final = "server_error"
+UPSTREAM: Final = "upstream_error"
+
+_STATUSES: Final[Mapping[Code, tuple[int, str]]] = {
+    Code.INVALID_ARGUMENT: (400, WRONG_REQUEST),
+    Code.NOT_FOUND: (404, WRONG_REQUEST),
+    Code.PERMISSION_DENIED: (403, "permission_error"),
+    Code.RESOURCE_EXHAUSTED: (429, "rate_limit_error"),
+    Code.FAILED_PRECONDITION: (400, WRONG_REQUEST),
+    Code.INTERNAL: (500, SERVER),
+    Code.UNAVAILABLE: (503, SERVER),
+    Code.UNAUTHENTICATED: (401, "authentication_error"),
+}
+
+_CODES: Final = {"API_KEY_INVALID": "invalid_api_key", "MODEL_UNKNOWN": "model_not_found"}
+"""Reasons that OpenAI's clients know under a name of their own; the others go by the reason in lower case."""
+
+_FIELDS: Final = {"MODEL_UNKNOWN": "model", "CATEGORY_UNKNOWN": "category", "PROFILE_UNKNOWN": "profile"}
+
+_UPSTREAM: Final[Mapping[type[ProviderError], tuple[int, str, str]]] = {
+    RequestRefusedError: (400, WRONG_REQUEST, "request_refused"),
+    RateLimitedError: (429, "rate_limit_error", "rate_limit_exceeded"),
+    ProviderTimeoutError: (504, UPSTREAM, "provider_timeout"),
+    UnreachableError: (502, UPSTREAM, "provider_unreachable"),
+    ProviderFaultError: (502, UPSTREAM, "provider_fault"),
+    CredentialRefusedError: (502, UPSTREAM, "provider_credential_refused"),
+    ModelMissingError: (502, UPSTREAM, "provider_model_missing"),
+    MalformedAnswerError: (502, UPSTREAM, "provider_answer_malformed"),
+    AnswerTooLargeError: (502, UPSTREAM, "provider_answer_too_large"),
+    StreamBrokenError: (502, UPSTREAM, "provider_stream_broken"),
+    ProviderError: (502, UPSTREAM, "provider_error"),
+}
+
+NOBODY_TO_CALL: Final = frozenset({"provider_key", "provider", "disabled"})
+"""Exclusions that only the operator can end."""
+
+_DO_NOT_RETRY: Final = {"x-should-retry": "false"}
+"""What OpenAI's clients obey, which else repeat every 429 and 5xx."""
+
+
+class ApiError(NamedTuple):
+    """A failed call as OpenAI's clients read it; `param` names a field or a header."""
+
+    status: int
+    type: str
+    message: str
+    code: str
+    param: str | None = None
+    headers: Mapping[str, str] = NO_HEADERS
+
+    def body(self) -> bytes:
+        """Return the JSON."""
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return json.dumps({"error": error}).encode("ascii")
+
+    def reply(self, headers: Mapping[str, str] = NO_HEADERS) -> Reply:
+        """Return the answer."""
+        return Reply(self.status, self.body(), {**self.headers, **headers})
+
+
+class RequestError(Exception):
+    """A request that HTTP itself, or the shape of its body, forbids."""
+
+    def __init__(self, status: int, message: str, code: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        super().__init__(message)
+        self.api_error = ApiError(status, WRONG_REQUEST, message, code, headers=headers)
+
+
+def of_service(error: ServiceError, params: Mapping[str, str] = NO_HEADERS) -> ApiError:
+    """Return what a caller is told of a refusal; `params` are the names that fields of a call have there."""
+    if isinstance(error, NoEligibleModelError):
+        return _no_model(error)
+    status, kind = _STATUSES[error.code]
+    field = error.violations[0].field if error.violations else _FIELDS.get(error.reason)
+    param = params.get(field, field) if field else None
+    headers = dict(_retry_after(error.retry_after_s))
+    if isinstance(error, BudgetExhaustedError):
+        headers |= _DO_NOT_RETRY
+    return ApiError(status, kind, text(error), _CODES.get(error.reason, error.reason.lower()), param, headers)
+
+
+def of_provider(error: ProviderError, model: str) -> ApiError:
+    """Return what a caller is told where no model answered, and this one failed last."""
+    known = next(kind for kind in type(error).__mro__ if kind in _UPSTREAM)
+    status, kind, code = _UPSTREAM[known]
+    param = None
+    if isinstance(error, RequestRefusedError):
+        code, param = error.code or code, error.param or None
+    return ApiError(status, kind, f"{model}: {error.message}", code, param, _retry_after(error.retry_after_s))
+
+
+def _no_model(error: NoEligibleModelError) -> ApiError:
+    """Say what would help: another operator, a shorter prompt, or other constraints."""
+    why = {reason for reason in error.metadata.values() if reason != "model"}
+    if why <= NOBODY_TO_CALL:
+        each = ", ".join(f"{model}: {reason}" for model, reason in sorted(error.metadata.items()) if reason != "model")
+        message = f"no model can be called ({each or 'none is configured'}); `routeward doctor` says what to set"
+        return ApiError(503, SERVER, message, "no_callable_model", headers=_DO_NOT_RETRY)
+    if "context_length" in why:
+        message = "the prompt and max_completion_tokens together are longer than any eligible model reads; shorten them"
+        return ApiError(400, WRONG_REQUEST, message, "context_length_exceeded", "messages")
+    return ApiError(400, WRONG_REQUEST, text(error), "no_eligible_model")
+
+
+def _retry_after(seconds: float | None) -> Mapping[str, str]:
+    return NO_HEADERS if seconds is None else {"retry-after": str(max(1, math.ceil(seconds)))}

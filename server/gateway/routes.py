@@ -1,0 +1,196 @@
+"""What is served at which path, and what every request goes through: credential, limits, errors, figures, log."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from server.credentials import CredentialError, Credentials, Principal
+from server.edge import EVERYONE, MAX_MESSAGE_BYTES, Method
+from server.errors import ApiKeyInvalidError, DefectError, ServiceError
+from server.gateway.call_headers import KEY, PARAMS
+from server.gateway.chat_replies import failed_headers
+from server.gateway.chat_requests import ChatRequests
+from server.gateway.chats import CallFailedError, Chats
+from server.gateway.completions import Completions
+from server.gateway.contract_json import ContractMethod
+from server.gateway.exchange import JSON, Events, Incoming, Reply
+from server.gateway.http_figures import HttpFigures
+from server.gateway.model_list import PATH as MODELS
+from server.gateway.model_list import ModelList
+from server.gateway.openai_errors import ApiError, RequestError, of_provider, of_service
+from server.settings import Settings
+
+OTHER: Final = "other"
+"""Stands for every path that is not served."""
+
+DESCRIPTION: Final = Path(__file__).with_name("openapi.json")
+
+Handler = Callable[[Incoming, bytes, Principal], Awaitable[Reply | Events]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path with the method that it takes; POST has a body of at most `max_body_bytes`.
+
+    `params` are the names that fields of a call have there.
+    """
+
+    path: str
+    handler: Handler
+    method: str = "GET"
+    max_body_bytes: int = 0
+    is_open: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What makes two runs differ: the clock in microseconds, and ids of incidents."""
+
+    clock: Callable[[], int]
+    incident: Callable[[], str]
+
+
+class Routes:
+    """Answers requests. Without `credentials` everyone is the same, which only loopback may be.
+
+    `methods` are those of the routing service, of which Route and Feedback are served.
+    """
+
+    def __init__(
+        self,
+        chats: Chats,
+        methods: Iterable[Method],
+        settings: Settings,
+        fingerprint_key: bytes,
+        *,
+        credentials: Credentials | None,
+        figures: HttpFigures,
+        log: FilteringBoundLogger,
+        sources: Sources,
+    ) -> None:
+        self._credentials = credentials
+        self._figures = figures
+        self._log = log
+        self._incident = sources.incident
+        self._is_ready = True
+        requests = ChatRequests(settings, fingerprint_key)
+        completions = Completions(chats, requests, sources.clock, self._explain)
+        models = ModelList(settings, sources.clock() // 1_000_000)
+        named = {method.name: ContractMethod(method).answer for method in methods}
+        most = settings.gateway.max_body_bytes
+        self._routes = {
+            route.path: route
+            for route in (
+                Route("/v1/chat/completions", completions.answer, "POST", most, params=PARAMS),
+                Route("/v1/route", named["Route"], "POST", MAX_MESSAGE_BYTES),
+                Route("/v1/feedback", named["Feedback"], "POST", MAX_MESSAGE_BYTES),
+                Route(MODELS, models.list_all),
+                Route("/livez", self._live, is_open=True),
+                Route("/healthz", self._live, is_open=True),
+                Route("/readyz", self._ready, is_open=True),
+                Route("/openapi.json", _description, is_open=True),
+            )
+        }
+        self._model = Route(f"{MODELS}/{{model}}", models.get)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Everything that is served."""
+        return (*self._routes.values(), self._model)
+
+    def drain(self) -> None:
+        """Answer from now on that other replicas should be asked."""
+        self._is_ready = False
+
+    async def answer(self, incoming: Incoming) -> Reply | Events:
+        """Return what is answered; nothing is raised but what cancels the request."""
+        started = perf_counter()
+        place, status = OTHER, "cancelled"
+        params: Mapping[str, str] = {}
+        try:
+            route = self._route(incoming)
+            place, params = route.path, route.params
+            caller = EVERYONE if route.is_open else self._caller(incoming)
+            body = await self._body(route, incoming)
+            answer = await route.handler(incoming, body, caller)
+            status = str(answer.status) if isinstance(answer, Reply) else "200"
+        except Exception as error:  # noqa: BLE001 - the one place that keeps defects from the caller, and logs them
+            api_error = self._explain(error, params)
+            status = str(api_error.status)
+            self._log.debug("refused", route=place, status=api_error.status, code=api_error.code)
+            return api_error.reply(failed_headers(error.attempts) if isinstance(error, CallFailedError) else {})
+        else:
+            return answer
+        finally:
+            self._figures.answered(place, status, perf_counter() - started)
+
+    def refused(self, status: int, message: str) -> Reply:
+        """Return what is answered to bytes that are no request."""
+        self._figures.answered(OTHER, str(status), 0.0)
+        return RequestError(status, message, "malformed_http").api_error.reply()
+
+    def _route(self, incoming: Incoming) -> Route:
+        route = self._routes.get(incoming.path)
+        if route is None:
+            if not incoming.path.startswith(f"{MODELS}/"):
+                known = ", ".join(one.path for one in self.routes)
+                raise RequestError(404, f"nothing is served at this path; there are {known}", "unknown_path")
+            route = self._model
+        if incoming.method != route.method and not (incoming.method == "HEAD" and route.method == "GET"):
+            allow = {"allow": route.method}
+            raise RequestError(405, f"{route.path} takes {route.method}", "method_not_allowed", allow)
+        return route
+
+    def _caller(self, incoming: Incoming) -> Principal:
+        headers = incoming.headers
+        if self._credentials is None:
+            # Whatever page a browser shows could spend this machine's money.
+            if incoming.method == "POST" and "origin" in headers:
+                raise RequestError(403, "pages in browsers may not call a gateway without API keys", "origin_refused")
+            return EVERYONE
+        key = headers.get(KEY)
+        try:
+            return self._credentials.authenticate(headers.get("authorization") if key is None else f"Bearer {key}")
+        except CredentialError as error:
+            raise ApiKeyInvalidError from error
+
+    async def _body(self, route: Route, incoming: Incoming) -> bytes:
+        if route.method != "POST":
+            return b""
+        if incoming.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            raise RequestError(415, f"send JSON, and  content-type: {JSON}", "unsupported_media_type")
+        if incoming.headers.get("content-encoding", "identity").lower() != "identity":
+            raise RequestError(415, "send the body as it is, without content-encoding", "unsupported_encoding")
+        return await incoming.read(route.max_body_bytes)
+
+    def _explain(self, error: Exception, params: Mapping[str, str] = PARAMS) -> ApiError:
+        """Return what a caller is told."""
+        if isinstance(error, RequestError):
+            return error.api_error
+        if isinstance(error, ServiceError):
+            return of_service(error, params)
+        if isinstance(error, CallFailedError):
+            return of_provider(error.error, error.attempts[-1].model)
+        incident = self._incident()
+        self._log.error("defect", incident=incident, exc_info=error)
+        return of_service(DefectError(incident))
+
+    async def _live(self, _incoming: Incoming, _body: bytes, _caller: Principal) -> Reply:
+        return _health(200, "live")
+
+    async def _ready(self, _incoming: Incoming, _body: bytes, _caller: Principal) -> Reply:
+        return _health(200, "ready") if self._is_ready else _health(503, "draining")
+
+
+def _health(status: int, what: str) -> Reply:
+    return Reply(status, json.dumps({"status": what}).encode("ascii"))
+
+
+async def _description(_incoming: Incoming, _body: bytes, _caller: Principal) -> Reply:
+    return Reply(200, DESCRIPTION.read_bytes())
