@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from routeward.cli import (
+    catalogue,
     config,
     demo,
     doctor,
@@ -21,6 +22,7 @@ from routeward.cli import (
     inspect,
     keys,
     offline,
+    probe,
     replay,
     report,
     route,
@@ -72,6 +74,8 @@ _command(rich_help_panel=OPERATE)(service.serve)
 _command(rich_help_panel=OPERATE)(doctor.doctor)
 app.add_typer(config.app, name="config", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
+app.add_typer(catalogue.app, name="catalogue", rich_help_panel=OPERATE)
+_command(rich_help_panel=OPERATE)(probe.probe)
 _command(rich_help_panel=OPERATE)(version.version)
 _command(rich_help_panel=USE)(route.route)
 _command(rich_help_panel=USE)(feedback.feedback)

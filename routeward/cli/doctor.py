@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from routeward.cli import checks, file_checks, port_checks
+from routeward.cli import checks, file_checks, port_checks, provider_checks
 from routeward.cli.checks import Check, Verdict
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json, Listen, Metrics
 from routeward.cli.output import FOUND_PROBLEM, CommandError, show
@@ -47,6 +47,8 @@ def _found(config: ConfigFile, listen: str, metrics: str) -> list[Check]:
         *(clock, fine),
         *file_checks.files(settings, now_s, holder, listening),
         *port_checks.network(server, listening, database_in_use=file_checks.database_in_use(settings)),
+        *port_checks.gateway(settings.gateway, listening),
+        *provider_checks.providers(settings),
     ]
 
 

@@ -10,7 +10,7 @@ from routeward.cli.checks import Check, Verdict, ok
 
 if TYPE_CHECKING:
     from server.config.kinds import Address
-    from server.settings import ServerSettings
+    from server.settings import GatewaySettings, ServerSettings
 
 CONNECT_TIMEOUT_S: Final = 2.0
 SERVICES: Final = ("routeward.v1.RoutingService", "routeward.v1.FeedbackService")
@@ -96,6 +96,14 @@ def _reachable(address: "Address") -> tuple[str, int]:
     return anywhere.get(address.host, address.host), address.port
 
 
+def gateway(gateway: "GatewaySettings", found: Found) -> Iterator[Check]:
+    """Look whether the gateway of a configuration could listen, unless the server runs and so does it."""
+    from server.config.kinds import parse_address
+
+    if gateway.listen and not found.may_be_ours:
+        yield _bindable("gateway", parse_address(gateway.listen))
+
+
 def _bindable(name: str, address: "Address") -> Check:
     if address.port == 0:
         return ok(name, "any free port will do")
@@ -106,8 +114,8 @@ def _bindable(name: str, address: "Address") -> Check:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address.host, address.port))
     except OSError as error:
-        setting = "listen" if name == "server" else name
-        advice = f"change {setting} in [server], or stop what uses it"
+        setting = "metrics in [server]" if name == "metrics" else f"listen in [{name}]"
+        advice = f"change {setting}, or stop what uses it"
         return Check(name, Verdict.FAILED, f"nobody can listen on {shown}: {error.strerror}", advice)
     return ok(name, f"none runs; {shown} is free" if name == "server" else f"{shown} is free")
 

@@ -15,7 +15,12 @@ from server.settings import GatewaySettings, HeaderRule
 
 
 def gateway_of(
-    document: Document, raw: Tables, folder: Path, plans: Mapping[str, Plan], keys: ProviderKeys
+    document: Document,
+    raw: Tables,
+    folder: Path,
+    plans: Mapping[str, Plan],
+    keys: ProviderKeys,
+    fingerprint_key: bytes,
 ) -> GatewaySettings:
     """Return how to call the models of a document; relative paths in it start in `folder`."""
     table, usable = document.gateway, keys.usable(plans)
@@ -33,6 +38,7 @@ def gateway_of(
         key_variables={plan.name: plan.key_place for plan in plans.values() if plan.is_placed and plan.needs_key},
         categories=dict(table.categories),
         rules=tuple(HeaderRule(rule.header.lower(), rule.pattern, rule.category) for rule in table.rules),
+        fingerprint_key=fingerprint_key,
         fingerprint_key_file=file_beside_database(raw, folder, table.fingerprint_key_file, ".fingerprint"),
     )
 

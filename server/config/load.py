@@ -1,30 +1,24 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
 from adapters.toml.explain import findings_of
-from adapters.toml.problems import ConfigError, Problem
+from adapters.toml.problems import ConfigError
 from adapters.toml.reading import located, parsed, read_text
 from server.config.build import settings_of
 from server.config.checks import check
+from server.config.environment import TOKEN_KEYS_VARIABLE, secrets_of
 from server.config.gateway import check_gateway
 from server.config.gateway_build import gateway_of
 from server.config.provider_keys import read_keys
 from server.config.providers import is_listening, plans_of
 from server.config.reference import REFERENCE
 from server.config.schema import Document
-from server.gateway.fingerprint_keys import VARIABLE as FINGERPRINT_KEY_VARIABLE
-from server.gateway.fingerprint_keys import parse_key
-from server.key_files import KeyFileError
-from server.settings import Settings, TokenKey
-from server.token_keys import TokenKeyError, parse_keys
-
-TOKEN_KEYS_VARIABLE: Final = "ROUTEWARD_TOKEN_KEYS"  # noqa: S105
+from server.settings import Settings
 
 
 def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: str = "") -> Settings:
@@ -35,12 +29,9 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: s
     text = read_text(path, absent=f"make it with  routeward init {path}")
     options = {name: address for name, address in (("listen", listen), ("metrics", metrics)) if address}
     document = _with(options, parsed(path, text, example="what  routeward init  writes"))
-    token_keys, problems = _token_keys(environ)
-    plans = plans_of(document)
+    secrets, plans = secrets_of(environ), plans_of(document)
     keys = read_keys(plans, path.parent, environ, listening=is_listening(document))
-    problems += keys.problems
-    fingerprint_key, fingerprint_problems = _fingerprint_key(environ)
-    problems += fingerprint_problems
+    problems = [*secrets.problems, *keys.problems]
     findings = list(check(document, path.parent, has_token_keys=bool(environ.get(TOKEN_KEYS_VARIABLE))))
     findings += check_gateway(document, plans, keys)
     try:
@@ -51,8 +42,8 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: s
     if findings or problems:
         typed = {f"server.{name}": f"--{name}" for name in options}
         raise ConfigError(path, [*located(path, text, findings, typed), *problems])
-    gateway = replace(gateway_of(valid, document, path.parent, plans, keys), fingerprint_key=fingerprint_key)
-    return settings_of(valid, document, path.parent, token_keys, gateway)
+    gateway = gateway_of(valid, document, path.parent, plans, keys, secrets.fingerprint_key)
+    return settings_of(valid, document, path.parent, secrets.token_keys, gateway)
 
 
 def _with(options: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,21 +52,3 @@ def _with(options: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, 
     if not options or not isinstance(server, Mapping):
         return dict(document)
     return {**document, "server": {**server, **options}}
-
-
-def _token_keys(environ: Mapping[str, str]) -> tuple[tuple[TokenKey, ...], list[Problem]]:
-    text = environ.get(TOKEN_KEYS_VARIABLE, "")
-    try:
-        return (parse_keys(text.split(","), TOKEN_KEYS_VARIABLE) if text else ()), []
-    except TokenKeyError as error:
-        hint = "make a key with  routeward keys rotate FILE  and join the lines of that file with commas"
-        return (), [Problem(TOKEN_KEYS_VARIABLE, str(error), hint)]
-
-
-def _fingerprint_key(environ: Mapping[str, str]) -> tuple[bytes, list[Problem]]:
-    text = environ.get(FINGERPRINT_KEY_VARIABLE, "")
-    try:
-        return (parse_key(text, FINGERPRINT_KEY_VARIABLE) if text else b""), []
-    except KeyFileError as error:
-        hint = "copy the key out of the .fingerprint file beside the database of the first replica"
-        return b"", [Problem(FINGERPRINT_KEY_VARIABLE, str(error), hint)]

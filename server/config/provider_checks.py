@@ -127,5 +127,6 @@ def _pasted(place: Path, table: Tables, provider: str) -> Iterator[Finding]:
     variable = (preset and preset.key_variable) or f"{re.sub('[^A-Z0-9]', '_', provider.upper()) or 'PROVIDER'}_API_KEY"
     for name in table:
         if name.lower() in _SECRETS:
-            hint = f'put it into the environment, and name it:  key_env = "{variable}"  in [providers.{provider or "NAME"}]'
+            header = f"[providers.{provider or 'NAME'}]"
+            hint = f'put it into the environment, and name it:  key_env = "{variable}"  in {header}'
             yield Finding((*place, name), f"{name}: the keys of providers do not stand in this file", hint)

@@ -1,7 +1,5 @@
 """The keys of providers: read once, from the environment or from files that only their owner can read."""
 
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Final, NamedTuple
@@ -9,8 +7,8 @@ from typing import Final, NamedTuple
 from adapters.providers.secret import Secret
 from adapters.toml.problems import Finding, Problem
 from server.config.providers import Plan
+from server.key_files import KeyFileError, read_entries
 
-MAX_BYTES: Final = 16_384
 _ALONE: Final = "it must hold the key alone, on one line"
 
 
@@ -27,10 +25,6 @@ class ProviderKeys(NamedTuple):
         return {plan.name: plan for plan in ready if plan.is_placed}
 
 
-class KeyFileError(Exception):
-    """A file holds no key that could be sent; the text never shows what it holds."""
-
-
 def read_keys(
     plans: Mapping[str, Plan], folder: FilePath, environ: Mapping[str, str], *, listening: bool
 ) -> ProviderKeys:
@@ -45,7 +39,7 @@ def read_keys(
         try:
             key = _of_file(folder / plan.key_file) if plan.key_file else environ.get(plan.key_env, "").strip()
         except KeyFileError as error:
-            findings.append(Finding(("providers", plan.name, "key_file"), f"key_file {error}", _hint(plan)))
+            findings.append(Finding(("providers", plan.name, "key_file"), f"key_file: {error}", _hint(plan)))
             continue
         if key and not _can_be_sent(key):
             if listening or plan.table is not None:
@@ -56,29 +50,19 @@ def read_keys(
 
 
 def _hint(plan: Plan) -> str:
-    return (
-        f"write the key of {plan.name} alone into a file, and run  chmod 600 FILE;  relative paths start at this file"
-    )
+    return f"write the key of {plan.name} alone into it, and run  chmod 600 FILE;  relative paths start at this file"
 
 
 def _of_file(path: FilePath) -> str:
+    """Return the key that a file holds. Raises KeyFileError, which names no file that is not there: it may be a key."""
     try:
-        # Opened without waiting, as a pipe would have it.
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise KeyFileError("names no regular file")
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                raise KeyFileError("names a file that others can read")
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise KeyFileError("names a file that is not there") from error
-    except (OSError, ValueError) as error:
-        raise KeyFileError("names a file that cannot be read") from error
-    key = content.decode("utf-8", "replace").strip()
-    if not key or len(content) > MAX_BYTES or not _can_be_sent(key):
-        raise KeyFileError("names a file that does not hold a key alone, on one line")
-    return key
+        lines = [line.strip() for line in read_entries(path)]
+    except (FileNotFoundError, ValueError) as error:
+        raise KeyFileError("there is no such file") from error
+    match [line for line in lines if line]:
+        case [key] if _can_be_sent(key):
+            return key
+    raise KeyFileError(f"{path} does not hold a key alone, on one line")
 
 
 def _can_be_sent(key: str) -> bool:

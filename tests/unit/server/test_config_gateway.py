@@ -163,3 +163,10 @@ def test_a_model_without_a_known_price_is_an_error_and_never_free(price: str, tm
     text = "\n".join(line for line in OPENAI.splitlines() if not line.startswith(price))
     with pytest.raises(ConfigError, match=f"{price} is missing"):
         read(tmp_path, text)
+
+
+def test_the_key_of_fingerprints_comes_from_the_environment_and_does_not_show(tmp_path: Path) -> None:
+    loaded = read(tmp_path, OPENAI, {"ROUTEWARD_FINGERPRINT_KEY": "ab" * 32})
+    assert loaded.gateway.fingerprint_key == b"\xab" * 32
+    assert "xab" not in repr(loaded)
+    assert read(tmp_path, OPENAI).gateway.fingerprint_key == b""

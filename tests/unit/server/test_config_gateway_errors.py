@@ -65,8 +65,8 @@ CORPUS = [
         *("two keys", own(URL + 'key_env = "A"\nkey_file = "good.key"'), 10),
         *("key_env and key_file are both given", "keep one"),
     ),
-    Bad("key file missing", own(URL + f'key_file = "{CANARY}"'), 9, "a file that is not there", "chmod 600"),
-    Bad("key file open to others", own(URL + 'key_file = "open.key"'), 9, "that others can read", "chmod 600"),
+    Bad("key file missing", own(URL + f'key_file = "{CANARY}"'), 9, "there is no such file", "chmod 600"),
+    Bad("key file open to others", own(URL + 'key_file = "open.key"'), 9, "can be read by others", "chmod 600"),
     Bad("key file empty", own(URL + 'key_file = "empty.key"'), 9, "does not hold a key alone", "chmod 600"),
     Bad("key file of two lines", own(URL + 'key_file = "two.key"'), 9, "does not hold a key alone", "chmod 600"),
     Bad("key file is a folder", own(URL + 'key_file = "."'), 9, "cannot be read", "chmod 600"),
@@ -185,4 +185,11 @@ def test_a_key_of_the_environment_that_could_not_be_sent_is_refused_without_show
     with pytest.raises(ConfigError, match="OPENAI_API_KEY: holds no key") as refused:
         load(tmp_path / "here.toml", {"OPENAI_API_KEY": key})
     assert len(refused.value.problems) == 1
+    assert CANARY not in str(refused.value)
+
+
+def test_a_key_of_fingerprints_that_is_none_is_refused_without_showing_it(tmp_path: Path) -> None:
+    (tmp_path / "here.toml").write_text(MODEL)
+    with pytest.raises(ConfigError, match="ROUTEWARD_FINGERPRINT_KEY is not one key") as refused:
+        load(tmp_path / "here.toml", {"ROUTEWARD_FINGERPRINT_KEY": CANARY})
     assert CANARY not in str(refused.value)
