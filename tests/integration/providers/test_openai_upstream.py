@@ -26,7 +26,9 @@ async def client(upstream: OpenAIUpstream) -> AsyncIterator[AsyncOpenAI]:
 
 
 def refuses(status: int, upstream: OpenAIUpstream, message: str = "no") -> None:
-    upstream.failure = Failure(status, f'{{"error": {{"message": "{message}", "type": "t", "code": "c", "param": "p"}}}}')
+    upstream.failure = Failure(
+        status, f'{{"error": {{"message": "{message}", "type": "t", "code": "c", "param": "p"}}}}'
+    )
 
 
 async def test_a_plain_answer_has_text_usage_and_request_id(client):

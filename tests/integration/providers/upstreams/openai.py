@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.integration.providers.upstreams.openai_requests import Refusal, check
+from tests.integration.providers.upstreams.openai_requests import RefusedError, check
 
 KEY = "sk-upstream-0123456789abcdef"
 MODELS = ("fake-large", "fake-small")
@@ -75,9 +75,9 @@ class OpenAIUpstream:
                 key = request.headers.get("api-key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
                 body = check(raw, key == KEY, request.match_info.get("model"), MODELS)
                 return await (self._stream(request, body) if body.get("stream") else self._whole(body))
-            except Refusal as refusal:
+            except RefusedError as refused:
                 headers = {"x-request-id": "req-refused"}
-                return web.json_response({"error": refusal.error}, status=refusal.status, headers=headers)
+                return web.json_response({"error": refused.error}, status=refused.status, headers=headers)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
