@@ -124,8 +124,8 @@ async def test_a_stream_that_ends_early_is_broken_after_what_came_of_it(provider
 
 
 async def test_an_error_within_a_stream_is_raised_after_the_tokens_before_it(provider, upstream):
-    token = 'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
-    upstream.events = [token + 'data: {"error": {"code": 502, "message": "the model fell over"}}\n\n']
+    begun = 'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
+    upstream.events = [begun + 'data: {"error": {"code": 502, "message": "the model fell over"}}\n\n']
     stream = await provider.stream(BODY, PATIENT)
     assert (await anext(stream)).has_token
     with pytest.raises(ProviderFaultError, match="fell over"):
