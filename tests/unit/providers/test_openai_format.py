@@ -86,11 +86,14 @@ def test_azure_takes_the_model_in_the_body_and_the_key_in_a_header_of_its_own():
     assert json.loads(request.body)["model"] == "my gpt"
 
 
-def test_azures_older_address_names_the_deployment_and_the_version():
-    older = Endpoint("azure", Format.AZURE, "https://acme.openai.azure.com/openai", KEY, api_version="2024-10-21")
-    request = FORMAT.request(older, "my/gpt", BODY, stream=False)
-    expected = "https://acme.openai.azure.com/openai/deployments/my%2Fgpt/chat/completions?api-version=2024-10-21"
-    assert request.url == expected
+@pytest.mark.parametrize("path", ["", "/openai", "/openai/v1"])
+def test_azures_address_is_found_from_the_bare_host_and_from_the_whole_one(path):
+    host = "https://acme.openai.azure.com"
+    new = Endpoint("azure", Format.AZURE, host + path, KEY)
+    assert FORMAT.request(new, "my/gpt", BODY, stream=False).url == f"{host}/openai/v1/chat/completions"
+    older = Endpoint("azure", Format.AZURE, host + path, KEY, api_version="2024-10-21")
+    expected = f"{host}/openai/deployments/my%2Fgpt/chat/completions?api-version=2024-10-21"
+    assert FORMAT.request(older, "my/gpt", BODY, stream=False).url == expected
 
 
 def test_unknown_fields_pass_and_the_callers_body_stays_as_it_is():
@@ -106,6 +109,18 @@ def test_a_stream_asks_for_its_usage_whatever_the_caller_wants():
     assert streamed["stream"] is True
     assert streamed["stream_options"] == {"include_usage": True, "include_obfuscation": False}
     assert sent(BODY | {"stream_options": None}, stream=True)["stream_options"] == {"include_usage": True}
+
+
+def test_who_refuses_the_question_for_usage_is_not_asked():
+    mistral = Endpoint("mistral", Format.OPENAI, "https://api.mistral.ai/v1", KEY, stream_usage=False)
+
+    def options(asked: object) -> object:
+        body = BODY | {"stream_options": asked}
+        return json.loads(FORMAT.request(mistral, "m", body, stream=True).body).get("stream_options")
+
+    assert options(None) is None
+    assert options({"include_usage": True}) is None
+    assert options({"include_usage": True, "x": 1}) == {"x": 1}
 
 
 @pytest.mark.parametrize(
