@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.providers import answer_stream
 from adapters.providers.aiohttp_transport import AiohttpTransport
 from adapters.providers.chat import Timeouts, Usage
 from adapters.providers.endpoint import Endpoint, Format, Upstream
@@ -110,6 +111,13 @@ async def test_a_connection_is_used_again_after_a_stream_and_after_a_failure(pro
 async def test_a_stream_without_done_is_complete_when_its_choice_ended(provider, upstream):
     upstream.tail = ""
     assert await text_of(provider) == "Hello there, naïve wörld. "
+
+
+async def test_a_stream_that_is_done_ends_even_if_its_connection_does_not(provider, upstream, monkeypatch):
+    monkeypatch.setattr(answer_stream, "LINGER_S", 0.05)
+    upstream.is_closing = False
+    assert await text_of(provider) == "Hello there, naïve wörld. "
+    await asyncio.wait_for(upstream.abandoned.wait(), 5)
 
 
 async def test_a_stream_that_ends_early_is_broken_after_what_came_of_it(provider, upstream):

@@ -12,6 +12,7 @@ from adapters.providers.errors import (
     ProviderFaultError,
     RateLimitedError,
     RequestRefusedError,
+    UnsupportedRequestError,
 )
 from adapters.providers.openai_format import OpenAIFormat
 from bandit.signals import Status
@@ -92,6 +93,7 @@ def test_what_a_body_says_is_plainer_than_its_status(status, body, expected):
         (error("stopped", code="content_filter"), "content_filter"),
         (error("odd", type="invalid_request_error", code=None), "invalid_request_error"),
         ({"detail": "odd"}, ""),
+        ({"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": "Field required"}]}, "missing"),
     ],
 )
 def test_a_refused_request_has_openais_code_for_it(body, code):
@@ -99,6 +101,23 @@ def test_a_refused_request_has_openais_code_for_it(body, code):
     assert isinstance(refused, RequestRefusedError)
     assert refused.code == code
     assert (refused.status, refused.is_failure) == (Status.CANCELLED, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("no reasoning here", code="unsupported_parameter", param="top_k.depth"),
+        error("not that much", code="unsupported_value", param="top_k.depth"),
+        {"detail": [{"type": "extra_forbidden", "loc": ["body", "top_k", "depth"], "msg": "Extra inputs"}]},
+        error("too long", code="context_length_exceeded", param="top_k.depth"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_this_model_cannot_do_another_one_may(status, body):
+    refused = failure(status, body)
+    assert isinstance(refused, UnsupportedRequestError)
+    assert (refused.elsewhere, refused.param) == (True, "top_k.depth")
+    assert not failure(400, error("wrong", code="invalid_value")).elsewhere
 
 
 @pytest.mark.parametrize(

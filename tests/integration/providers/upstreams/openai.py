@@ -49,7 +49,8 @@ class Received:
 class OpenAIUpstream:
     """What the server was asked, and how it should behave.
 
-    A stream ends with `tail`; `events` replace what comes before. `ports` are those that its clients came from.
+    A stream ends with `tail`; `events` replace what comes before. `ports` are those that its clients came from. With
+    `stall_headers` streams do not even begin, without `is_closing` they do not end after their tail.
     """
 
     url: str = ""
@@ -62,6 +63,7 @@ class OpenAIUpstream:
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
     stall_headers: bool = False
+    is_closing: bool = True
     ports: set[int] = field(default_factory=set)
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
@@ -113,6 +115,8 @@ class OpenAIUpstream:
             await response.write(line.encode())
             self.begun.set()
         await response.write(self.tail.encode())
+        if not self.is_closing:
+            await asyncio.Event().wait()
         return response
 
     async def _pass(self) -> None:
