@@ -20,6 +20,8 @@ from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
 from adapters.sql import SqlStore
+from server.gateway.fingerprint_keys import fingerprint_key
+from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
 from server.nonces import Nonces
@@ -43,7 +45,7 @@ def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
     _spare_switches()
     try:
         asyncio.run(_serve(settings, log))
-    except (MissingExtraError, StartError, StoreError, TokenKeyError) as error:
+    except (KeyFileError, MissingExtraError, StartError, StoreError, TokenKeyError) as error:
         raise StartError(str(error)) from error
 
 
@@ -76,7 +78,9 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         clock_s=time.monotonic,
     )
     async with _opened(settings) as store, _providers(settings) as by_model:
-        service = Service(settings, store, token_keys(settings.server, os.urandom), sources, log, by_model)
+        fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
+        keys = token_keys(settings.server, os.urandom)
+        service = Service(settings, store, keys, sources, log, by_model, fingerprint)
         try:
             addresses = await service.start()
             if isinstance(store, SqlStore):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from structlog.typing import FilteringBoundLogger
@@ -17,6 +17,8 @@ from server.credentials import Credentials
 from server.decision_log import DecisionLog
 from server.edge import Edge
 from server.explanations import Explanations
+from server.gateway.assembly import Foundation
+from server.gateway.availability import Availability
 from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
@@ -31,6 +33,9 @@ from server.supervision import supervised
 from server.tokens import TokenKeys
 from server.upkeep import Upkeep
 from server.writer import Writer
+
+if TYPE_CHECKING:
+    from server.gateway.service import GatewayService
 
 FLUSH_S: Final = 10.0
 """How long a stop waits for what callers were not told is stored."""
@@ -70,7 +75,10 @@ def _nothing() -> None:
 
 
 class Service:
-    """One server over one store, which stays the caller's to close, as do the providers (by model id)."""
+    """One server over one store, which stays the caller's to close, as do the providers (by model id).
+
+    The providers and the key of fingerprints are for the gateway, where there is one.
+    """
 
     def __init__(
         self,
@@ -80,6 +88,7 @@ class Service:
         sources: Sources,
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
+        fingerprint_key: bytes = b"",
     ) -> None:
         self._settings = settings
         self._store = store
@@ -91,16 +100,22 @@ class Service:
         self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
-        self._handlers = self._assembled(keys, sources)
+        self._gateway: GatewayService | None = None
+        self._handlers = self._assembled(keys, sources, providers, fingerprint_key)
         self._metrics.watch(namespaces, sources.clock)
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._reporting: asyncio.Task[None] | None = None
         self._stop_metrics: Callable[[], None] = _nothing
 
-    def _assembled(self, keys: TokenKeys, sources: Sources) -> tuple[grpc.GenericRpcHandler, ...]:
+    def _assembled(
+        self, keys: TokenKeys, sources: Sources, providers: Mapping[str, Provider], fingerprint_key: bytes
+    ) -> tuple[grpc.GenericRpcHandler, ...]:
         settings, namespaces, clock = self._settings, self._publisher.namespaces, sources.clock
         max_age_s = settings.learning.max_feedback_age_s
-        questions = Questions(namespaces, settings.catalogue, keys, max_age_s)
+        ids = [model.id for model in settings.catalogue.models]
+        availability = Availability(ids, sources.clock_s, sources.rng.random)
+        questions = Questions(namespaces, settings.catalogue, keys, max_age_s, availability.failing)
         router = Router(
             questions,
             keys,
@@ -115,6 +130,17 @@ class Service:
         admin = AdminService(Beliefs(namespaces, questions), explanations, clock)
         credentials = Credentials(settings.server.keys) if settings.server.keys else None
         edge = Edge(credentials, self._metrics, self._log, sources.incident)
+        if settings.gateway.listen:
+            # It needs a library that the service without it does not.
+            from server.gateway.service import GatewayService
+
+            base = Foundation(
+                *(router, learner, self._decisions, availability, self._metrics, self._log),
+                *(clock, sources.clock_s, sources.rng.random),
+            )
+            self._gateway = GatewayService(
+                settings, providers, routing.methods(), credentials, fingerprint_key, base, sources.incident
+            )
         return (
             edge.handler(ROUTING_SERVICE, routing.methods()),
             edge.handler(ADMIN_SERVICE, admin.methods()),
@@ -136,28 +162,40 @@ class Service:
         self._begin("upkeep", self._upkeep.run)
         await server.start()
         self._server = server
+        gateway_address = await self._start_gateway()
         self._health.start()
-        return Addresses(address, metrics_address)
+        return Addresses(address, metrics_address, gateway_address)
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """Drain: tell health checks, let callers leave, finish what began, write what waits; `hurry` skips waiting."""
         self._health.stop()
+        if self._gateway is not None:
+            self._gateway.drain()
         if self._server is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(hurry.wait(), self._settings.server.drain_s)
-            await self._stop_server(self._server, hurry)
+            stop = self._server.stop
+            await asyncio.gather(_in_time(stop, self._settings.server.grace_s, hurry), self._stop_gateway(hurry))
         await self._stop_tasks()
         # It returns when its thread notices, which may take half a second.
         await asyncio.to_thread(self._stop_metrics)
 
-    async def _stop_server(self, server: grpc.aio.Server, hurry: asyncio.Event) -> None:
-        stopping = asyncio.create_task(server.stop(self._settings.server.grace_s))
-        hurrying = asyncio.create_task(hurry.wait())
-        await asyncio.wait([stopping, hurrying], return_when=asyncio.FIRST_COMPLETED)
-        if not stopping.done():
-            await server.stop(0)
-        hurrying.cancel()
-        await stopping
+    async def _start_gateway(self) -> str:
+        if self._gateway is None:
+            return ""
+        self._reporting = asyncio.create_task(
+            supervised("reporter", self._gateway.report, self._metrics, self._log), name="reporter"
+        )
+        return await self._gateway.start()
+
+    async def _stop_gateway(self, hurry: asyncio.Event) -> None:
+        """Let calls end, and what they report become feedback, before nothing is written any more."""
+        if self._gateway is None:
+            return
+        await _in_time(self._gateway.stop, self._settings.server.grace_s, hurry)
+        if self._reporting is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._reporting, FLUSH_S)
 
     async def _stop_tasks(self) -> None:
         self._writer.close()
@@ -191,3 +229,14 @@ class Service:
 
     def _feedback_fails(self) -> None:
         self._feedback_serves(False)
+
+
+async def _in_time(stop: Callable[[float], Coroutine[Any, Any, None]], grace_s: float, hurry: asyncio.Event) -> None:
+    """Stop something that waits for running calls, at once from when there is a hurry."""
+    stopping = asyncio.create_task(stop(grace_s))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait([stopping, hurrying], return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        await stop(0.0)
+    hurrying.cancel()
+    await stopping

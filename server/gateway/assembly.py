@@ -21,52 +21,51 @@ from server.routing import Router
 from server.settings import Settings
 
 
-class Time(NamedTuple):
-    """Two clocks: microseconds since 1970, and seconds that never go back; and uniform numbers for waits."""
+class Foundation(NamedTuple):
+    """What the gateway stands on.
 
+    `clock` counts microseconds since 1970, `clock_s` seconds that never go back; `uniform` is for waits.
+    """
+
+    router: Router
+    learner: Learner
+    decisions: DecisionLog
+    availability: Availability
+    metrics: Metrics
+    log: FilteringBoundLogger
     clock: Callable[[], int]
     clock_s: Callable[[], float]
     uniform: Callable[[], float]
 
 
-class Loop(NamedTuple):
-    """The gateway, and what ends with it: first the probes, then the reporter."""
+class CallLoop(NamedTuple):
+    """The call loop, and what ends with it: first the probes, then the reporter."""
 
     gateway: Gateway
     probes: Probes
     reporter: Reporter
 
 
-def call_loop(
-    settings: Settings,
-    providers: Mapping[str, Provider],
-    availability: Availability,
-    time: Time,
-    *,
-    router: Router,
-    learner: Learner,
-    decisions: DecisionLog,
-    metrics: Metrics,
-    log: FilteringBoundLogger,
-) -> Loop:
-    """Return the gateway over these providers, by model id."""
+def call_loop(settings: Settings, providers: Mapping[str, Provider], base: Foundation) -> CallLoop:
+    """Return the call loop over these providers, by model id."""
+    router, _, decisions, availability, metrics, log, clock, clock_s, uniform = base
     upstreams, timeouts = settings.gateway.upstreams, settings.gateway.timeouts
     prices = {model.id: model.prices for model in settings.catalogue.models}
     figures = Figures(metrics.registry, {model: upstream.provider for model, upstream in upstreams.items()})
     figures.watch(availability.state)
-    reporter = Reporter(learner, metrics, figures, log, time.clock)
-    outcomes = Outcomes(availability, reporter, figures, prices, time.clock_s)
-    probes = Probes(router, providers, availability, outcomes, figures, timeouts, log, time.clock_s)
+    reporter = Reporter(base.learner, metrics, figures, log, clock)
+    outcomes = Outcomes(availability, reporter, figures, prices, clock_s)
+    probes = Probes(router, providers, availability, outcomes, figures, timeouts, log, clock_s)
     gateway = Gateway(
         router,
         decisions,
         metrics,
         providers,
-        turns=Turns(router, availability, RetryBudget(), figures, time.clock_s, time.uniform),
+        turns=Turns(router, availability, RetryBudget(), figures, clock_s, uniform),
         outcomes=outcomes,
         probes=probes,
         timeouts=timeouts,
         uncallable=settings.gateway.uncallable,
-        clock_s=time.clock_s,
+        clock_s=clock_s,
     )
-    return Loop(gateway, probes, reporter)
+    return CallLoop(gateway, probes, reporter)

@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from adapters.memory import MemoryStore
+from adapters.providers.endpoint import Upstream
 from bandit.catalogue import Model, Prices
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
@@ -34,7 +35,6 @@ from server.settings import (
     LearningSettings,
     Settings,
     TokenKey,
-    Upstream,
 )
 from server.tokens import TokenKeys
 from server.writer import Writer

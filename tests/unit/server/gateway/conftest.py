@@ -10,7 +10,7 @@ from adapters.providers.chat import Timeouts
 from adapters.providers.endpoint import Upstream
 from bandit.records import SignalRecord
 from server.decision_log import DecisionLog
-from server.gateway.assembly import Loop, Time, call_loop
+from server.gateway.assembly import CallLoop, Foundation, call_loop
 from server.gateway.availability import Availability
 from server.gateway.chats import Chat
 from server.learning import Learner
@@ -38,7 +38,7 @@ class Desk:
     """A gateway and what it stands on."""
 
     parts: Any
-    loop: Loop
+    loop: CallLoop
     providers: dict[str, ScriptedProvider]
     availability: Availability
     seconds: Seconds
@@ -107,17 +107,11 @@ async def desk_of(parts_of):
         def clock_us() -> int:
             return int(parts.clock() + (seconds() - 1000.0) * 1e6)
 
-        loop = call_loop(
-            replace(parts.settings, gateway=gateway),
-            providers,
-            availability,
-            Time(clock_us, seconds, lambda: 0.0),
-            router=parts.router,
-            learner=learner,
-            decisions=decisions,
-            metrics=parts.metrics,
-            log=parts.log.logger,
+        base = Foundation(
+            *(parts.router, learner, decisions, availability, parts.metrics, parts.log.logger),
+            *(clock_us, seconds, lambda: 0.0),
         )
+        loop = call_loop(replace(parts.settings, gateway=gateway), providers, base)
         tasks = asyncio.create_task(writer.run()), asyncio.create_task(loop.reporter.run())
         desk = Desk(parts, loop, providers, availability, seconds, decisions, tasks[1])
         opened.append((desk, writer, tasks[0]))

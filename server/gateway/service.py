@@ -1,0 +1,57 @@
+"""The HTTP edge over the call loop, from its start to its end."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from server.credentials import Credentials
+from server.edge import Method
+from server.gateway.assembly import Foundation, call_loop
+from server.gateway.http import HttpEdge
+from server.gateway.http_figures import HttpFigures
+from server.gateway.routes import Routes, Sources
+from server.ports import Provider
+from server.settings import Settings
+
+
+class GatewayService:
+    """Serves chats over HTTP. What it reports is recorded by `report`, which returns some time after `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        providers: Mapping[str, Provider],
+        methods: Iterable[Method],
+        credentials: Credentials | None,
+        fingerprint_key: bytes,
+        base: Foundation,
+        incident: Callable[[], str],
+    ) -> None:
+        self._loop = call_loop(settings, providers, base)
+        routes = Routes(
+            self._loop.gateway,
+            methods,
+            settings,
+            fingerprint_key,
+            credentials=credentials,
+            figures=HttpFigures(base.metrics.registry),
+            log=base.log,
+            sources=Sources(base.clock, incident),
+        )
+        self._edge = HttpEdge(routes, settings.gateway.listen, settings.server.tls)
+
+    async def start(self) -> str:
+        """Listen; return the address. Raises StartError."""
+        return await self._edge.start()
+
+    async def report(self) -> None:
+        """Record outcomes until stopped."""
+        await self._loop.reporter.run()
+
+    def drain(self) -> None:
+        """Tell health checks that other replicas should be asked; calls are still answered."""
+        self._edge.drain()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls, let running ones end for a while, and have the rest of the outcomes recorded."""
+        await self._edge.stop(grace_s)
+        await self._loop.probes.close()
+        self._loop.reporter.close()
