@@ -7,7 +7,7 @@ from adapters.providers.chat import Answer, Chunk, Usage
 from adapters.providers.chat_format import ServerSentEvent
 from adapters.providers.errors import MalformedAnswerError
 from adapters.providers.json_text import count, dollars, field, read, text
-from adapters.providers.openai_failures import Report, reported, typed
+from adapters.providers.openai_failures import Report, explained, reported, typed
 
 _DONE: Final = b"[DONE]"
 
@@ -67,6 +67,8 @@ class OpenAIDecoder:
         if event.data.startswith(_DONE):
             self._done = True
             return ()
+        if event.event == "error":
+            raise typed(200, explained(event.data))
         document = read(event.data)
         _raise_reported(document, "")
         choices = field(document, "choices")

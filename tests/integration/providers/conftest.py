@@ -1,4 +1,4 @@
-"""A hostile server, the transport that is tested, and models that are called through both."""
+"""A hostile server, one that speaks OpenAI, the transport that is tested, and models that are called through both."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -10,6 +10,7 @@ from adapters.providers.endpoint import Endpoint, Format, Upstream
 from adapters.providers.provider import HttpProvider, providers
 from adapters.providers.secret import Secret
 from tests.integration.providers.hostile import HostileServer, hostile_server
+from tests.integration.providers.upstreams.openai import OpenAIUpstream, openai_upstream
 
 KEY = "sk-canary-8f14e45fceea167a5a36dedd4bea2543"
 BODY = {"messages": [{"role": "user", "content": "a prompt that nobody else may read"}]}
@@ -20,6 +21,12 @@ TIMEOUTS = Timeouts(connect_s=0.3, first_token_s=0.3, idle_s=0.3, total_s=0.5)
 @pytest.fixture
 async def server() -> AsyncIterator[HostileServer]:
     async with hostile_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[OpenAIUpstream]:
+    async with openai_upstream() as running:
         yield running
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -25,26 +24,12 @@ from adapters.providers.errors import (
 from adapters.providers.provider import HttpProvider, providers
 from adapters.providers.secret import Secret
 from server.ports import Provider
-from tests.integration.providers.upstreams.openai import KEY, Failure, OpenAIUpstream, openai_upstream
+from tests.integration.providers.upstreams.openai import KEY, Failure, OpenAIUpstream
 
-LOOPBACK = frozenset({"127.0.0.1"})
 NOW_S = 1_700_000_000.0
 PATIENT = Timeouts(5.0, 5.0, 5.0, 10.0)
 BODY = {"model": "auto", "messages": [{"role": "system", "content": "Be short"}, {"role": "user", "content": "Hi"}]}
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[OpenAIUpstream]:
-    async with openai_upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
-    transport = AiohttpTransport(LOOPBACK)
-    yield transport
-    await transport.close()
 
 
 @pytest.fixture

@@ -8,16 +8,10 @@ import openai
 import pytest
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-from tests.integration.providers.upstreams.openai import KEY, Failure, OpenAIUpstream, openai_upstream
+from tests.integration.providers.upstreams.openai import KEY, Failure, OpenAIUpstream
 
 QUESTION: Any = [{"role": "system", "content": "Be short"}, {"role": "user", "content": "Greet me please"}]
 TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[OpenAIUpstream]:
-    async with openai_upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture

@@ -282,6 +282,12 @@ def test_groqs_usage_comes_with_its_last_choice():
     assert (chunk.has_choices, chunk.usage) == (True, Usage(2, None, 1))
 
 
+@pytest.mark.parametrize("data", [b'{"message": "out of memory"}', b'{"error": "out of memory"}', b"out of memory"])
+def test_an_event_that_is_called_error_is_one_whatever_it_says(data):
+    with pytest.raises(ProviderFaultError, match="out of memory"):
+        list(FORMAT.decoder().feed(ServerSentEvent(data, "error")))
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"null", b"[]", b'{"choices": 3}', b'{"choices": [1]}', b'{"choices": [{"index": "0"}]}']
 )
