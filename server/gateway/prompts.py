@@ -28,6 +28,8 @@ SOUND_BYTES_PER_TOKEN: Final = 6400
 
 VISION, AUDIO, FILES, TOOLS, JSON_MODE = "vision", "audio", "files", "tools", "json"
 
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
 
 class Prompt(NamedTuple):
     """What is known of a request's prompt.
@@ -168,7 +170,7 @@ def _tools(body: Document, reading: _Reading) -> tuple[str, ...]:
         refuse(field, "is a list of objects")
     if tools:
         reading.wants[TOOLS] = field
-        reading.text_bytes += _size(json.dumps(tools, ensure_ascii=False, separators=(",", ":")))
+        reading.text_bytes += _size(_COMPACT.encode(tools))
     return tuple(_tool_name(tool) for tool in tools)
 
 
