@@ -1,7 +1,6 @@
 """Reads a body as JSON, and refuses what others read otherwise or not at all."""
 
 import json
-from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from server.gateway.exchange import Document
@@ -56,14 +55,14 @@ _DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
 def _depth_exceeds(document: Any, most: int) -> bool:
     level = [document]
     for _ in range(most):
-        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, dict | list)]
-        if not level:
+        inner: list[Any] = []
+        for outer in level:
+            members = outer.values() if type(outer) is dict else outer
+            inner += [one for one in members if type(one) is dict or type(one) is list]
+        if not inner:
             return False
+        level = inner
     return True
-
-
-def _members(container: Any) -> Iterator[Any]:
-    return iter(container.values() if isinstance(container, dict) else container)
 
 
 def _refuse_halves(document: Document) -> None:

@@ -32,7 +32,10 @@ def needs_of(body: Document, prompt: Prompt, declared: frozenset[str]) -> Needs:
     and files are refused then, by InvalidFieldError, as are limits that are none.
     """
     wanted = dict(prompt.wants)
-    if "audio" in (body.get("modalities") or ()):
+    modalities = body.get("modalities") or []
+    if not isinstance(modalities, list):
+        refuse("modalities", "is a list of texts")
+    if "audio" in modalities:
         wanted.setdefault(AUDIO, "modalities")
     for capability in _ONLY_WHERE_DECLARED:
         if capability in wanted and capability not in declared:

@@ -20,9 +20,10 @@ from adapters.providers.errors import (
     RequestRefusedError,
     StreamBrokenError,
     UnreachableError,
+    UnsupportedRequestError,
 )
 from bandit.eligibility import EJECTED
-from server.errors import BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
+from server.errors import SHOWN_NAMES, BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
 from server.gateway.exchange import NO_HEADERS, Reply
 from server.statuses import text
 
@@ -48,6 +49,7 @@ _FIELDS: Final = {"MODEL_UNKNOWN": "model", "CATEGORY_UNKNOWN": "category", "PRO
 
 _UPSTREAM: Final[Mapping[type[ProviderError], tuple[int, str, str]]] = {
     RequestRefusedError: (400, WRONG_REQUEST, "request_refused"),
+    UnsupportedRequestError: (400, WRONG_REQUEST, "request_unsupported"),
     RateLimitedError: (429, "rate_limit_error", "rate_limit_exceeded"),
     ProviderTimeoutError: (504, UPSTREAM, "provider_timeout"),
     UnreachableError: (502, UPSTREAM, "provider_unreachable"),
@@ -127,8 +129,9 @@ def _no_model(error: NoEligibleModelError) -> ApiError:
     """Say what would help: the operator, time, a shorter prompt, or other constraints."""
     why = {reason for reason in error.metadata.values() if reason != "model"}
     if why <= NOBODY_TO_CALL:
-        each = ", ".join(f"{model}: {reason}" for model, reason in sorted(error.metadata.items()) if reason != "model")
-        message = f"no model can be called ({each or 'none is configured'}); `routeward doctor` says what to set"
+        each = sorted(f"{model}: {reason}" for model, reason in error.metadata.items() if reason != "model")
+        shown = ", ".join([*each[:SHOWN_NAMES], *(["..."] if len(each) > SHOWN_NAMES else [])])
+        message = f"no model can be called ({shown or 'none is configured'}); `routeward doctor` says what to set"
         return ApiError(503, SERVER, message, "no_callable_model", headers=_DO_NOT_RETRY)
     if EJECTED in why:
         return ApiError(503, SERVER, _FAILING, "models_failing", headers={"retry-after": str(PROBED_AGAIN_S)})

@@ -28,6 +28,8 @@ SOUND_BYTES_PER_TOKEN: Final = 6400
 
 VISION, AUDIO, FILES, TOOLS, JSON_MODE = "vision", "audio", "files", "tools", "json"
 
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
 
 class Prompt(NamedTuple):
     """What is known of a request's prompt.
@@ -96,7 +98,7 @@ class _Reading:
             self._take_tool_calls(message["tool_calls"], f"{path}.tool_calls")
 
     def _take_text(self, text: str, is_system: bool) -> None:
-        self.text_bytes += len(text) if text.isascii() else len(text.encode("utf-8"))
+        self.text_bytes += _size(text)
         if is_system:
             self.system.append(text)
 
@@ -148,6 +150,10 @@ class _Reading:
                 self._take_text(function["arguments"], False)
 
 
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8"))
+
+
 def _object(part: Document, field: str, path: str) -> Document:
     value = part.get(field)
     if not isinstance(value, dict):
@@ -164,7 +170,7 @@ def _tools(body: Document, reading: _Reading) -> tuple[str, ...]:
         refuse(field, "is a list of objects")
     if tools:
         reading.wants[TOOLS] = field
-        reading.text_bytes += len(json.dumps(tools, ensure_ascii=False, separators=(",", ":")))
+        reading.text_bytes += _size(_COMPACT.encode(tools))
     return tuple(_tool_name(tool) for tool in tools)
 
 

@@ -61,6 +61,7 @@ class Edge:
     """An edge that serves, and what belongs to it."""
 
     http: HttpEdge
+    routes: Routes
     address: str
     chats: ScriptedChats
     metrics: Metrics
@@ -134,7 +135,7 @@ def serve():
         http = HttpEdge(routes, settings.gateway.listen, settings.server.tls, patience)
         writing = asyncio.create_task(writer.run())
         try:
-            yield Edge(http, await http.start(), chats, metrics, log)
+            yield Edge(http, routes, await http.start(), chats, metrics, log)
         finally:
             await http.stop(0.05)
             writer.close()

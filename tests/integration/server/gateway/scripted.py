@@ -69,6 +69,7 @@ class ScriptedChats:
     failure: ProviderError | Exception | None = None
     breaks: Exception | None = None
     chats: list[Chat] = field(default_factory=list)
+    callers: list[Principal] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -97,6 +98,7 @@ class ScriptedChats:
 
     def _served(self, chat: Chat, caller: Principal) -> Served:
         self.chats.append(chat)
+        self.callers.append(caller)
         decision = self.router.route(chat.call, caller)
         if isinstance(self.failure, ProviderError):
             raise self.failed(self.failure)
