@@ -109,11 +109,12 @@ class HttpAnswerStream:
         raise ProviderTimeoutError("first_token", self._timeouts.first_token_s)
 
     def _take(self, event: ServerSentEvent) -> None:
-        for chunk in self._decoded(event):
-            self._chunks.append(chunk)
-            self._has_token = self._has_token or chunk.has_token or bool(chunk.finish_reason)
-            self._is_fresh = self._has_token
-        self._is_fresh = self._is_fresh or self._decoder.is_complete
+        was_complete = self._decoder.is_complete
+        chunks = self._decoded(event)
+        self._chunks.extend(chunks)
+        self._has_token = self._has_token or any(chunk.has_token or chunk.finish_reason for chunk in chunks)
+        if not was_complete and (self._decoder.is_complete or (chunks and self._has_token)):
+            self._is_fresh = True
 
     def _decoded(self, event: ServerSentEvent) -> list[Chunk]:
         """Return what an event says; what is said of it in an error does not hold the key."""

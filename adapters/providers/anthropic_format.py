@@ -16,6 +16,8 @@ from adapters.providers.transport import HttpRequest
 API_VERSION: Final = "2023-06-01"
 """Of the header `anthropic-version`; an operator's header of that name wins. 2026-10-21 has no temperature."""
 
+_VERSIONS: Final = ("v1",)
+
 
 class AnthropicFormat:
     """Speaks to models at `/v1/messages`. The clock says when answers were made, in seconds since 1970."""
@@ -27,7 +29,9 @@ class AnthropicFormat:
         """Return what to send. Raises RequestRefusedError, with the `param`, for what the API has no words for."""
         translated = messages_request(model, body, stream=stream)
         headers = {"anthropic-version": API_VERSION}
-        return post(endpoint, "/v1", "/messages", translated, key_header="x-api-key", stream=stream, headers=headers)
+        return post(
+            endpoint, _VERSIONS, "/messages", translated, key_header="x-api-key", stream=stream, headers=headers
+        )
 
     def answer(self, content: bytes, request_id: str) -> Answer:
         """Read a 200. Raises MalformedAnswerError, or what the API reports within it."""

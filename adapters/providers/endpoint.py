@@ -21,8 +21,10 @@ class Endpoint:
     """A provider as the operator configured it.
 
     `base_url` has no slash at its end and no query. `key` is None where it needs none; it is sent to the host of
-    `base_url` and nowhere else. `headers` and `query` are added to every request. Azure's `base_url` ends with
-    `/openai/v1`; with an `api_version` it ends with `/openai`, and the older addresses by deployment follow.
+    `base_url` and nowhere else. `headers` and `query` are added to every request. `api_version` is Azure's, for its
+    older addresses by deployment.
+    `stream_usage` says that streams are asked for their usage; it is off for who refuses the question, as Mistral
+    does, and answers it unasked.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     api_version: str = ""
+    stream_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)

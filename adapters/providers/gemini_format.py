@@ -1,6 +1,7 @@
 """Google's Gemini API as a format of chats."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 from urllib.parse import quote
 
 from adapters.providers.chat import Answer, Body
@@ -12,6 +13,8 @@ from adapters.providers.gemini_stream import ResponseDecoder
 from adapters.providers.posts import post
 from adapters.providers.retry_after import retry_after_s
 from adapters.providers.transport import HttpRequest
+
+_VERSIONS: Final = ("v1beta", "v1", "v1alpha")
 
 
 class GeminiFormat:
@@ -26,7 +29,7 @@ class GeminiFormat:
         verb = "streamGenerateContent" if stream else "generateContent"
         path = f"/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
         query = "alt=sse" if stream else ""
-        return post(endpoint, "/v1beta", path, translated, key_header="x-goog-api-key", stream=stream, query=query)
+        return post(endpoint, _VERSIONS, path, translated, key_header="x-goog-api-key", stream=stream, query=query)
 
     def answer(self, content: bytes, request_id: str) -> Answer:
         """Read a 200. Raises MalformedAnswerError, or what the API reports within it."""

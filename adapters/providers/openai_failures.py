@@ -11,12 +11,13 @@ from adapters.providers.errors import (
     ProviderFaultError,
     RateLimitedError,
     RequestRefusedError,
+    UnsupportedRequestError,
     excerpt,
 )
 from adapters.providers.json_text import field, read, text
 
 CONTEXT_LENGTH: Final = "context_length_exceeded"
-"""OpenAI's code for a prompt that is too long, given to what other servers say of it too."""
+"""OpenAI's code for a prompt that is too long, given to what llama.cpp, vLLM and others say of it too."""
 
 CONTENT_FILTER: Final = "content_filter"
 """Azure's code for a prompt that its filter stops, given to what OpenRouter says of it too."""
@@ -38,7 +39,11 @@ _BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     # Groq answers 400 where its model, not the caller, wrote an invalid call of a tool or invalid JSON.
     "tool_use_failed": ProviderFaultError,
     "json_validate_failed": ProviderFaultError,
-    CONTEXT_LENGTH: RequestRefusedError,
+    CONTEXT_LENGTH: UnsupportedRequestError,
+    "unsupported_parameter": UnsupportedRequestError,
+    "unsupported_value": UnsupportedRequestError,
+    "unknown_parameter": UnsupportedRequestError,
+    "extra_forbidden": UnsupportedRequestError,  # Mistral, and whoever else checks by pydantic
     CONTENT_FILTER: RequestRefusedError,
     "content_policy_violation": RequestRefusedError,
 }
@@ -69,6 +74,7 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     RateLimitedError: "the provider wants fewer calls",
     ProviderFaultError: "the provider reports a fault of its own",
     RequestRefusedError: "the provider does not accept the request",
+    UnsupportedRequestError: "the model, or its server, cannot do what the request asks for",
     MalformedAnswerError: "the provider answers with a status that it should not",
 }
 
@@ -81,7 +87,6 @@ class Report(NamedTuple):
     kind: str = ""
     param: str = ""
     status: int | None = None
-    is_flagged: bool = False
 
 
 def reported(document: Any) -> Report | None:
@@ -114,15 +119,13 @@ def typed(status: int, report: Report, *, retry_after_s: float | None = None, re
         return MalformedAnswerError(message, http_status=status, request_id=request_id)
     kind = _kind(status, report)
     message = f"{_SENTENCES[kind]} ({status})" + (f": {excerpt(report.message)}" if report.message else "")
-    if kind is RequestRefusedError:
-        code, param = excerpt(_code(report)), excerpt(report.param)
-        return RequestRefusedError(message, code=code, param=param, http_status=status, request_id=request_id)
+    if issubclass(kind, RequestRefusedError):
+        code, param = excerpt(report.code or report.kind), excerpt(report.param)
+        return kind(message, code=code, param=param, http_status=status, request_id=request_id)
     return kind(message, http_status=status, retry_after_s=retry_after_s, request_id=request_id)
 
 
 def _kind(status: int, report: Report) -> type[ProviderError]:
-    if report.is_flagged:
-        return RequestRefusedError
     if status >= 500 or status < 200:
         return ProviderFaultError
     said = _BY_CODE.get(report.code) or _BY_CODE.get(report.kind)
@@ -136,30 +139,31 @@ def _by_status(status: int) -> type[ProviderError]:
     return _BY_STATUS.get(status, other)
 
 
-def _code(report: Report) -> str:
-    """Return OpenAI's code where it is known what is meant."""
-    too_long = report.kind == "exceed_context_size_error" or "maximum context length" in report.message
-    return CONTENT_FILTER if report.is_flagged else CONTEXT_LENGTH if too_long else report.code or report.kind
-
-
 def _report(error: Mapping[str, Any]) -> Report:
-    code = error.get("code")
-    is_status = type(code) is int and 400 <= code < 600
+    message, detail = _said(error)
+    code, kind = error.get("code"), text(error.get("type"))
+    # OpenRouter's answer, with 403, to what its moderation stops.
+    is_flagged = field(error, "metadata", "flagged_input") is not None
+    is_too_long = kind == "exceed_context_size_error" or "maximum context length" in message
+    known = CONTENT_FILTER if is_flagged else CONTEXT_LENGTH if is_too_long else ""
     return Report(
-        message=_message(error),
-        code=text(code),
-        kind=text(error.get("type")),
-        param=text(error.get("param")),
-        status=code if is_status else None,
-        # OpenRouter's answer to what its moderation stops, with 403.
-        is_flagged=isinstance(error.get("metadata"), dict) and "flagged_input" in error["metadata"],
+        message=message,
+        code=known or text(code) or text(field(detail, "type")),
+        kind=kind,
+        param=text(error.get("param")) or _place(field(detail, "loc")),
+        status=code if type(code) is int and 400 <= code < 600 else None,
     )
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    """Return what is said for people: OpenAI's `message`, or the `detail` of FastAPI, for which others stand in."""
+def _said(error: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return what is said for people, and the first of the details that FastAPI gives, and others within `message`."""
     said = error.get("message") or error.get("detail")
     details = said if isinstance(said, list) else field(said, "detail")
     if isinstance(details, list) and details:
-        return text(field(details[0], "msg"))
-    return text(said)
+        return text(field(details[0], "msg")), details[0]
+    return text(said), None
+
+
+def _place(steps: Any) -> str:
+    """Return the name of a field from the steps to it, of which the first says that it is in the body."""
+    return ".".join(map(str, steps[1:])) if isinstance(steps, list) else ""

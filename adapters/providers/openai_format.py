@@ -29,7 +29,9 @@ class OpenAIFormat:
         sent: dict[str, Any] = {"model": model}
         sent.update((name, value) for name, value in body.items() if name not in _OURS)
         if stream:
-            sent.update(stream=True, stream_options=_with_usage(body.get("stream_options")))
+            sent["stream"] = True
+            if options := _stream_options(endpoint, body.get("stream_options")):
+                sent["stream_options"] = options
         return HttpRequest(_address(endpoint, model), _headers(endpoint, stream=stream), written(sent))
 
     def answer(self, content: bytes, request_id: str) -> Answer:
@@ -45,19 +47,21 @@ class OpenAIFormat:
         return typed(status, explained(content), retry_after_s=retry_after_s(headers, now_s))
 
 
-def _with_usage(options: Any) -> dict[str, Any]:
+def _stream_options(endpoint: Endpoint, options: Any) -> dict[str, Any]:
     if not isinstance(options, dict | None):
         raise RequestRefusedError("`stream_options` has to be an object", param="stream_options")
-    return {**(options or {}), "include_usage": True}
+    others = {name: value for name, value in (options or {}).items() if name != "include_usage"}
+    return others | {"include_usage": True} if endpoint.stream_usage else others
 
 
 def _address(endpoint: Endpoint, model: str) -> str:
-    query = dict(endpoint.query)
-    path = "/chat/completions"
-    if endpoint.format is Format.AZURE and endpoint.api_version:
-        path = f"/deployments/{quote(model, safe='')}{path}"
-        query["api-version"] = endpoint.api_version
-    return f"{endpoint.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+    base_url, query = endpoint.base_url, dict(endpoint.query)
+    if endpoint.format is Format.AZURE:
+        # Operators copy the bare host from Azure's portal, or the whole address from its documentation.
+        base_url = base_url.removesuffix("/v1").removesuffix("/openai") + "/openai"
+        base_url += f"/deployments/{quote(model, safe='')}" if endpoint.api_version else "/v1"
+        query |= {"api-version": endpoint.api_version} if endpoint.api_version else {}
+    return f"{base_url}/chat/completions" + (f"?{urlencode(query)}" if query else "")
 
 
 def _headers(endpoint: Endpoint, *, stream: bool) -> Mapping[str, str]:

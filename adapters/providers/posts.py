@@ -1,6 +1,6 @@
 """Requests to providers that are not OpenAI's: where they go, and what lets them in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ _JSON: Final = "application/json"
 
 def post(
     endpoint: Endpoint,
-    version: str,
+    versions: Sequence[str],
     path: str,
     body: Mapping[str, Any],
     *,
@@ -24,12 +24,14 @@ def post(
 ) -> HttpRequest:
     """Return a request with a body in JSON. What the operator configured wins; the key is never part of the URL.
 
-    A `base_url` may end with the version of the API, as OpenAI's do, or leave it out, as the official clients want it.
+    A `base_url` may end with one of the `versions` of the API, as OpenAI's do, or leave the first one out, as the
+    official clients have it.
     """
     sent = {"content-type": _JSON, "accept": "text/event-stream" if stream else _JSON, **(headers or {})}
     if endpoint.key:
         sent[key_header] = endpoint.key.reveal()
     sent |= {name.lower(): value for name, value in endpoint.headers.items()}
     queries = "&".join(part for part in (query, urlencode(endpoint.query)) if part)
-    address = f"{endpoint.base_url.removesuffix(version)}{version}{path}"
+    has_version = endpoint.base_url.endswith(tuple(f"/{version}" for version in versions))
+    address = endpoint.base_url + ("" if has_version else f"/{versions[0]}") + path
     return HttpRequest(f"{address}?{queries}" if queries else address, sent, written(body))

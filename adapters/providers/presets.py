@@ -16,6 +16,7 @@ class Preset(NamedTuple):
     format: Format
     base_url: str = ""
     key_variable: str = ""
+    stream_usage: bool = True
 
 
 _GEMINI: Final = Preset(Format.GEMINI, "https://generativelanguage.googleapis.com", "GEMINI_API_KEY")
@@ -27,7 +28,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "google": _GEMINI,
     "groq": Preset(Format.OPENAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     "llamacpp": Preset(Format.OPENAI, "http://127.0.0.1:8080/v1"),
-    "mistral": Preset(Format.OPENAI, "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    "mistral": Preset(Format.OPENAI, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", stream_usage=False),
     "ollama": Preset(Format.OPENAI, "http://127.0.0.1:11434/v1"),
     "openai": Preset(Format.OPENAI, "https://api.openai.com/v1", "OPENAI_API_KEY"),
     "openrouter": Preset(Format.OPENAI, "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adapters.providers.chat import Timeouts
 from adapters.providers.endpoint import Endpoint, Format, Upstream
+from adapters.providers.presets import PRESETS
 from server.config.checks import file_beside_database
 from server.config.gateway_schema import MIB, GatewayTable
 from server.config.provider_keys import ProviderKeys
@@ -48,7 +49,8 @@ def _timeouts(table: GatewayTable) -> Timeouts:
 
 
 def _endpoint(plan: Plan, keys: ProviderKeys) -> Endpoint:
-    table = plan.table or {}
+    table, preset = plan.table or {}, PRESETS.get(plan.name)
+    stream_usage = table.get("stream_usage")
     return Endpoint(
         name=plan.name,
         format=Format(plan.format),
@@ -57,4 +59,5 @@ def _endpoint(plan: Plan, keys: ProviderKeys) -> Endpoint:
         headers=dict(table_of(table, "headers")),
         query=dict(table_of(table, "query")),
         api_version=text_in(table, "api_version"),
+        stream_usage=stream_usage if isinstance(stream_usage, bool) else preset is None or preset.stream_usage,
     )

@@ -93,3 +93,9 @@ class ProviderTable(Table):
     api_version: str = Field(
         default="", description="version in Azure's addresses by deployment", examples=["2024-10-21"]
     )
+    stream_usage: bool | None = Field(
+        default=None,
+        description="whether streams are asked for their usage by `stream_options`; missing: what its preset says, "
+        "else true",
+        examples=[False],
+    )

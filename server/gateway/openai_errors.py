@@ -21,6 +21,7 @@ from adapters.providers.errors import (
     StreamBrokenError,
     UnreachableError,
 )
+from bandit.eligibility import EJECTED
 from server.errors import BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
 from server.gateway.exchange import NO_HEADERS, Reply
 from server.statuses import text
@@ -61,6 +62,11 @@ _UPSTREAM: Final[Mapping[type[ProviderError], tuple[int, str, str]]] = {
 
 NOBODY_TO_CALL: Final = frozenset({"provider_key", "provider", "disabled"})
 """Exclusions that only the operator can end."""
+
+PROBED_AGAIN_S: Final = 30
+"""About how long a model that fails is left alone."""
+
+_FAILING: Final = "every model that could serve this call fails at the moment; retry in a while"
 
 _DO_NOT_RETRY: Final = {"x-should-retry": "false"}
 """What OpenAI's clients obey, which else repeat every 429 and 5xx."""
@@ -118,12 +124,14 @@ def of_provider(error: ProviderError, model: str) -> ApiError:
 
 
 def _no_model(error: NoEligibleModelError) -> ApiError:
-    """Say what would help: another operator, a shorter prompt, or other constraints."""
+    """Say what would help: the operator, time, a shorter prompt, or other constraints."""
     why = {reason for reason in error.metadata.values() if reason != "model"}
     if why <= NOBODY_TO_CALL:
         each = ", ".join(f"{model}: {reason}" for model, reason in sorted(error.metadata.items()) if reason != "model")
         message = f"no model can be called ({each or 'none is configured'}); `routeward doctor` says what to set"
         return ApiError(503, SERVER, message, "no_callable_model", headers=_DO_NOT_RETRY)
+    if EJECTED in why:
+        return ApiError(503, SERVER, _FAILING, "models_failing", headers={"retry-after": str(PROBED_AGAIN_S)})
     if "context_length" in why:
         message = "the prompt and max_completion_tokens together are longer than any eligible model reads; shorten them"
         return ApiError(400, WRONG_REQUEST, message, "context_length_exceeded", "messages")

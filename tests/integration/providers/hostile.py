@@ -270,11 +270,13 @@ BEHAVIOURS |= {name: static(data) for name, data in RESPONSES.items()}
 
 @dataclass
 class HostileServer:
-    """Where it listens, how often each behaviour was asked for, how many connections came, and which are open."""
+    """Where it listens, how often each behaviour was asked for, how many connections came, which
+    of them are open, and what was sent last."""
 
     port: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     connections: int = 0
+    request: bytes = b""
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, name: str) -> str:
@@ -295,6 +297,7 @@ class HostileServer:
         self.requests[name] += 1
         _, _, length = request.lower().partition(b"content-length:")
         request += await reader.readexactly(int(length.split(b"\r\n")[0] or 0))
+        self.request = request
         await BEHAVIOURS[name](Peer(reader, writer, self.port, request))
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -59,6 +59,7 @@ RESPONSES = {
     "carriage_returns": stream(WHOLE_STREAM.replace(b"\n", b"\r\n")),
     "two_ends": stream(WHOLE_STREAM, DONE),
     "byte_order_mark_in_stream": stream(b"\xef\xbb\xbf", WHOLE_STREAM),
+    "cookies": ok(ANSWER, "Set-Cookie: session=1; Path=/"),
     "duplicate_keys": ok(ANSWER.replace(b"{", b'{"id": "another", ', 1)),
     "compressed_unasked": ok(PACKED, "Content-Encoding: gzip"),
     "interim_responses": head("103 Early Hints") * 50 + ok(ANSWER),

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 import psutil
+import pytest
 
 from adapters.providers.chat import Timeouts
 from tests.integration.providers.conftest import completed, streamed
@@ -33,7 +34,7 @@ async def cancelled_at(point: int, call) -> bool:
     task = asyncio.ensure_future(call)
     await turns(point)
     task.cancel()
-    [end] = await asyncio.gather(task, return_exceptions=True)
+    end: object = (await asyncio.gather(task, return_exceptions=True))[0]
     if isinstance(end, asyncio.CancelledError):
         return True
     assert isinstance(end, bytes), end
@@ -55,10 +56,10 @@ async def test_a_thousand_cancelled_calls_leave_no_socket_and_no_task(model, ser
     assert await settled(lambda: len(asyncio.all_tasks()) == tasks)
 
 
-async def test_the_provider_notices_that_a_call_was_cancelled(model, server) -> None:
-    for name, ask in (("stalled_before_headers", completed), ("stalled_mid_stream", streamed)):
-        task = asyncio.ensure_future(ask(model(server.url(name)), Timeouts()))
-        assert await settled(lambda name=name: server.requests[name] == 1)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert await settled(lambda: not server.running)
+@pytest.mark.parametrize(("name", "ask"), [("stalled_before_headers", completed), ("stalled_mid_stream", streamed)])
+async def test_the_provider_notices_that_a_call_was_cancelled(name, ask, model, server) -> None:
+    task = asyncio.ensure_future(ask(model(server.url(name)), Timeouts()))
+    assert await settled(lambda: server.requests[name] == 1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await settled(lambda: not server.running)

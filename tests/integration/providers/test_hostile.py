@@ -37,7 +37,7 @@ MB = 1024 * 1024
 
 ANSWERS = {
     completed: (
-        "plain_answer duplicate_keys compressed_unasked interim_responses closed_unannounced kept_alive "
+        "plain_answer cookies duplicate_keys compressed_unasked interim_responses closed_unannounced kept_alive "
         "answer_instead_of_stream hesitating"
     ),
     streamed: "plain_stream split_at_every_byte carriage_returns two_ends byte_order_mark_in_stream hesitating",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.providers import answer_stream
 from adapters.providers.aiohttp_transport import AiohttpTransport
 from adapters.providers.chat import Timeouts, Usage
 from adapters.providers.endpoint import Endpoint, Format, Upstream
@@ -112,6 +113,13 @@ async def test_a_stream_without_done_is_complete_when_its_choice_ended(provider,
     assert await text_of(provider) == "Hello there, naïve wörld. "
 
 
+async def test_a_stream_that_is_done_ends_even_if_its_connection_does_not(provider, upstream, monkeypatch):
+    monkeypatch.setattr(answer_stream, "LINGER_S", 0.05)
+    upstream.is_closing = False
+    assert await text_of(provider) == "Hello there, naïve wörld. "
+    await asyncio.wait_for(upstream.abandoned.wait(), 5)
+
+
 async def test_a_stream_that_ends_early_is_broken_after_what_came_of_it(provider, upstream):
     upstream.events = ['data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n']
     upstream.tail = ""
@@ -124,10 +132,8 @@ async def test_a_stream_that_ends_early_is_broken_after_what_came_of_it(provider
 
 
 async def test_an_error_within_a_stream_is_raised_after_the_tokens_before_it(provider, upstream):
-    upstream.events = [
-        'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
-        'data: {"error": {"code": 502, "message": "the model fell over"}}\n\n'
-    ]
+    begun = 'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
+    upstream.events = [begun + 'data: {"error": {"code": 502, "message": "the model fell over"}}\n\n']
     stream = await provider.stream(BODY, PATIENT)
     assert (await anext(stream)).has_token
     with pytest.raises(ProviderFaultError, match="fell over"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import openai
 import pytest
@@ -9,8 +10,8 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from tests.integration.providers.upstreams.openai import KEY, Failure, OpenAIUpstream, openai_upstream
 
-QUESTION = [{"role": "system", "content": "Be short"}, {"role": "user", "content": "Greet me please"}]
-TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+QUESTION: Any = [{"role": "system", "content": "Be short"}, {"role": "user", "content": "Greet me please"}]
+TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
 
 
 @pytest.fixture
@@ -26,7 +27,9 @@ async def client(upstream: OpenAIUpstream) -> AsyncIterator[AsyncOpenAI]:
 
 
 def refuses(status: int, upstream: OpenAIUpstream, message: str = "no") -> None:
-    upstream.failure = Failure(status, f'{{"error": {{"message": "{message}", "type": "t", "code": "c", "param": "p"}}}}')
+    upstream.failure = Failure(
+        status, f'{{"error": {{"message": "{message}", "type": "t", "code": "c", "param": "p"}}}}'
+    )
 
 
 async def test_a_plain_answer_has_text_usage_and_request_id(client):

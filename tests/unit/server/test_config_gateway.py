@@ -31,6 +31,7 @@ format = "openai"
 base_url = "http://llm.internal:8000/v1/"
 headers = { X-Team = "search" }
 query = { trace = "1" }
+stream_usage = false
 
 [providers.azure]
 base_url = "https://us.openai.azure.com"
@@ -79,7 +80,12 @@ def test_every_key_of_the_gateway_arrives_in_base_units(full: GatewaySettings, t
 
 def test_a_provider_is_what_its_table_says_and_where_it_does_not_its_preset(full: GatewaySettings) -> None:
     assert full.endpoints["llm"] == Endpoint(
-        "llm", Format.OPENAI, "http://llm.internal:8000/v1", headers={"X-Team": "search"}, query={"trace": "1"}
+        "llm",
+        Format.OPENAI,
+        "http://llm.internal:8000/v1",
+        headers={"X-Team": "search"},
+        query={"trace": "1"},
+        stream_usage=False,
     )
     openai, azure = full.endpoints["openai"], full.endpoints["azure"]
     assert (openai.format, openai.base_url) == (Format.OPENAI, "https://api.openai.com/v1")

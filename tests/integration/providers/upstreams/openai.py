@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.integration.providers.upstreams.openai_requests import Refusal, check
+from tests.integration.providers.upstreams.openai_requests import RefusedError, check
 
 KEY = "sk-upstream-0123456789abcdef"
 MODELS = ("fake-large", "fake-small")
@@ -49,7 +49,8 @@ class Received:
 class OpenAIUpstream:
     """What the server was asked, and how it should behave.
 
-    A stream ends with `tail`; `events` replace what comes before. `ports` are those that its clients came from.
+    A stream ends with `tail`; `events` replace what comes before. `ports` are those that its clients came from. With
+    `stall_headers` streams do not even begin, without `is_closing` they do not end after their tail.
     """
 
     url: str = ""
@@ -62,6 +63,7 @@ class OpenAIUpstream:
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
     stall_headers: bool = False
+    is_closing: bool = True
     ports: set[int] = field(default_factory=set)
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
@@ -75,9 +77,9 @@ class OpenAIUpstream:
                 key = request.headers.get("api-key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
                 body = check(raw, key == KEY, request.match_info.get("model"), MODELS)
                 return await (self._stream(request, body) if body.get("stream") else self._whole(body))
-            except Refusal as refusal:
+            except RefusedError as refused:
                 headers = {"x-request-id": "req-refused"}
-                return web.json_response({"error": refusal.error}, status=refusal.status, headers=headers)
+                return web.json_response({"error": refused.error}, status=refused.status, headers=headers)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -113,6 +115,8 @@ class OpenAIUpstream:
             await response.write(line.encode())
             self.begun.set()
         await response.write(self.tail.encode())
+        if not self.is_closing:
+            await asyncio.Event().wait()
         return response
 
     async def _pass(self) -> None:
