@@ -75,7 +75,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         incident=lambda: secrets.token_hex(4),
         clock_s=time.monotonic,
     )
-    async with _opened(settings) as store, _providers(settings) as by_model:
+    async with _opened(settings) as store, _providers(settings, log) as by_model:
         service = Service(settings, store, token_keys(settings.server, os.urandom), sources, log, by_model)
         try:
             addresses = await service.start()
@@ -111,13 +111,15 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _providers(settings: Settings) -> AsyncIterator[Mapping[str, Provider]]:
+async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[Mapping[str, Provider]]:
     """Yield what calls each model; the library for it is only needed where there is a gateway."""
     if not settings.gateway.listen:
         yield {}
         return
     from adapters.providers.aiohttp_transport import AiohttpTransport
 
+    for model, reason in sorted(settings.gateway.uncallable.items()):
+        log.warning("not_callable", model=model, reason=reason)
     transport = AiohttpTransport(settings.gateway.private_hosts)
     try:
         yield providers(transport, settings.gateway.endpoints, settings.gateway.upstreams, time.time)
