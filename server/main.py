@@ -20,7 +20,7 @@ from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
 from adapters.sql import SqlStore
-from server.gateway.fingerprint_keys import fingerprint_key
+from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
@@ -77,7 +77,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         incident=lambda: secrets.token_hex(4),
         clock_s=time.monotonic,
     )
-    async with _opened(settings) as store, _providers(settings) as by_model:
+    async with _opened(settings) as store, _providers(settings, log) as by_model:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
         service = Service(settings, store, keys, sources, log, by_model, fingerprint)
@@ -115,13 +115,15 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _providers(settings: Settings) -> AsyncIterator[Mapping[str, Provider]]:
+async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[Mapping[str, Provider]]:
     """Yield what calls each model; the library for it is only needed where there is a gateway."""
     if not settings.gateway.listen:
         yield {}
         return
     from adapters.providers.aiohttp_transport import AiohttpTransport
 
+    for model, reason in sorted(settings.gateway.uncallable.items()):
+        log.warning("not_callable", model=model, reason=reason)
     transport = AiohttpTransport(settings.gateway.private_hosts)
     try:
         yield providers(transport, settings.gateway.endpoints, settings.gateway.upstreams, time.time)

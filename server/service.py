@@ -35,7 +35,7 @@ from server.upkeep import Upkeep
 from server.writer import Writer
 
 if TYPE_CHECKING:
-    from server.gateway.service import GatewayService
+    from server.http.service import GatewayService
 
 FLUSH_S: Final = 10.0
 """How long a stop waits for what callers were not told is stored."""
@@ -132,7 +132,7 @@ class Service:
         edge = Edge(credentials, self._metrics, self._log, sources.incident)
         if settings.gateway.listen:
             # It needs a library that the service without it does not.
-            from server.gateway.service import GatewayService
+            from server.http.service import GatewayService
 
             base = Foundation(
                 *(router, learner, self._decisions, availability, self._metrics, self._log),

@@ -39,6 +39,28 @@ def test_what_init_writes_still_holds_when_its_suggestions_are_taken(tmp_path: P
     assert learning.inference.half_lives_s["error"] == 2 * 86400.0
 
 
+def test_what_init_writes_has_a_gateway_once_its_suggestion_is_taken(tmp_path: Path) -> None:
+    before, _, rest = starter().partition("# [gateway]")
+    suggested, mark, after = rest.partition("# The models to choose from.")
+    taken = re.sub(r"^# (\[.*\]|[a-z_]+ = .*)$", r"\1", f"# [gateway]{suggested}", flags=re.MULTILINE)
+    (tmp_path / "routeward.toml").write_text(before + taken + mark + after, encoding="utf-8")
+    gateway = load(tmp_path / "routeward.toml", {"OPENAI_API_KEY": "sk-canary"}).gateway
+    assert gateway.upstreams.keys() == {"gpt-4.1", "gpt-4.1-mini", "llama-3.3-70b"}
+    assert set(gateway.uncallable.values()) == {"provider_key"}
+
+
+def test_the_check_names_what_the_gateway_cannot_call_and_shows_no_key(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    table = '[gateway]\nlisten = "127.0.0.1:7400"\n'
+    Path("routeward.toml").write_text(table + re.sub(r"(?s)^.*?(?=\[\[models)", "", starter()))
+    ended = cli("config", "check", "--json")
+    assert (ended.code, ended.document["gateway"]) == (0, "127.0.0.1:7400")
+    assert ended.document["callable_models"] == ["gpt-4.1", "gpt-4.1-mini"]
+    assert "canary" not in ended.out
+
+
 def test_init_never_overwrites(cli: Cli) -> None:
     Path("routeward.toml").write_text("mine")
     ended = cli("init")

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -203,6 +204,23 @@ def test_a_model_that_is_not_configured_is_told_with_those_that_are(cli: Cli, co
     configured("small")
     ended = cli("probe", "smal")
     assert (ended.code, 'did you mean "small"?' in ended.err) == (2, True)
+
+
+@pytest.fixture
+def without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this process one without the packages of the gateway."""
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.delitem(sys.modules, "adapters.providers.aiohttp_transport", raising=False)
+
+
+@pytest.mark.usefixtures("without_aiohttp")
+def test_where_the_package_for_calls_is_missing_its_name_is_told(cli: Cli, configured: Callable[..., None]) -> None:
+    configured("small")
+    ended = cli("probe", "small", "--json")
+    assert (ended.code, ended.document["error"]["reason"]) == (2, "NOT_INSTALLED")
+    assert "pip install 'routeward[gateway]'" in ended.document["error"]["message"]
+    served = cli("serve")
+    assert (served.code, "pip install 'routeward[gateway]'" in served.err.splitlines()[-1]) == (2, True)
 
 
 def checked(folder: Path, text: str, environ: dict[str, str]) -> dict[str, Check]:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.providers.chat import Timeouts
 from adapters.providers.endpoint import Endpoint, Format, Upstream
-from server.config import ConfigError, load
+from server.config import ConfigError, Problem, load
 from server.settings import GatewaySettings, HeaderRule, Settings
 
 MODEL = '[[models]]\nid = "{id}"\nprovider = "{provider}"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n'
@@ -176,3 +178,32 @@ def test_the_key_of_fingerprints_comes_from_the_environment_and_does_not_show(tm
     assert loaded.gateway.fingerprint_key == b"\xab" * 32
     assert "xab" not in repr(loaded)
     assert read(tmp_path, OPENAI).gateway.fingerprint_key == b""
+
+
+LINES = [
+    *FULL.splitlines(),
+    "[",
+    "]",
+    "=",
+    "\x00",
+    "é",
+    "[gateway]",
+    "[providers]",
+    "x = [{}]",
+    "base_url = 'http://['",
+]
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(LINES), max_size=12))
+def test_whatever_stands_in_a_file_it_becomes_a_gateway_or_problems_with_lines_and_hints(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("config") / "routeward.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    problems: tuple[Problem, ...] = ()
+    try:
+        load(path, {})
+    except ConfigError as error:
+        problems = error.problems
+    assert all(problem.message and problem.hint and problem.line for problem in problems)

@@ -18,9 +18,9 @@ from adapters.providers.endpoint import Upstream
 from bandit.catalogue import Model, Prices
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
-from server.gateway.http import HttpEdge, Patience
-from server.gateway.http_figures import HttpFigures
-from server.gateway.routes import Routes, Sources
+from server.http.figures import HttpFigures
+from server.http.routes import Routes, Sources
+from server.http.sockets import HttpEdge, Patience
 from server.learning import Learner
 from server.logs import logger
 from server.metrics import Metrics

@@ -9,8 +9,8 @@ import openai
 import pytest
 
 from server.credentials import make_key
-from server.gateway import call_headers
-from server.gateway.chat_replies import served_headers
+from server.http import call_headers
+from server.http.chat_replies import served_headers
 from server.settings import ApiKey, ServerSettings
 from tests.integration.server.gateway.conftest import SETTINGS
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from server.gateway.http import Patience
+from server.http.sockets import Patience
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"Hello?"}]}'
 IMPATIENT = Patience(idle_s=0.2, body_s=0.2, write_s=0.2)

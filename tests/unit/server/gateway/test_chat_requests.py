@@ -9,8 +9,8 @@ from adapters.providers.chat import Timeouts, Usage
 from bandit.catalogue import Model, Prices
 from server.credentials import Principal
 from server.errors import InvalidFieldError, ModelUnknownError
-from server.gateway.chat_requests import ChatRequests
-from server.gateway.conversations import LIFETIME_US, Conversations, Turn
+from server.http.chat_requests import ChatRequests
+from server.http.conversations import LIFETIME_US, Conversations, Turn
 from server.settings import Catalogue, GatewaySettings, HeaderRule, Settings
 
 KEY = b"a key for fingerprints, 32 bytes"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from server.gateway.fingerprint_keys import fingerprint_key, parse_key
+from server.http.fingerprint_keys import fingerprint_key, parse_key
 from server.key_files import KeyFileError
 from server.settings import GatewaySettings
 

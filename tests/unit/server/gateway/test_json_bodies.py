@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.gateway.json_bodies import MAX_DEPTH, parsed
-from server.gateway.openai_errors import RequestError
+from server.http.json_bodies import MAX_DEPTH, parsed
+from server.http.openai_errors import RequestError
 
 BRACES = b'"' + b"{[" * 200 + b'"'
 

@@ -22,8 +22,8 @@ from server.errors import (
     ServiceError,
     Violation,
 )
-from server.gateway.call_headers import PARAMS
-from server.gateway.openai_errors import _STATUSES, _UPSTREAM, of_provider, of_service
+from server.http.call_headers import PARAMS
+from server.http.openai_errors import _STATUSES, _UPSTREAM, of_provider, of_service
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from server.errors import InvalidFieldError
-from server.gateway.needs import needs_of
-from server.gateway.prompts import IMAGE_TOKENS, LOW_DETAIL_IMAGE_TOKENS, MESSAGE_TOKENS, prompt_of
+from server.http.needs import needs_of
+from server.http.prompts import IMAGE_TOKENS, LOW_DETAIL_IMAGE_TOKENS, MESSAGE_TOKENS, prompt_of
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "A" * 64_000, "format": "wav"}}

@@ -12,17 +12,17 @@ from structlog.typing import FilteringBoundLogger
 from server.credentials import CredentialError, Credentials, Principal
 from server.edge import EVERYONE, MAX_MESSAGE_BYTES, Method
 from server.errors import ApiKeyInvalidError, DefectError, ServiceError
-from server.gateway.call_headers import KEY, PARAMS
-from server.gateway.chat_replies import failed_headers
-from server.gateway.chat_requests import ChatRequests
 from server.gateway.chats import CallFailedError, Chats
-from server.gateway.completions import Completions
-from server.gateway.contract_json import ContractMethod
-from server.gateway.exchange import JSON, Events, Incoming, Reply
-from server.gateway.http_figures import HttpFigures
-from server.gateway.model_list import PATH as MODELS
-from server.gateway.model_list import ModelList
-from server.gateway.openai_errors import ApiError, RequestError, of_provider, of_service
+from server.http.call_headers import KEY, PARAMS
+from server.http.chat_replies import failed_headers
+from server.http.chat_requests import ChatRequests
+from server.http.completions import Completions
+from server.http.contract_json import ContractMethod
+from server.http.exchange import JSON, Events, Incoming, Reply
+from server.http.figures import HttpFigures
+from server.http.model_list import PATH as MODELS
+from server.http.model_list import ModelList
+from server.http.openai_errors import ApiError, RequestError, of_provider, of_service
 from server.settings import Settings
 
 OTHER: Final = "other"

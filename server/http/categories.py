@@ -6,8 +6,8 @@ from typing import Final
 
 from server.credentials import Principal
 from server.fields import NAME
-from server.gateway.fingerprints import Fingerprints
-from server.gateway.prompts import Prompt, refuse
+from server.http.fingerprints import Fingerprints
+from server.http.prompts import Prompt, refuse
 from server.settings import DEFAULT_CATEGORY, GatewaySettings
 
 AUTO: Final = "auto"

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from server.gateway.exchange import JSON, Answers, Events, Incoming, Reply
-from server.gateway.openai_errors import RequestError
+from server.http.exchange import JSON, Answers, Events, Incoming, Reply
+from server.http.openai_errors import RequestError
 from server.listening import StartError, tls_context
 from server.settings import TlsFiles
 

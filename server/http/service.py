@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from server.credentials import Credentials
 from server.edge import Method
 from server.gateway.assembly import Foundation, call_loop
-from server.gateway.http import HttpEdge
-from server.gateway.http_figures import HttpFigures
-from server.gateway.routes import Routes, Sources
+from server.http.figures import HttpFigures
+from server.http.routes import Routes, Sources
+from server.http.sockets import HttpEdge
 from server.ports import Provider
 from server.settings import Settings
 

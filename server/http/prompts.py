@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
 from server.errors import InvalidFieldError, Violation
-from server.gateway.exchange import Document
+from server.http.exchange import Document
 
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_MESSAGES: Final = 10_000

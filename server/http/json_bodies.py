@@ -3,8 +3,8 @@
 import json
 from typing import Any, Final, NoReturn
 
-from server.gateway.exchange import Document
-from server.gateway.openai_errors import RequestError
+from server.http.exchange import Document
+from server.http.openai_errors import RequestError
 
 MAX_DEPTH: Final = 100
 """How deep lists and objects may be nested: what reads and writes JSON here recurses."""

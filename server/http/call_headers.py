@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from server.converters import MAX_LABEL_CHARACTERS, MAX_MODELS
 from server.fields import MAX_TOKENS, MAX_USD, NAME
-from server.gateway.prompts import refuse
+from server.http.prompts import refuse
 from server.tokens import MAX_CHARACTERS
 
 PREFIX: Final = "x-routeward-"

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 from server.credentials import Principal
 from server.edge import Method
 from server.errors import MalformedMessageError
-from server.gateway.exchange import Incoming, Reply
+from server.http.exchange import Incoming, Reply
 
 
 class ContractMethod:

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from bandit.catalogue import Model
 from server.fields import MAX_TOKENS
-from server.gateway.exchange import Document
-from server.gateway.prompts import AUDIO, FILES, Prompt, refuse
+from server.http.exchange import Document
+from server.http.prompts import AUDIO, FILES, Prompt, refuse
 
 _ONLY_WHERE_DECLARED: Final = (AUDIO, FILES)
 """What no model can be assumed to read."""

@@ -6,14 +6,14 @@ from typing import Any, Final, NamedTuple
 from adapters.providers.chat import Usage
 from server.credentials import Principal
 from server.errors import ModelUnknownError
-from server.gateway.call_headers import Said, said_in
-from server.gateway.categories import Categories, named_model
 from server.gateway.chats import Chat, Served
-from server.gateway.conversations import MIN_CACHED_TOKENS, Conversations, Turn
-from server.gateway.exchange import Document
-from server.gateway.fingerprints import Fingerprints
-from server.gateway.needs import Needs, declared_by, needs_of
-from server.gateway.prompts import prompt_of, refuse
+from server.http.call_headers import Said, said_in
+from server.http.categories import Categories, named_model
+from server.http.conversations import MIN_CACHED_TOKENS, Conversations, Turn
+from server.http.exchange import Document
+from server.http.fingerprints import Fingerprints
+from server.http.needs import Needs, declared_by, needs_of
+from server.http.prompts import prompt_of, refuse
 from server.requests import UNCONSTRAINED, Call, Constraints
 from server.settings import Settings
 

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from adapters.providers.chat import Usage
 from server.credentials import Principal
-from server.gateway.chat_replies import DONE, event, served_headers
-from server.gateway.chat_requests import ChatRequests
 from server.gateway.chats import Chat, Chats, Served, Streaming
-from server.gateway.exchange import Events, Incoming, Reply
-from server.gateway.json_bodies import parsed
-from server.gateway.openai_errors import ApiError
+from server.http.chat_replies import DONE, event, served_headers
+from server.http.chat_requests import ChatRequests
+from server.http.exchange import Events, Incoming, Reply
+from server.http.json_bodies import parsed
+from server.http.openai_errors import ApiError
 
 Explain = Callable[[Exception], ApiError]
 """Says what a caller is told of an exception."""

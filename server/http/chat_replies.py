@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bandit.signals import Kind
-from server.gateway.call_headers import PREFIX
 from server.gateway.chats import Attempt, Served
+from server.http.call_headers import PREFIX
 
 DONE: Final = b"data: [DONE]\n\n"
 MAX_HEADER_CHARACTERS: Final = 256

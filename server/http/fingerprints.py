@@ -4,7 +4,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from server.gateway.prompts import Prompt
+from server.http.prompts import Prompt
 
 PREFIX: Final = "auto-"
 DIGEST_BYTES: Final = 6

@@ -24,7 +24,7 @@ from adapters.providers.errors import (
 )
 from bandit.eligibility import EJECTED
 from server.errors import SHOWN_NAMES, BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
-from server.gateway.exchange import NO_HEADERS, Reply
+from server.http.exchange import NO_HEADERS, Reply
 from server.statuses import text
 
 WRONG_REQUEST: Final = "invalid_request_error"

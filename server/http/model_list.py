@@ -5,8 +5,8 @@ from typing import Final
 
 from server.credentials import Principal
 from server.errors import ModelUnknownError
-from server.gateway.categories import AUTO
-from server.gateway.exchange import Document, Incoming, Reply
+from server.http.categories import AUTO
+from server.http.exchange import Document, Incoming, Reply
 from server.settings import Settings
 
 PATH: Final = "/v1/models"

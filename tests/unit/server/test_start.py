@@ -1,0 +1,41 @@
+"""What a server says of its configuration when it starts."""
+
+import io
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from server.config import load
+from server.listening import StartError
+from server.logs import logger
+from server.main import run
+
+MODEL = '[[models]]\nid = "{0}"\nprovider = "{0}"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n'
+
+
+def logged(folder: Path, text: str) -> list[tuple[str, str, str]]:
+    """Level, model and reason of what is logged of models by a server that then finds its port taken."""
+    stream = io.StringIO()
+    (folder / "routeward.toml").write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = load(folder / "routeward.toml", {"OPENAI_API_KEY": "sk-canary"}, listen=listen)
+        with pytest.raises(StartError, match="cannot listen"):
+            run(settings, logger(stream))
+    assert "canary" not in stream.getvalue()
+    events = map(json.loads, stream.getvalue().splitlines())
+    return [(one["level"], one["model"], one["reason"]) for one in events if one["event"] == "not_callable"]
+
+
+def test_models_that_cannot_be_called_are_warned_of(tmp_path: Path) -> None:
+    models = "".join(map(MODEL.format, ("openai", "groq", "own")))
+    assert logged(tmp_path, '[gateway]\nlisten = "127.0.0.1:0"\n' + models) == [
+        ("warning", "groq", "provider_key"),
+        ("warning", "own", "provider"),
+    ]
+
+
+def test_without_a_gateway_nobody_is_warned(tmp_path: Path) -> None:
+    assert logged(tmp_path, MODEL.format("groq")) == []
