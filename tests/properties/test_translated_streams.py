@@ -68,12 +68,10 @@ def replaced(value: Any, at: list[int], by: Any) -> Any:
     return value | {name: replaced(value[name], at[1:], by)}
 
 
-WHOLE = {
-    ANTHROPIC: anthropic.Reply([anthropic.text_block("a"), anthropic.tool_block("t", "weather", {"a": 1})]),
-    GEMINI: gemini.Reply([gemini.text_part("a"), gemini.call_part("weather", {"a": 1}, id="t", signature="c2ln")]),
-}
-STREAMS = {ANTHROPIC: list(WHOLE[ANTHROPIC].events()), GEMINI: list(WHOLE[GEMINI].responses())}
-ANSWERS = {ANTHROPIC: WHOLE[ANTHROPIC].message(), GEMINI: WHOLE[GEMINI].response()}
+MESSAGE = anthropic.Reply([anthropic.text_block("a"), anthropic.tool_block("t", "weather", {"a": 1})])
+RESPONSE = gemini.Reply([gemini.text_part("a"), gemini.call_part("weather", {"a": 1}, id="t", signature="c2ln")])
+STREAMS: dict[ChatFormat, list[Any]] = {ANTHROPIC: list(MESSAGE.events()), GEMINI: list(RESPONSE.responses())}
+ANSWERS: dict[ChatFormat, Any] = {ANTHROPIC: MESSAGE.message(), GEMINI: RESPONSE.response()}
 
 
 @pytest.mark.parametrize("translating", FORMATS, ids=["anthropic", "gemini"])
@@ -92,13 +90,11 @@ def test_an_answer_with_anything_in_any_place_is_read_or_fails_with_a_type(trans
 def test_a_stream_with_anything_in_any_place_is_read_or_fails_with_a_type(translating: ChatFormat, at, by):
     decoder = translating.decoder()
     try:
-        for event in replaced(STREAMS[translating], at, by) or ():
+        for event in replaced(STREAMS[translating], at, by):
             for chunk in decoder.feed(ServerSentEvent(json.dumps(event).encode())):
                 json.loads(chunk.data)
     except ProviderError:
         return
-    except TypeError:
-        assert not isinstance(replaced(STREAMS[translating], at, by), list)
 
 
 REQUEST = {
@@ -128,6 +124,8 @@ def test_a_request_with_anything_in_any_place_is_translated_or_refused_by_name(t
     try:
         sent = translating.request(ENDPOINT, "m", body, stream=True)
     except RequestRefusedError as error:
-        assert error.param or "cannot say" in error.message
+        refused = error
+    else:
+        json.loads(sent.body)
         return
-    json.loads(sent.body)
+    assert refused.param or "cannot say" in refused.message

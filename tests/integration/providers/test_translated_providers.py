@@ -136,7 +136,7 @@ FOREIGN = [
 
 
 @pytest.fixture(params=FOREIGN, ids=[foreign.format.value for foreign in FOREIGN])
-def foreign(request) -> Foreign:
+def foreign(request):
     return request.param
 
 
@@ -159,7 +159,7 @@ async def made(foreign, upstream) -> AsyncIterator[Callable[..., HttpProvider]]:
 
 
 @pytest.fixture
-def provider(made) -> HttpProvider:
+def provider(made):
     return made()
 
 

@@ -202,9 +202,20 @@ def test_thoughts_are_output_and_what_is_left_out_is_zero():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b"5", b"{}", b'{"candidates":[]}', b'{"candidates":5}', b"\xff",
-                json.dumps(response(candidate({"functionCall": {"name": "a", "args": 5}}))).encode()]
-)  # fmt: skip
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"5",
+        b"{}",
+        b'{"candidates":[]}',
+        b'{"candidates":5}',
+        b"\xff",
+        json.dumps(response(candidate({"functionCall": {"name": "a", "args": 5}}))).encode(),
+    ],
+)
 def test_what_is_no_response_is_malformed(content):
     with pytest.raises(MalformedAnswerError):
         FORMAT.answer(content, "q")
