@@ -250,6 +250,20 @@ def test_the_delay_that_a_failure_asks_for_is_kept(status):
     assert FORMAT.failure(status, {"retry-after": "3"}, b"{}", 0.0).retry_after_s == 3.0
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "prompt is too long: 210000 tokens > 200000 maximum",
+        "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000",
+    ],
+)
+def test_a_prompt_that_is_too_long_may_fit_another_model(message):
+    body = {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
+    failure = FORMAT.failure(400, {}, json.dumps(body).encode(), 0.0)
+    assert isinstance(failure, UnsupportedRequestError)
+    assert (failure.code, failure.elsewhere) == ("context_length_exceeded", True)
+
+
 def test_a_failure_without_json_still_has_a_type_and_shows_little():
     failure = FORMAT.failure(502, {}, b"<html>" + b"x" * 5000, 0.0)
     assert type(failure) is ProviderFaultError

@@ -245,6 +245,13 @@ def test_failures_are_typed_by_status_wherever_they_stand(status, kind, error):
             raising()
 
 
+def test_a_prompt_that_is_too_long_may_fit_another_model():
+    message = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+    failure = failed(400, {"status": "INVALID_ARGUMENT", "message": message})
+    assert isinstance(failure, UnsupportedRequestError)
+    assert (failure.code, failure.elsewhere) == ("context_length_exceeded", True)
+
+
 def test_a_bad_key_is_one_although_the_status_blames_the_request():
     failure = failed(400, {"status": "INVALID_ARGUMENT", "message": "bad", "details": [{"reason": "API_KEY_INVALID"}]})
     assert type(failure) is CredentialRefusedError
