@@ -1,6 +1,5 @@
 """What Anthropic's Messages API answers, and what it says when it fails."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from adapters.providers.chat import Answer, Usage
@@ -24,7 +23,7 @@ from adapters.providers.errors import (
     UnsupportedRequestError,
 )
 from adapters.providers.json_text import count, field, read, text
-from adapters.providers.openai_failures import Report, explained, reported, typed
+from adapters.providers.openai_failures import CONTEXT_LENGTH, Report, explained, reported, typed
 
 _FINISH: Final = {
     "max_tokens": LENGTH,
@@ -51,6 +50,7 @@ _STATUS: Final = {
 _ONLY_HERE: Final = ("for this model", "does not support", "not supported", "Extra inputs are not permitted")
 """Of a field that this model, or the version of the API that the operator set, does not have."""
 
+_TOO_LONG: Final = ("prompt is too long", "exceed context limit")
 _NO_CREDIT: Final = "credit balance is too low"
 
 
@@ -101,24 +101,25 @@ def read_failure(
     status: int, content: bytes, *, retry_after_s: float | None = None, request_id: str = ""
 ) -> ProviderError:
     """Return what a response that is no 200 means."""
-    report = explained(content)
-    error = typed(status, report, retry_after_s=retry_after_s, request_id=request_id)
-    return _put_right(error, report)
+    return _typed(status, explained(content), retry_after_s, request_id)
 
 
 def failure_within(report: Report, request_id: str = "") -> ProviderError:
     """Return what an error means that is reported within a 200."""
-    error = typed(_STATUS.get(report.kind, 500), report, request_id=request_id)
-    return _put_right(error, report)
+    return _typed(_STATUS.get(report.kind, 500), report, None, request_id)
 
 
-def _put_right(error: ProviderError, report: Report) -> ProviderError:
+def _typed(status: int, report: Report, retry_after_s: float | None, request_id: str) -> ProviderError:
     """Return an error that says whose fault it is, where the API puts all down to the request."""
+    if status == 400 and any(words in report.message for words in _TOO_LONG):
+        report = report._replace(code=CONTEXT_LENGTH)
+    error = typed(status, report, retry_after_s=retry_after_s, request_id=request_id)
     if not isinstance(error, RequestRefusedError):
         return error
-    facts: Mapping[str, Any] = {"http_status": error.http_status, "request_id": error.request_id}
     if _NO_CREDIT in report.message:
-        return CredentialRefusedError(error.message, **facts)
+        return CredentialRefusedError(error.message, http_status=status, request_id=request_id)
     if any(words in report.message for words in _ONLY_HERE):
-        return UnsupportedRequestError(error.message, code=error.code, param=error.param, **facts)
+        return UnsupportedRequestError(
+            error.message, code=error.code, param=error.param, http_status=status, request_id=request_id
+        )
     return error

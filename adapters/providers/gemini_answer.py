@@ -25,7 +25,7 @@ from adapters.providers.errors import (
     excerpt,
 )
 from adapters.providers.json_text import count, field, read, text
-from adapters.providers.openai_failures import Report, explained, typed
+from adapters.providers.openai_failures import CONTEXT_LENGTH, Report, explained, typed
 from adapters.providers.retry_after import MAX_RETRY_AFTER_S
 
 _FINISH: Final = {
@@ -54,6 +54,7 @@ _FAULTS: Final = frozenset(
 )
 """The model wrote something that the API could not read: no answer, and another attempt may give one."""
 
+_TOO_LONG: Final = "exceeds the maximum number of tokens"
 _BAD_KEYS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED"})
 
 
@@ -162,7 +163,8 @@ def _typed(status: int, document: Any, retry_after_s: float | None = None, reque
         message = f"the provider does not accept the key or its account (400): {excerpt(said)}"
         return CredentialRefusedError(message, http_status=400, request_id=request_id)
     waits_s = _retry_delay_s(details) if retry_after_s is None else retry_after_s
-    return typed(status, Report(message=said, code=kind), retry_after_s=waits_s, request_id=request_id)
+    code = CONTEXT_LENGTH if status == 400 and _TOO_LONG in said else kind
+    return typed(status, Report(message=said, code=code), retry_after_s=waits_s, request_id=request_id)
 
 
 def _status(response: Any) -> int:

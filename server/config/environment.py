@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from adapters.toml.problems import Problem
-from server.gateway import fingerprint_keys
+from server.http import fingerprint_keys
 from server.key_files import KeyFileError
 from server.settings import TokenKey
 from server.token_keys import TokenKeyError, parse_keys

@@ -1,7 +1,7 @@
-"""Models that speak another format, through the real provider and the real transport: to a caller they are all alike."""
+"""Models of another format, through the real provider and the real transport: to a caller they are all alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -136,7 +136,7 @@ FOREIGN = [
 
 
 @pytest.fixture(params=FOREIGN, ids=[foreign.format.value for foreign in FOREIGN])
-def foreign(request) -> Foreign:
+def foreign(request):
     return request.param
 
 
@@ -159,8 +159,13 @@ async def made(foreign, upstream) -> AsyncIterator[Callable[..., HttpProvider]]:
 
 
 @pytest.fixture
-def provider(made) -> HttpProvider:
+def provider(made):
     return made()
+
+
+async def gather(stream: AsyncIterable[Chunk], chunks: list[Chunk]) -> None:
+    async for chunk in stream:
+        chunks.append(chunk)  # noqa: PERF401 - what came is kept where the stream fails
 
 
 async def streamed(provider: HttpProvider, body: dict[str, Any]) -> list[Chunk]:
@@ -206,7 +211,7 @@ async def test_a_stream_folds_to_the_answer_in_one_piece(foreign, upstream, prov
     assert (chunks[-1].usage, chunks[-1].has_choices) == (whole.usage, False)
 
 
-async def test_a_request_with_everything_in_it_is_accepted(foreign, upstream, provider):
+async def test_a_request_with_everything_in_it_is_accepted(upstream, provider):
     await provider.complete(EVERYTHING, TIMEOUTS)
     await streamed(provider, EVERYTHING)
     assert len(upstream.bodies) == 2
@@ -268,11 +273,9 @@ async def test_an_error_within_a_stream_is_typed_after_what_came_before(foreign,
         if foreign.format is Format.ANTHROPIC
         else foreign.reply([foreign.text("Good morning.")], error_after=2)
     ]
-    stream = await provider.stream({"messages": HELLO}, TIMEOUTS)
-    chunks = []
+    chunks: list[Chunk] = []
     with pytest.raises(ProviderFaultError):
-        async for chunk in stream:
-            chunks.append(chunk)  # noqa: PERF401 - they are kept although the loop raises
+        await gather(await provider.stream({"messages": HELLO}, TIMEOUTS), chunks)
     assert any(chunk.has_token for chunk in chunks)
 
 

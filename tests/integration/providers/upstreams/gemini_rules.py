@@ -39,9 +39,8 @@ def check(body: Any) -> None:
     known(body, FIELDS, "")
     if "systemInstruction" in body:
         known(body["systemInstruction"], {"parts", "role"}, "system_instruction")
-        need(
-            all(part.keys() == {"text"} for part in body["systemInstruction"]["parts"]), "system_instruction: only text"
-        )
+        texts = [part for part in body["systemInstruction"]["parts"] if part.keys() == {"text"}]
+        need(texts == body["systemInstruction"]["parts"], "system_instruction: only text")
     _check_contents(body.get("contents"))
     _check_tools(body)
     _check_generation(body.get("generationConfig", {}))
