@@ -6,12 +6,14 @@ from contextlib import suppress
 
 import pytest
 
+from benchmarks import relays
 from benchmarks.__main__ import figures, names
-from benchmarks._gateway import outage, overhead, streams
+from benchmarks._gateway import outage, overhead, relay, streams
 from benchmarks._gateway.cancellation import until
 from benchmarks._gateway.http import Arrival, Connection, LostError, Reply, chat_request, nonce
 from benchmarks._gateway.load import Call, Callers, Load
 from benchmarks._gateway.processes import Upstream, upstream
+from benchmarks._gateway.relay import Answered
 from benchmarks._gateway.upstream import Order
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Name: Value\r\n\r\nhello"
@@ -143,3 +145,35 @@ def test_the_gateway_is_among_the_benchmarks_and_its_instruments_are_not() -> No
     assert "gateway" in names()
     assert not any(name.startswith("_") for name in names())
     assert figures('[{"name": "overhead.throughput", "value": 0.7, "unit": "ratio", "command": "x", "ratio_to": "y"}]')
+
+
+def test_libraries_are_compared_as_relays_and_by_what_they_do_when_cancelled(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    relays.main(["--rounds", "1", "--seconds", "0.1", "--cancelled", "32"])
+    found = {figure["name"]: figure["value"] for figure in figures(capsys.readouterr().out)}
+    assert found["relays.aiohttp.aiohttp.failed"] == 0
+    assert found["relays.aiohttp.aiohttp.rate"] > 0
+    assert found["relays.aiohttp.httpx2.cpu_to_chosen"] > 0
+    assert found["relays.aiohttp.cancelled"] == 32
+    assert found["relays.aiohttp.succeeded_of_10_afterwards"] == 10
+
+
+async def test_a_client_that_does_not_answer_any_more_is_noticed() -> None:
+    async def stuck(_url: str, _body: bytes) -> Answered:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def broken(_url: str, _body: bytes) -> Answered:
+        return Answered(500, b"")
+
+    assert await relays.end_of(stuck, "", 0.01) is TimeoutError
+    assert await relays.end_of(broken, "", 1.0) is RuntimeError
+
+
+def test_a_library_that_is_not_installed_is_left_out_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(relay.PACKAGES, "httpx", ("no_such_package",))
+    assert [*relays.here(["aiohttp", "httpx"])] == ["aiohttp"]
+    assert "left out: httpx (not installed: no_such_package)" in capsys.readouterr().err

@@ -144,9 +144,9 @@ def upstream() -> Iterator[Upstream]:
 
 
 @contextmanager
-def relay(base_url: str) -> Iterator[Target]:
-    """Run a bare relay, on the core of what is measured."""
-    with _running(["-m", "benchmarks._gateway.relay", base_url], cores()[0]) as process:
+def relay(base_url: str, server: str = "aiohttp", client: str = "aiohttp") -> Iterator[Target]:
+    """Run a bare relay of these libraries, on the core of what is measured."""
+    with _running(["-m", "benchmarks._gateway.relay", server, client, base_url], cores()[0]) as process:
         assert process.stdout
         yield Target(f"127.0.0.1:{int(process.stdout.readline())}", psutil.Process(process.pid))
 

@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from adapters.providers.chat import Timeouts
+from tests.integration.providers.behaviours import turns
 from tests.integration.providers.conftest import completed, streamed
-from tests.integration.providers.hostile import turns
 
 CANCELLATIONS = 1000
 MOST_TURNS = 120

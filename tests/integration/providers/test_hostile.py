@@ -25,8 +25,9 @@ from adapters.providers.errors import (
     UnreachableError,
 )
 from adapters.providers.transport import HttpRequest
+from tests.integration.providers.behaviours import BEHAVIOURS
 from tests.integration.providers.conftest import BODY, KEY, TIMEOUTS, completed, streamed
-from tests.integration.providers.hostile import BEHAVIOURS, never_accepting
+from tests.integration.providers.hostile import never_accepting
 from tests.integration.providers.responses import MARK
 
 HANGS_S = 10.0
