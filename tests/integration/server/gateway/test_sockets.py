@@ -165,6 +165,18 @@ async def test_a_stop_does_not_wait_longer_than_it_is_told(edge):
     assert await cut == b""
 
 
+async def test_a_second_stop_hurries_the_first(edge):
+    edge.chats.gate.clear()
+    cut = asyncio.create_task(edge.send(post()))
+    await asyncio.wait_for(edge.chats.begun.wait(), 20)
+    patient = asyncio.create_task(edge.http.stop(3600.0))
+    await asyncio.sleep(0)
+    await edge.http.stop(0.0)
+    await asyncio.wait_for(patient, 20)
+    assert edge.chats.cancelled.is_set()
+    assert await cut == b""
+
+
 async def test_a_server_that_drains_is_alive_and_not_ready(edge):
     get = b"GET %s HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
     assert statuses(await edge.send(get % b"/readyz")) == [200]
