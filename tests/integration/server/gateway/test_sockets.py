@@ -9,7 +9,7 @@ import pytest
 from server.gateway.http import Patience
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"Hello?"}]}'
-IMPATIENT = Patience(idle_s=0.2, body_s=0.2, write_s=0.2)
+IMPATIENT = Patience(idle_s=0.2, body_s=0.2, write_s=0.2, linger_s=0.05)
 
 
 def post(body: bytes = BODY, path: str = "/v1/chat/completions", **headers: str) -> bytes:
