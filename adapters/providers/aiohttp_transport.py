@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
 HEADER_BYTES: Final = 16384
 """What a line of headers may have; how many there may be is aiohttp's to say (128)."""
 KEEPALIVE_S: Final = 30.0
-"""How long a connection may rest. Most providers close theirs after a minute or later: who closes first loses no call."""
+"""How long a connection rests. Most providers close theirs after a minute or later; who closes first loses no call."""
 HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "routeward"}
 
 _FAILURES: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)

@@ -16,8 +16,6 @@ MAX_LINE_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
 _SERVER: Final = {"server": "routeward"}
 _EVENT_STREAM: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-_LINGER_S: Final = 2.0
-"""How long what is left of a refused body is read on, so that its sender gets to read the refusal."""
 _AT_ONCE_S: Final = 0.01
 """The library takes 0 for no limit."""
 _CLEANING_S: Final = 5.0
@@ -25,11 +23,15 @@ _CLEANING_S: Final = 5.0
 
 
 class Patience(NamedTuple):
-    """How long callers may take, in seconds: to send headers or to be idle, to send a body, to take what is sent."""
+    """How long callers may take, in seconds: to send headers or to be idle, to send a body, to take what is sent.
+
+    What is left of a refused body is read on for `linger_s`, so that its sender gets to read the refusal.
+    """
 
     idle_s: float = 75.0
     body_s: float = 60.0
     write_s: float = 60.0
+    linger_s: float = 2.0
 
 
 Connect = Callable[[web.Server], "_Connection"]
@@ -98,7 +100,7 @@ class HttpEdge:
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_LINE_BYTES,
             max_headers=MAX_HEADERS,
-            lingering_time=_LINGER_S,
+            lingering_time=self._patience.linger_s,
             auto_decompress=False,
         )
 

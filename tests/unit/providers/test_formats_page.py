@@ -29,7 +29,7 @@ def test_figures_are_those_of_the_code():
         r"`thinkingBudget`: none (\d+), minimal and low (\d+), medium (\d+), from high on (\d+)", PAGE
     )
     none, low, medium, high = map(int, budgets)
-    assert THINKING_TOKENS == {
+    assert {
         "none": none,
         "minimal": low,
         "low": low,
@@ -37,4 +37,4 @@ def test_figures_are_those_of_the_code():
         "high": high,
         "xhigh": high,
         "max": high,
-    }
+    } == THINKING_TOKENS

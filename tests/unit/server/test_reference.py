@@ -7,6 +7,7 @@ import pytest
 
 from server import errors
 from server.errors import ServiceError
+from server.http.figures import HttpFigures
 
 PAGES = Path(__file__).parents[3] / "docs" / "reference"
 
@@ -27,6 +28,7 @@ def test_the_page_of_errors_names_every_reason_with_its_status():
 @pytest.fixture
 async def families(parts):
     parts.metrics.watch(parts.publisher.namespaces, parts.clock)
+    HttpFigures(parts.metrics.registry)
     found = {}
     for family in parts.metrics.registry.collect():
         if family.name.startswith("routeward_"):

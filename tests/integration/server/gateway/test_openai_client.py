@@ -15,7 +15,7 @@ from adapters.providers.errors import (
     UnreachableError,
 )
 from server.errors import BudgetExhaustedError, NoEligibleModelError
-from tests.integration.server.gateway.scripted import chunk, completion
+from tests.integration.server.gateway.scripted import USAGE, chunk, completion, usage_chunk
 
 HELLO = [{"role": "user", "content": "Hello?"}]
 
@@ -173,3 +173,20 @@ async def test_a_caller_who_leaves_a_stream_ends_it(edge):
         await anext(aiter(stream))
         await stream.close()
     await asyncio.wait_for(edge.chats.closed.wait(), 20)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_conversation_goes_on_at_the_decision_whose_prompt_is_warm(edge, streamed):
+    edge.chats.usage, edge.chats.chunks = USAGE._replace(input_tokens=3000), (chunk("Hi", "stop"), usage_chunk(3000))
+    long, session = [{"role": "user", "content": "x" * 20_000}], {"x-routeward-session": "s-1"}
+    ids = []
+    async with edge.client(default_headers=session) as client:
+        for _ in range(2):
+            raw = await client.chat.completions.with_raw_response.create(
+                model="auto/chat", messages=long, stream=streamed
+            )
+            ids.append(raw.headers["x-routeward-decision-id"])
+            assert not streamed or [part async for part in raw.parse()]
+    first, second = (chat.call for chat in edge.chats.chats)
+    assert (first.previous_decision_id, first.cached_input_tokens) == ("", None)
+    assert (second.previous_decision_id, second.cached_input_tokens) == (ids[0], 3000)

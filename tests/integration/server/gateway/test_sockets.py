@@ -9,7 +9,7 @@ import pytest
 from server.http.sockets import Patience
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"Hello?"}]}'
-IMPATIENT = Patience(idle_s=0.2, body_s=0.2, write_s=0.2)
+IMPATIENT = Patience(idle_s=0.2, body_s=0.2, write_s=0.2, linger_s=0.05)
 
 
 def post(body: bytes = BODY, path: str = "/v1/chat/completions", **headers: str) -> bytes:
@@ -161,6 +161,18 @@ async def test_a_stop_does_not_wait_longer_than_it_is_told(edge):
     cut = asyncio.create_task(edge.send(post()))
     await asyncio.wait_for(edge.chats.begun.wait(), 20)
     await edge.http.stop(0.05)
+    assert edge.chats.cancelled.is_set()
+    assert await cut == b""
+
+
+async def test_a_second_stop_hurries_the_first(edge):
+    edge.chats.gate.clear()
+    cut = asyncio.create_task(edge.send(post()))
+    await asyncio.wait_for(edge.chats.begun.wait(), 20)
+    patient = asyncio.create_task(edge.http.stop(3600.0))
+    await asyncio.sleep(0)
+    await edge.http.stop(0.0)
+    await asyncio.wait_for(patient, 20)
     assert edge.chats.cancelled.is_set()
     assert await cut == b""
 
