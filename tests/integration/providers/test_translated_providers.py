@@ -117,7 +117,7 @@ FOREIGN = [
         lambda name, arguments: anthropic.tool_block("toolu_1", name, arguments),
         anthropic.Failure(429, "rate_limit_error", headers={"retry-after": "34"}),
         anthropic.Failure(529, "overloaded_error"),
-        anthropic.Failure(400, "invalid_request_error", "prompt is too long"),
+        anthropic.Failure(400, "invalid_request_error", "made up"),
     ),
     Foreign(
         Format.GEMINI,
@@ -130,7 +130,7 @@ FOREIGN = [
         gemini.call_part,
         gemini.Failure(429, "RESOURCE_EXHAUSTED", details=[{"@type": "RetryInfo", "retryDelay": "34s"}]),
         gemini.Failure(503, "UNAVAILABLE"),
-        gemini.Failure(400, "INVALID_ARGUMENT", "prompt is too long"),
+        gemini.Failure(400, "INVALID_ARGUMENT", "made up"),
     ),
 ]
 

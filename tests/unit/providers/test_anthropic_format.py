@@ -19,6 +19,7 @@ from adapters.providers.errors import (
     UnsupportedRequestError,
 )
 from adapters.providers.secret import Secret
+from tests.integration.providers.upstreams import anthropic
 from tests.unit.providers.openai_reading import completion, decoded, folded, said
 
 FORMAT = AnthropicFormat(clock=lambda: 1_790_000_000.5)
@@ -280,6 +281,20 @@ def test_a_call_without_arguments_has_an_empty_object():
         *STOP,
     ]
     assert said(folded(decoded(FORMAT.decoder(), events)))["calls"] == [("t", "weather", {})]
+
+
+def test_arguments_that_come_in_parts_are_put_together_once():
+    events = [
+        START,
+        {"type": "content_block_start", "index": 0, "content_block": anthropic.tool_block("t", "weather", {})},
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": part}}
+            for part in ("", '{"city"', ': "Rome"}')
+        ),
+        {"type": "content_block_stop", "index": 0},
+        *STOP,
+    ]
+    assert said(folded(decoded(FORMAT.decoder(), events)))["calls"] == [("t", "weather", {"city": "Rome"})]
 
 
 def test_later_counts_stand_for_the_whole_answer():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adapters.providers.anthropic_request import DEFAULT_MAX_TOKENS
 from adapters.providers.gemini_request import THINKING_TOKENS
-from adapters.providers.request_fields import HINTS, NEUTRAL, OF_THE_CALL, TRANSLATED
+from adapters.providers.request_fields import EFFORTS, HINTS, NEUTRAL, OF_THE_CALL, TRANSLATED
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/formats.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| `")]
@@ -25,16 +25,7 @@ def test_fields_that_are_left_out_are_hints():
 def test_figures_are_those_of_the_code():
     [bound] = re.findall(r"(\d+) where neither is given", PAGE)
     assert int(bound) == DEFAULT_MAX_TOKENS
-    [budgets] = re.findall(
-        r"`thinkingBudget`: none (\d+), minimal and low (\d+), medium (\d+), from high on (\d+)", PAGE
-    )
+    [budgets] = re.findall(r"none (\d+), minimal and low (\d+), medium (\d+), from high on (\d+)", PAGE)
     none, low, medium, high = map(int, budgets)
-    assert {
-        "none": none,
-        "minimal": low,
-        "low": low,
-        "medium": medium,
-        "high": high,
-        "xhigh": high,
-        "max": high,
-    } == THINKING_TOKENS
+    assert list(THINKING_TOKENS.values()) == [none, low, low, medium, high, high, high]
+    assert list(THINKING_TOKENS) == list(EFFORTS)

@@ -178,8 +178,15 @@ def test_finish_reasons_are_openais(reason, finish):
     assert read(candidate({"text": "a"}, finishReason=reason)).choices[0].finish_reason == finish
 
 
-def test_a_candidate_that_is_blocked_has_no_text():
-    assert said(read({"finishReason": "SAFETY"})) == said(read(candidate({"text": ""}, finishReason="SAFETY")))
+def test_a_candidate_that_is_blocked_has_an_empty_text():
+    assert read({"finishReason": "SAFETY"}).choices[0].message.content == ""
+    calls = {"functionCall": {"name": "now"}}
+    assert read(candidate(calls, finishReason="STOP")).choices[0].message.content is None
+
+
+def test_feedback_on_a_prompt_that_was_answered_blocks_nothing():
+    feedback = {"blockReason": "OTHER"}
+    assert said(read(candidate({"text": "a"}, finishReason="STOP"), promptFeedback=feedback))["text"] == "a"
 
 
 def test_calls_without_ids_get_one_each():
@@ -282,12 +289,21 @@ def test_a_failure_of_another_shape_still_has_a_type(error):
 
 def test_a_stream_is_complete_when_each_answer_has_its_finish_reason():
     decoder = FORMAT.decoder()
-    decoded(decoder, [response(candidate({"text": "a"}, index=0)), response(candidate({"text": "b"}, index=1))])
+    both = [response(candidate({"text": "a"}, index=0)), response(candidate({"text": "b"}, index=1))]
+    chunks = [json.loads(chunk.data) for chunk in decoded(decoder, both)]
+    assert [chunk["choices"][0]["index"] for chunk in chunks] == [0, 0, 1, 1]
     assert not decoder.is_complete
     decoded(decoder, [response({"finishReason": "STOP"})])
     assert not decoder.is_complete
     decoded(decoder, [response({"finishReason": "STOP", "index": 1})])
     assert decoder.is_complete
+
+
+def test_an_end_and_its_figures_are_told_once():
+    end = response(candidate({"text": "a"}, finishReason="STOP"), usageMetadata={"promptTokenCount": 2})
+    chunks = decoded(FORMAT.decoder(), [end, response(candidate({"text": ""}, finishReason="STOP")), response()])
+    assert [chunk.finish_reason for chunk in chunks if chunk.finish_reason] == ["stop"]
+    assert [chunk.usage for chunk in chunks if chunk.usage] == [Usage(2, 0, 0)]
 
 
 def test_figures_that_come_after_the_end_are_still_told():
