@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from server.credentials import Principal
 from server.errors import InvalidFieldError, ModelUnknownError
-from server.gateway.call_headers import _READERS
-from server.gateway.chat_replies import event
-from server.gateway.chat_requests import ChatRequests
-from server.gateway.json_bodies import parsed
-from server.gateway.openai_errors import RequestError
-from server.gateway.prompts import ROLES
+from server.http.call_headers import _READERS
+from server.http.chat_replies import event
+from server.http.chat_requests import ChatRequests
+from server.http.json_bodies import parsed
+from server.http.openai_errors import RequestError
+from server.http.prompts import ROLES
 from server.settings import Settings
 
 REQUESTS = ChatRequests(Settings(), b"a key for fingerprints, 32 bytes")
