@@ -129,9 +129,8 @@ class HttpEdge:
             await answer.aclose()
 
     async def _body(self, request: web.BaseRequest, headers: Mapping[str, str], most: int) -> bytes:
-        too_large = RequestError(413, f"the body has more than {most} bytes; send less at once", "body_too_large")
         if (request.content_length or 0) > most:
-            raise too_large
+            raise _too_large(most)
         if headers.get("expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
@@ -142,7 +141,7 @@ class HttpEdge:
                     blocks.append(block)
                     size += len(block)
                     if size > most:
-                        raise too_large
+                        raise _too_large(most)
         except TimeoutError as error:
             what = f"the body did not arrive within {self._patience.body_s:g} s; is its content-length right?"
             raise RequestError(408, what, "body_timeout", {"connection": "close"}) from error
@@ -175,6 +174,10 @@ class HttpEdge:
             if request.transport is not None:
                 request.transport.abort()
             raise ConnectionResetError("the caller takes nothing of what is sent") from error
+
+
+def _too_large(most: int) -> RequestError:
+    return RequestError(413, f"the body has more than {most} bytes; send less at once", "body_too_large")
 
 
 async def _whole(request: web.BaseRequest, response: web.Response) -> None:

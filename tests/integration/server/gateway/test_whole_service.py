@@ -16,7 +16,7 @@ from adapters.providers.aiohttp_transport import AiohttpTransport
 from adapters.providers.endpoint import Endpoint, Format, Upstream
 from adapters.providers.provider import providers
 from adapters.providers.secret import Secret
-from bandit.signals import OUTCOME, Outcome, Status
+from bandit.signals import Outcome, Status
 from server.logs import logger
 from server.service import Service, Sources
 from server.settings import GatewaySettings, ServerSettings, TokenKey
@@ -43,7 +43,8 @@ class Whole:
     async def outcomes(self) -> dict[str, Outcome]:
         """Stop the service, and return what was reported of each decision, by its nonce."""
         await self.stop()
-        return {signal.nonce.hex(): signal.fact async for signal in self.store.signals() if signal.signal == OUTCOME}
+        facts = {signal.nonce.hex(): signal.fact async for signal in self.store.signals()}
+        return {nonce: fact for nonce, fact in facts.items() if isinstance(fact, Outcome)}
 
     async def stop(self) -> None:
         if self.is_running:
