@@ -24,9 +24,10 @@ def check_gateway(document: Tables, plans: Mapping[str, Plan], keys: ProviderKey
     yield from findings
     if is_listening(document):
         yield from _listening(document)
+        yield from _names(document)
         if not findings and not keys.problems:
             yield from _nothing_callable(document, plans, keys)
-    yield from _times(document)
+        yield from _times(document)
     yield from _fingerprints(document)
     yield from _rules(document)
 
@@ -53,6 +54,14 @@ def _nothing_callable(document: Tables, plans: Mapping[str, Plan], keys: Provide
         hint = "name the provider of each model: one that has a preset, or a table [providers.NAME]"
         advice = f"set {' or '.join(wanted)}" if wanted else hint
         yield Finding(_PLACE, "the gateway could call none of the models", advice)
+
+
+def _names(document: Tables) -> Iterator[Finding]:
+    for index, model in entries_of(document, "models"):
+        id_ = text_in(model, "id")
+        if id_ == "auto" or id_.startswith("auto/"):
+            message = f'callers of the gateway could not name "{id_}": to them it means that any model will do'
+            yield Finding(("models", index, "id"), message, "give it another id")
 
 
 def _times(document: Tables) -> Iterator[Finding]:

@@ -13,6 +13,9 @@ MAX_PER_CALL: Final = 2
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
 
+LONGEST_HOLD_S: Final = 10.0
+"""A provider that asks for more than this is not waited for: the caller is told, and knows better what to do."""
+
 
 class RetryBudget:
     """Lets a share of calls be repeated, so that retries never turn a brown-out into a storm. For one thread."""

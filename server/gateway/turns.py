@@ -10,7 +10,7 @@ from server.gateway.breaker import State
 from server.gateway.chats import Attempt
 from server.gateway.figures import Figures
 from server.gateway.outcomes import Turn
-from server.gateway.retries import MAX_PER_CALL, RetryBudget, wait_s
+from server.gateway.retries import LONGEST_HOLD_S, MAX_PER_CALL, RetryBudget, wait_s
 from server.routing import Decision, Router
 
 SHORTEST_S: Final = 0.05
@@ -82,8 +82,9 @@ class Turns:
 
     async def _may_retry(self, model: str, retry: int, deadline_s: float) -> bool:
         """Wait until a model may be called again. Returns False, without waiting, where it may not in time."""
-        wait = max(wait_s(retry, self._uniform), self._availability.held_s(model))
-        if self._clock_s() + wait + SHORTEST_S > deadline_s:
+        held_s = self._availability.held_s(model)
+        wait = max(wait_s(retry, self._uniform), held_s)
+        if held_s > LONGEST_HOLD_S or self._clock_s() + wait + SHORTEST_S > deadline_s:
             return False
         granted = self._budget.spend()
         self._figures.retried(granted)

@@ -46,6 +46,10 @@ CORPUS = [
     Bad("address with a query", own(f'base_url = "https://a.example?key={CANARY}"'), 8, "query or fragment", "`query`"),
     Bad("address in the clear", own('base_url = "http://a.example/v1"'), 8, "in the clear", "gateway.private_hosts"),
     Bad("private address", own('base_url = "https://10.1.2.3/v1"'), 8, "is not public", "private_hosts"),
+    Bad(
+        *("model that callers cannot name", GATEWAY + MODEL.replace('"m"', '"auto/m"'), 4),
+        *('could not name "auto/m"', "give it another id"),
+    ),
     Bad("address of metadata", own('base_url = "https://169.254.169.254"'), 8, "is not public", "private_hosts"),
     Bad("hidden loopback", own('base_url = "https://0x7f000001/"'), 8, "unusual notation", "four decimal numbers"),
     Bad("address as a number", own("base_url = 1"), 8, "base_url is 1, which is a number", "text in quotes"),

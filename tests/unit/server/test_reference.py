@@ -7,6 +7,8 @@ import pytest
 
 from server import errors
 from server.errors import ServiceError
+from server.gateway.breaker import State
+from server.gateway.figures import Figures
 from server.http.figures import HttpFigures
 
 PAGES = Path(__file__).parents[3] / "docs" / "reference"
@@ -29,6 +31,7 @@ def test_the_page_of_errors_names_every_reason_with_its_status():
 async def families(parts):
     parts.metrics.watch(parts.publisher.namespaces, parts.clock)
     HttpFigures(parts.metrics.registry)
+    Figures(parts.metrics.registry, {"small": "acme"}).watch(lambda _: State.CLOSED)
     found = {}
     for family in parts.metrics.registry.collect():
         if family.name.startswith("routeward_"):

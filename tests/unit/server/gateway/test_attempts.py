@@ -129,10 +129,11 @@ async def test_a_wrong_key_is_not_tried_again(desk):
     assert len(failed.value.attempts) == 3
 
 
-async def test_a_provider_that_asks_for_more_time_than_there_is_gets_no_second_call(desk):
-    break_all(desk, RateLimitedError("slow down", retry_after_s=61.0))
+@pytest.mark.parametrize(("retry_after_s", "deadline_s"), [(5.0, 4.0), (11.0, 300.0)])
+async def test_a_provider_that_asks_for_too_much_time_gets_no_second_call(desk, retry_after_s, deadline_s):
+    break_all(desk, RateLimitedError("slow down", retry_after_s=retry_after_s))
     with pytest.raises(CallFailedError) as failed:
-        await desk.complete(model="small")
+        await desk.complete(model="small", deadline_s=deadline_s)
     assert len(failed.value.attempts) == 1
     assert (await desk.outcomes())["small"].status is Status.RATE_LIMITED
 
