@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from adapters.providers.chat import Chunk, Timeouts
-from adapters.providers.chat_format import ServerSentEvent, StreamDecoder
 from adapters.providers.errors import ProviderError, ProviderTimeoutError, StreamBrokenError, UnreachableError
+from adapters.providers.formats.chat_format import ServerSentEvent, StreamDecoder
 from adapters.providers.secret import Secret
 from adapters.providers.sse import EventParser
 

@@ -6,9 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from adapters.providers.answer_stream import HttpAnswerStream
-from adapters.providers.anthropic_format import AnthropicFormat
 from adapters.providers.chat import Answer, Body, Timeouts
-from adapters.providers.chat_format import ChatFormat
 from adapters.providers.content_type import EVENT_STREAM, JSON, check_content_type
 from adapters.providers.endpoint import Endpoint, Format, Upstream
 from adapters.providers.errors import (
@@ -18,8 +16,10 @@ from adapters.providers.errors import (
     ProviderTimeoutError,
     excerpt,
 )
-from adapters.providers.gemini_format import GeminiFormat
-from adapters.providers.openai_format import OpenAIFormat
+from adapters.providers.formats.anthropic_format import AnthropicFormat
+from adapters.providers.formats.chat_format import ChatFormat
+from adapters.providers.formats.gemini_format import GeminiFormat
+from adapters.providers.formats.openai_format import OpenAIFormat
 from adapters.providers.transport import HttpResponse, Transport
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024

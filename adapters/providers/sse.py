@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from adapters.providers.chat_format import ServerSentEvent
 from adapters.providers.errors import AnswerTooLargeError
+from adapters.providers.formats.chat_format import ServerSentEvent
 
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 """What is read of one event, a picture in base64 included."""

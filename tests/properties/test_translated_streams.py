@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.providers.anthropic_format import AnthropicFormat
-from adapters.providers.chat_format import ChatFormat, ServerSentEvent
 from adapters.providers.endpoint import Endpoint, Format
 from adapters.providers.errors import ProviderError, RequestRefusedError
-from adapters.providers.gemini_format import GeminiFormat
+from adapters.providers.formats.anthropic_format import AnthropicFormat
+from adapters.providers.formats.chat_format import ChatFormat, ServerSentEvent
+from adapters.providers.formats.gemini_format import GeminiFormat
 from tests.integration.providers.upstreams import anthropic, gemini
 from tests.unit.providers.openai_reading import completion, decoded, folded, said
 

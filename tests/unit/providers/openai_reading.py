@@ -8,7 +8,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from adapters.providers.chat import Chunk
-from adapters.providers.chat_format import ServerSentEvent, StreamDecoder
+from adapters.providers.formats.chat_format import ServerSentEvent, StreamDecoder
 
 
 def completion(body: bytes) -> Any:

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from adapters.providers.anthropic_format import AnthropicFormat
-from adapters.providers.anthropic_request import DEFAULT_MAX_TOKENS, JSON_INSTRUCTION, messages_request
 from adapters.providers.chat import Usage
 from adapters.providers.endpoint import Endpoint, Format
 from adapters.providers.errors import (
@@ -18,6 +16,8 @@ from adapters.providers.errors import (
     RequestRefusedError,
     UnsupportedRequestError,
 )
+from adapters.providers.formats.anthropic_format import AnthropicFormat
+from adapters.providers.formats.anthropic_request import DEFAULT_MAX_TOKENS, JSON_INSTRUCTION, messages_request
 from adapters.providers.secret import Secret
 from tests.integration.providers.upstreams import anthropic
 from tests.unit.providers.openai_reading import completion, decoded, folded, said

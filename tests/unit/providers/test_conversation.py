@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from adapters.providers.conversation import Conversation, Image, Text, ToolCall, ToolResult, Turn, conversation
 from adapters.providers.errors import RequestRefusedError, UnsupportedRequestError
+from adapters.providers.formats.conversation import Conversation, Image, Text, ToolCall, ToolResult, Turn, conversation
 
 
 def user(content: Any, **more: Any) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from adapters.providers.anthropic_request import DEFAULT_MAX_TOKENS
-from adapters.providers.gemini_request import THINKING_TOKENS
-from adapters.providers.request_fields import EFFORTS, HINTS, NEUTRAL, OF_THE_CALL, TRANSLATED
+from adapters.providers.formats.anthropic_request import DEFAULT_MAX_TOKENS
+from adapters.providers.formats.gemini_request import THINKING_TOKENS
+from adapters.providers.formats.request_fields import EFFORTS, HINTS, NEUTRAL, OF_THE_CALL, TRANSLATED
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/formats.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| `")]

@@ -16,8 +16,8 @@ from adapters.providers.errors import (
     RequestRefusedError,
     UnsupportedRequestError,
 )
-from adapters.providers.gemini_format import GeminiFormat
-from adapters.providers.gemini_request import UNSIGNED, generate_request
+from adapters.providers.formats.gemini_format import GeminiFormat
+from adapters.providers.formats.gemini_request import UNSIGNED, generate_request
 from adapters.providers.secret import Secret
 from tests.unit.providers.openai_reading import completion, decoded, said
 

@@ -14,7 +14,7 @@ from adapters.providers.errors import (
     RequestRefusedError,
     UnsupportedRequestError,
 )
-from adapters.providers.openai_format import OpenAIFormat
+from adapters.providers.formats.openai_format import OpenAIFormat
 from bandit.signals import Status
 
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.providers.chat import Usage
-from adapters.providers.chat_format import ServerSentEvent
 from adapters.providers.endpoint import Endpoint, Format
 from adapters.providers.errors import (
     MalformedAnswerError,
@@ -19,7 +18,8 @@ from adapters.providers.errors import (
     RateLimitedError,
     RequestRefusedError,
 )
-from adapters.providers.openai_format import OpenAIFormat
+from adapters.providers.formats.chat_format import ServerSentEvent
+from adapters.providers.formats.openai_format import OpenAIFormat
 from adapters.providers.secret import Secret
 
 FORMAT = OpenAIFormat()

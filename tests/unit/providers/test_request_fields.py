@@ -6,7 +6,7 @@ import pytest
 from openai.types.chat import completion_create_params
 
 from adapters.providers.errors import RequestRefusedError, UnsupportedRequestError
-from adapters.providers.request_fields import (
+from adapters.providers.formats.request_fields import (
     HINTS,
     NEUTRAL,
     OF_THE_CALL,
@@ -19,7 +19,7 @@ from adapters.providers.request_fields import (
     reasoning_effort,
     stops,
 )
-from adapters.providers.request_tools import Tool, Toolbox, toolbox
+from adapters.providers.formats.request_tools import Tool, Toolbox, toolbox
 
 REFUSED = {"audio", "function_call", "moderation", "web_search_options"}
 WEATHER = {"type": "function", "function": {"name": "weather"}}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.providers.chat_format import ServerSentEvent
 from adapters.providers.errors import AnswerTooLargeError
+from adapters.providers.formats.chat_format import ServerSentEvent
 from adapters.providers.sse import EventParser
 
 LINES = st.sampled_from(

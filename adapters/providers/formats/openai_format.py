@@ -8,12 +8,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from adapters.providers.chat import Answer, Body
-from adapters.providers.chat_format import StreamDecoder
 from adapters.providers.endpoint import Endpoint, Format
 from adapters.providers.errors import ProviderError, RequestRefusedError
+from adapters.providers.formats.chat_format import StreamDecoder
+from adapters.providers.formats.failures import explained, typed
+from adapters.providers.formats.openai_answers import OpenAIDecoder, answer
 from adapters.providers.json_text import written
-from adapters.providers.openai_answers import OpenAIDecoder, answer
-from adapters.providers.openai_failures import explained, typed
 from adapters.providers.retry_after import retry_after_s
 from adapters.providers.transport import HttpRequest
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from adapters.providers.chat import Answer, Chunk, Usage
-from adapters.providers.chat_format import ServerSentEvent
 from adapters.providers.errors import MalformedAnswerError
+from adapters.providers.formats.chat_format import ServerSentEvent
+from adapters.providers.formats.failures import Report, explained, reported, typed
 from adapters.providers.json_text import count, dollars, field, read, text
-from adapters.providers.openai_failures import Report, explained, reported, typed
 
 _DONE: Final = b"[DONE]"
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from adapters.providers.chat import Body
-from adapters.providers.conversation import Image, Part, Text, ToolCall, Turn, conversation
-from adapters.providers.request_fields import (
+from adapters.providers.formats.conversation import Image, Part, Text, ToolCall, Turn, conversation
+from adapters.providers.formats.request_fields import (
     check_fields,
     integer,
     json_mode,
@@ -16,7 +16,7 @@ from adapters.providers.request_fields import (
     stops,
     unsupported,
 )
-from adapters.providers.request_tools import Tool, Toolbox, toolbox
+from adapters.providers.formats.request_tools import Tool, Toolbox, toolbox
 
 UNSIGNED: Final = "skip_thought_signature_validator"
 """Google's word for a call that no Gemini model made: newer ones want to see their signature on each turn's first."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from adapters.providers.anthropic_answer import failure_within, finish_reason, spent, told
 from adapters.providers.chat import Chunk
-from adapters.providers.chat_format import ServerSentEvent
-from adapters.providers.completions import ChunkWriter, compact, tool_call
 from adapters.providers.errors import MalformedAnswerError
+from adapters.providers.formats.anthropic_answer import failure_within, finish_reason, spent, told
+from adapters.providers.formats.chat_format import ServerSentEvent
+from adapters.providers.formats.completions import ChunkWriter, compact, tool_call
+from adapters.providers.formats.failures import Report, reported
 from adapters.providers.json_text import field, read, text
-from adapters.providers.openai_failures import Report, reported
 
 
 class MessageDecoder:

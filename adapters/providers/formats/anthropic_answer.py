@@ -3,7 +3,14 @@
 from typing import Any, Final
 
 from adapters.providers.chat import Answer, Usage
-from adapters.providers.completions import (
+from adapters.providers.errors import (
+    CredentialRefusedError,
+    MalformedAnswerError,
+    ProviderError,
+    RequestRefusedError,
+    UnsupportedRequestError,
+)
+from adapters.providers.formats.completions import (
     CONTENT_FILTER,
     LENGTH,
     STOP,
@@ -15,15 +22,8 @@ from adapters.providers.completions import (
     completion,
     tool_call,
 )
-from adapters.providers.errors import (
-    CredentialRefusedError,
-    MalformedAnswerError,
-    ProviderError,
-    RequestRefusedError,
-    UnsupportedRequestError,
-)
+from adapters.providers.formats.failures import CONTEXT_LENGTH, Report, explained, reported, typed
 from adapters.providers.json_text import count, field, read, text
-from adapters.providers.openai_failures import CONTEXT_LENGTH, Report, explained, reported, typed
 
 _FINISH: Final = {
     "max_tokens": LENGTH,

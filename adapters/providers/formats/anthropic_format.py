@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from adapters.providers.anthropic_answer import read_answer, read_failure
-from adapters.providers.anthropic_request import messages_request
-from adapters.providers.anthropic_stream import MessageDecoder
 from adapters.providers.chat import Answer, Body
 from adapters.providers.endpoint import Endpoint
 from adapters.providers.errors import ProviderError
-from adapters.providers.posts import post
+from adapters.providers.formats.anthropic_answer import read_answer, read_failure
+from adapters.providers.formats.anthropic_request import messages_request
+from adapters.providers.formats.anthropic_stream import MessageDecoder
+from adapters.providers.formats.posts import post
 from adapters.providers.retry_after import retry_after_s
 from adapters.providers.transport import HttpRequest
 

@@ -7,10 +7,10 @@ from urllib.parse import quote
 from adapters.providers.chat import Answer, Body
 from adapters.providers.endpoint import Endpoint
 from adapters.providers.errors import ProviderError
-from adapters.providers.gemini_answer import read_answer, read_failure
-from adapters.providers.gemini_request import generate_request
-from adapters.providers.gemini_stream import ResponseDecoder
-from adapters.providers.posts import post
+from adapters.providers.formats.gemini_answer import read_answer, read_failure
+from adapters.providers.formats.gemini_request import generate_request
+from adapters.providers.formats.gemini_stream import ResponseDecoder
+from adapters.providers.formats.posts import post
 from adapters.providers.retry_after import retry_after_s
 from adapters.providers.transport import HttpRequest
 

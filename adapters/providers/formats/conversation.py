@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from adapters.providers.request_fields import unsupported, wrong
+from adapters.providers.formats.request_fields import unsupported, wrong
 
 _ANY_IMAGE: Final = "must be an https:// address, or data:<media type>;base64,<data>"
 

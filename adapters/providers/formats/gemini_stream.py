@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.providers.chat import Chunk
-from adapters.providers.chat_format import ServerSentEvent
-from adapters.providers.completions import ChunkWriter, Spent
 from adapters.providers.errors import MalformedAnswerError
-from adapters.providers.gemini_answer import call_id, check, finish_reason, parts, spent, told, written_call
+from adapters.providers.formats.chat_format import ServerSentEvent
+from adapters.providers.formats.completions import ChunkWriter, Spent
+from adapters.providers.formats.gemini_answer import call_id, check, finish_reason, parts, spent, told, written_call
 from adapters.providers.json_text import field, read, text
 
 

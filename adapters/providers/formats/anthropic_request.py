@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.providers.chat import Body
-from adapters.providers.conversation import Image, Part, Text, ToolCall, Turn, conversation
-from adapters.providers.request_fields import (
+from adapters.providers.formats.conversation import Image, Part, Text, ToolCall, Turn, conversation
+from adapters.providers.formats.request_fields import (
     check_fields,
     json_mode,
     max_tokens,
@@ -14,7 +14,7 @@ from adapters.providers.request_fields import (
     stops,
     unsupported,
 )
-from adapters.providers.request_tools import Tool, Toolbox, toolbox
+from adapters.providers.formats.request_tools import Tool, Toolbox, toolbox
 
 DEFAULT_MAX_TOKENS: Final = 8192
 """Sent where the caller names no bound: the API wants one, and every model of it since 2024 allows this many."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from adapters.providers.chat import Body
-from adapters.providers.request_fields import unsupported, wrong
+from adapters.providers.formats.request_fields import unsupported, wrong
 
 _MODES: Final = ("auto", "none", "required")
 

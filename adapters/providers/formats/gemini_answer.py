@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from adapters.providers.chat import Answer, Usage
-from adapters.providers.completions import (
+from adapters.providers.errors import (
+    CredentialRefusedError,
+    MalformedAnswerError,
+    ProviderError,
+    ProviderFaultError,
+    RequestRefusedError,
+    excerpt,
+)
+from adapters.providers.formats.completions import (
     CONTENT_FILTER,
     LENGTH,
     STOP,
@@ -16,16 +24,8 @@ from adapters.providers.completions import (
     completion,
     tool_call,
 )
-from adapters.providers.errors import (
-    CredentialRefusedError,
-    MalformedAnswerError,
-    ProviderError,
-    ProviderFaultError,
-    RequestRefusedError,
-    excerpt,
-)
+from adapters.providers.formats.failures import CONTEXT_LENGTH, Report, explained, typed
 from adapters.providers.json_text import count, field, read, text
-from adapters.providers.openai_failures import CONTEXT_LENGTH, Report, explained, typed
 from adapters.providers.retry_after import MAX_RETRY_AFTER_S
 
 _FINISH: Final = {
