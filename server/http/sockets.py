@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from server.http.exchange import JSON, Answers, Events, Incoming, Reply
 from server.http.openai_errors import RequestError
@@ -16,6 +16,8 @@ MAX_LINE_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
 _SERVER: Final = {"server": "routeward"}
 _EVENT_STREAM: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+_SMALL_BYTES: Final = 32 * 1024
+"""What a connection takes at once where nothing waits: asyncio lets 64 KiB wait before it holds writers up."""
 _AT_ONCE_S: Final = 0.01
 """The library takes 0 for no limit."""
 _CLEANING_S: Final = 5.0
@@ -134,39 +136,38 @@ class HttpEdge:
         if headers.get("expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
-        blocks, size = [], 0
         try:
+            if request.content.is_eof():  # it came with the headers, as most do, and needs no watch
+                return _limited(request.content.read_nowait(), most)
             async with asyncio.timeout(self._patience.body_s):
-                async for block in request.content.iter_any():
-                    blocks.append(block)
-                    size += len(block)
-                    if size > most:
-                        raise _too_large(most)
+                return await _gathered(request.content, most)
         except TimeoutError as error:
             what = f"the body did not arrive within {self._patience.body_s:g} s; is its content-length right?"
             raise RequestError(408, what, "body_timeout", {"connection": "close"}) from error
         except web.RequestPayloadError as error:
             raise RequestError(400, "the body breaks off, or its chunks are malformed", "malformed_http") from error
-        return b"".join(blocks)
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         headers = {**_SERVER, **reply.headers, "content-type": reply.content_type}
         response = web.Response(status=reply.status, body=reply.body, headers=headers)
         if self._is_stopping or headers.get("connection") == "close":
             response.force_close()
-        await self._within(request, _whole(request, response))
+        await self._within(request, len(reply.body), _whole(request, response))
         return response
 
     async def _send_events(self, request: web.BaseRequest, events: Events) -> web.StreamResponse:
         response = web.StreamResponse(headers={**_SERVER, **events.headers, **_EVENT_STREAM})
         await response.prepare(request)
         async for event in events:
-            await self._within(request, response.write(event))
+            await self._within(request, len(event), response.write(event))
         await response.write_eof()
         return response
 
-    async def _within(self, request: web.BaseRequest, writing: Awaitable[None]) -> None:
+    async def _within(self, request: web.BaseRequest, size: int, writing: Awaitable[None]) -> None:
         """Give up a connection whose other end takes nothing for too long: what it is sent fills memory."""
+        if size <= _SMALL_BYTES and request.transport is not None and not request.transport.get_write_buffer_size():
+            await writing  # which cannot wait, and so needs no watch
+            return
         try:
             async with asyncio.timeout(self._patience.write_s):
                 await writing
@@ -178,6 +179,23 @@ class HttpEdge:
 
 def _too_large(most: int) -> RequestError:
     return RequestError(413, f"the body has more than {most} bytes; send less at once", "body_too_large")
+
+
+def _limited(body: bytes, most: int) -> bytes:
+    if len(body) > most:
+        raise _too_large(most)
+    return body
+
+
+async def _gathered(content: StreamReader, most: int) -> bytes:
+    """Return a body as it arrives. Raises RequestError where it is too large."""
+    blocks, size = [], 0
+    async for block in content.iter_any():
+        blocks.append(block)
+        size += len(block)
+        if size > most:
+            raise _too_large(most)
+    return b"".join(blocks)
 
 
 async def _whole(request: web.BaseRequest, response: web.Response) -> None:
