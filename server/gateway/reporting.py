@@ -19,6 +19,9 @@ MAX_WAITING: Final = 20_000
 """Outcomes that wait while the store does not take them; more are dropped and counted."""
 
 MAX_BATCH: Final = 256
+GATHER_S: Final = 0.05
+"""How long outcomes wait for more of them: all of a batch share a commit, which costs as much as a hundred of them."""
+
 RETRY_AFTER_S: Final = 1.0
 
 
@@ -65,28 +68,38 @@ class Reporter:
         """Record until closed."""
         while self._waiting or not self._closing:
             await self._wake.wait()
-            while self._waiting:
+            if len(self._waiting) < MAX_BATCH and not self._closing:
+                await asyncio.sleep(GATHER_S)
+            if self._waiting:
                 await self._record()
-            if not self._closing:
+            elif not self._closing:
                 self._wake.clear()
 
     async def _record(self) -> None:
-        caller, batch = self._waiting[0].caller, list[_Waiting]()
-        while self._waiting and self._waiting[0].caller == caller and len(batch) < MAX_BATCH:
-            batch.append(self._waiting.popleft())
+        """Record a batch: the outcomes of each caller for himself, all at once."""
+        by_caller: dict[Principal, list[_Waiting]] = {}
+        for _ in range(min(len(self._waiting), MAX_BATCH)):
+            one = self._waiting.popleft()
+            by_caller.setdefault(one.caller, []).append(one)
+        waits = await asyncio.gather(*(self._record_of(caller, batch) for caller, batch in by_caller.items()))
+        if wait_s := max(waits):
+            await asyncio.sleep(wait_s)
+
+    async def _record_of(self, caller: Principal, batch: list[_Waiting]) -> float:
+        """Record outcomes of one caller; return how long to wait where they have to be recorded again, 0 for done."""
         try:
             results = await self._learner.record_each((one.report for one in batch), self._clock(), caller)
         except ShuttingDownError:
             self._log.error("outcomes_lost", outcomes=len(batch))
-            return
+            return 0.0
         except ServiceError as error:
             self._waiting.extendleft(reversed(batch))
             self._log.warning("outcomes_wait", outcomes=len(self._waiting), reason=error.reason)
-            await asyncio.sleep(error.retry_after_s or RETRY_AFTER_S)
-            return
+            return error.retry_after_s or RETRY_AFTER_S
         for result in results:
             if isinstance(result, ServiceError):
                 self._metrics.refused(result.reason)
                 self._log.warning("outcome_refused", reason=result.reason)
             else:
                 self._metrics.recorded(result.results)
+        return 0.0

@@ -1,6 +1,7 @@
 """Outcomes are recorded exactly once, also where the store does not answer for a while."""
 
 import asyncio
+from dataclasses import replace
 
 from adapters.ledger import StoreUnavailableError
 from adapters.memory import MemoryStore
@@ -50,3 +51,20 @@ async def test_beyond_what_may_wait_outcomes_are_dropped_and_counted(desk, monke
     assert dropped is not None
     assert len(await desk.stored()) == 8 - dropped
     assert 1 <= dropped <= 5
+
+
+async def test_outcomes_of_callers_who_take_turns_share_commits(desk, monkeypatch):
+    writes, write = [], MemoryStore.write
+
+    async def counted(self, records):
+        writes.append(len(records))
+        return await write(self, records)
+
+    monkeypatch.setattr(MemoryStore, "write", counted)
+    for number in range(12):
+        caller = replace(desk.parts.caller, client=f"client-{number % 3}")
+        await desk.loop.gateway.complete(desk.chat(), caller)
+    records = await desk.stored()
+    assert {record.client for record in records} == {"client-0", "client-1", "client-2"}
+    assert sum(writes) == len(records) == 12
+    assert len(writes) <= 2
