@@ -29,13 +29,22 @@ class Breaker:
     A model that asked to be left alone (`hold`) is open until then, and closed afterwards without a probe.
     """
 
-    __slots__ = ("_failed_in_a_row", "_held_until_s", "_probe_at_s", "_probing", "_seconds", "opened_s")
+    __slots__ = (
+        "_failed_in_a_row",
+        "_held_until_s",
+        "_probe_at_s",
+        "_probe_began_s",
+        "_probing",
+        "_seconds",
+        "opened_s",
+    )
 
     def __init__(self) -> None:
         self.opened_s: float | None = None
         self._failed_in_a_row = 0
         self._held_until_s = 0.0
         self._probe_at_s = 0.0
+        self._probe_began_s = 0.0
         self._probing = False
         self._seconds: deque[list[int]] = deque()
 
@@ -77,16 +86,17 @@ class Breaker:
     def begin_probe(self, now_s: float) -> bool:
         """Return whether the caller is the one that may try whether the model is back; it then ends the probe."""
         may = self.opened_s is not None and not self._probing and now_s >= max(self._probe_at_s, self._held_until_s)
-        self._probing = self._probing or may
+        if may:
+            self._probing, self._probe_began_s = True, now_s
         return may
 
     def end_probe(self, served: bool, now_s: float, wait_s: float) -> None:
-        """Take in how a probe went; a cancelled one did not serve."""
+        """Take in how a probe went; a cancelled one did not serve. The next is due `wait_s` after it began."""
         self._probing = False
         if served:
             self.succeeded(now_s, now_s)
         else:
-            self._probe_at_s = now_s + wait_s
+            self._probe_at_s = self._probe_began_s + wait_s
 
     def _count(self, now_s: float, failures: int) -> tuple[int, int]:
         """Count a call and return the calls of the window, and those of them that failed."""

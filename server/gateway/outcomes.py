@@ -40,9 +40,14 @@ class Turn(NamedTuple):
         return float(self.decision.distribution.forecasts.cost_usd[self._position])
 
     @property
+    def usual_s(self) -> float:
+        """The time that nearly every answer of the model comes in."""
+        return float(self.decision.distribution.forecasts.latency_p95_s[self._position])
+
+    @property
     def is_long_enough(self) -> bool:
         """Whether nearly every answer of the model would have come in the time allotted."""
-        return self.allotted_s >= float(self.decision.distribution.forecasts.latency_p95_s[self._position])
+        return self.allotted_s >= self.usual_s
 
 
 class Outcomes:

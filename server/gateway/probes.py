@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from adapters.providers.chat import Body, Timeouts
 from adapters.providers.errors import ProviderError
 from server.gateway.availability import Availability
+from server.gateway.breaker import PROBE_EVERY_S
 from server.gateway.figures import Figures
 from server.gateway.live import Beginning
 from server.gateway.outcomes import Outcomes, Turn
@@ -71,7 +72,10 @@ class Probes:
             self._figures.probed(turn.model, served=served)
 
     async def _answers(self, turn: Turn, body: Body) -> bool:
-        beginning = Beginning(await self._providers[turn.model].stream(body, self._timeouts), self._clock_s)
+        # A request that a stalled provider took is lost, also once it is back: waiting for it would hide that.
+        patience_s = min(self._timeouts.first_token_s, max(PROBE_EVERY_S, turn.usual_s))
+        timeouts = self._timeouts._replace(first_token_s=patience_s)
+        beginning = Beginning(await self._providers[turn.model].stream(body, timeouts), self._clock_s)
         try:
             await beginning.arrive()
         finally:

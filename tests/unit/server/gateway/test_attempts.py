@@ -269,6 +269,16 @@ async def test_a_copy_of_a_call_finds_out_that_a_model_is_back_while_its_caller_
     assert (await desk.outcomes())["small"].status is Status.OK
 
 
+async def test_a_try_waits_no_longer_than_the_model_usually_takes_since_what_a_stalled_one_took_is_lost(desk):
+    await take_out(desk, "small")
+    desk.seconds.now_s += 5.0
+    await desk.complete()
+    await desk.probed()
+    tried, called = desk.providers["small"].calls[-1].first_token_s, desk.loop.gateway._timeouts.first_token_s
+    usual = desk.parts.route(desk.chat(model="small").call).option.forecast.latency_p95_s
+    assert 5.0 <= tried == max(5.0, usual) < called
+
+
 async def test_a_model_that_cannot_serve_a_call_is_not_tried_with_it(desk):
     await take_out(desk, "small")
     before = len(desk.providers["small"].calls)

@@ -65,8 +65,8 @@ def test_a_probe_that_is_served_closes_it_and_one_that_is_not_waits_for_the_next
     assert breaker.begin_probe(105.0)
     breaker.end_probe(False, 106.0, PROBE_EVERY_S)
     assert breaker.state(106.0) is State.OPEN
-    assert not breaker.begin_probe(106.0 + PROBE_EVERY_S - 0.1)
-    assert breaker.begin_probe(106.0 + PROBE_EVERY_S)
+    assert not breaker.begin_probe(105.0 + PROBE_EVERY_S - 0.1)
+    assert breaker.begin_probe(105.0 + PROBE_EVERY_S)
     breaker.end_probe(True, 111.0, PROBE_EVERY_S)
     assert breaker.state(111.0) is State.CLOSED
 
