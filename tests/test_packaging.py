@@ -153,7 +153,7 @@ def names(requirements: list[object]) -> set[str]:
     return {match[0] for match in found if match} - {"routeward"}
 
 
-@pytest.mark.parametrize("lock", ["client", "build", "service", "dev", "peers", "slow"])
+@pytest.mark.parametrize("lock", ["client", "build", "service", "dev", "peers", "slow", "litellm"])
 def test_a_lock_holds_pins_and_hashes_and_nothing_of_a_machine(lock: str) -> None:
     for line in (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8").splitlines():
         assert re.match(r"#|    #|    --hash=sha256:|[a-z0-9-]+==\S+ (; .* )?\\$", line), line
@@ -172,14 +172,19 @@ def test_installing_more_changes_nothing_of_the_development_environment(lock: st
     assert {name: more[name] for name in more.keys() & dev.keys()}.items() <= dev.items()
 
 
+APART = ("peers", "slow", "litellm")
+"""Groups that are not part of the development environment."""
+
+
 def test_the_locks_cover_what_the_project_asks_for() -> None:
     groups, extras = PROJECT["dependency-groups"], PROJECT["project"]["optional-dependencies"]
     asked = {
         "client": names(PROJECT["project"]["dependencies"]),
         "build": names(groups["build"]),
         "service": names([each for name, extra in extras.items() if name not in ("ray", "all") for each in extra]),
-        "dev": names([each for name, group in groups.items() if name not in ("peers", "slow") for each in group]),
+        "dev": names([each for name, group in groups.items() if name not in APART for each in group]),
         "peers": names(groups["peers"]),
+        "litellm": names(groups["litellm"]),
         "slow": names([*groups["slow"], *extras["ray"]]),
     }
     assert not {name for lock, wanted in asked.items() for name in wanted - pins(lock).keys()}
