@@ -1,6 +1,6 @@
 """The use case of the hot path: choose a model from memory. No I/O, nothing awaited, no types of the wire."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from bandit.draw import UniformSource, draw
@@ -11,7 +11,7 @@ from server.choices import Option
 from server.credentials import Principal
 from server.questions import NOTHING_BARRED, Question, Questions
 from server.requests import Call
-from server.tokens import DecisionToken, TokenKeys
+from server.tokens import DecisionToken, TokenKeys, fallback_tokens
 
 CATEGORY_LIMIT: Final = "CATEGORY_LIMIT"
 
@@ -19,18 +19,14 @@ CATEGORY_LIMIT: Final = "CATEGORY_LIMIT"
 class Decision(NamedTuple):
     """A decision with everything it was made from.
 
-    `uniform` is None where nothing was drawn. `fallback_ids` are the decision ids of the option's fallbacks. `reason`
-    is empty for the ordinary draw.
+    `token` is what its id says. `uniform` is None where nothing was drawn. `reason` is empty for the ordinary draw.
     """
 
     id: str
-    fallback_ids: tuple[str, ...]
-    nonce: bytes
-    decided_us: int
+    token: DecisionToken
+    keys: TokenKeys
     call: Call
     caller: Principal
-    kind: Kind
-    propensity: float
     uniform: float | None
     question: Question
     distribution: Distribution
@@ -40,7 +36,37 @@ class Decision(NamedTuple):
     @property
     def model(self) -> str:
         """The model that was chosen."""
-        return self.option.model
+        return self.token.model
+
+    @property
+    def kind(self) -> Kind:
+        """How it was chosen."""
+        return self.token.kind
+
+    @property
+    def propensity(self) -> float:
+        """The probability that it was drawn with."""
+        return self.token.propensity
+
+    @property
+    def nonce(self) -> bytes:
+        """What names the decision."""
+        return self.token.nonce
+
+    @property
+    def decided_us(self) -> int:
+        """When it was made."""
+        return self.token.decided_us
+
+    @property
+    def fallback_tokens(self) -> Sequence[DecisionToken]:
+        """What the decision ids of the option's fallbacks say."""
+        return fallback_tokens(self.token, self.option.fallbacks)
+
+    @property
+    def fallback_ids(self) -> Sequence[str]:
+        """The decision ids of the option's fallbacks, signed here and now: most decisions never need them."""
+        return self.keys.sign_fallbacks(self.token, self.option.fallbacks)
 
 
 class Router:
@@ -78,7 +104,7 @@ class Router:
         else:
             kind, (position, propensity, uniform) = distribution.kind, draw(distribution, self._rng)
         option = choices.option(position)
-        category, nonce = request.category, self._nonce()
+        category = request.category
         token = DecisionToken(
             caller.namespace,
             category,
@@ -86,21 +112,17 @@ class Router:
             kind,
             propensity,
             now_us,
-            nonce,
+            self._nonce(),
             call.input_tokens,
             profile=question.payer,
             priced=distribution.forecasts.budget_price > 0.0,
         )
-        id_, *fallback_ids = self._keys.sign_with_fallbacks(token, option.fallbacks)
         return Decision(
-            id=id_,
-            fallback_ids=tuple(fallback_ids),
-            nonce=nonce,
-            decided_us=now_us,
+            id=self._keys.sign(token),
+            token=token,
+            keys=self._keys,
             call=call,
             caller=caller,
-            kind=kind,
-            propensity=propensity,
             uniform=uniform,
             question=question,
             distribution=distribution,

@@ -91,6 +91,22 @@ def profile_tag(name: str) -> bytes:
     return hashlib.blake2b(name.encode("ascii"), digest_size=_PROFILE_BYTES).digest()
 
 
+def fallback_tokens(first: DecisionToken, models: Sequence[str]) -> list[DecisionToken]:
+    """Return what the ids of a decision's fallbacks say, in the order of these models: `first` has no parent.
+
+    Each fallback has a nonce of its own, made of that of `first` and its place. Raises ValueError for a nonce that is
+    none, and where `first` is a fallback itself.
+    """
+    _check_first(first)
+    nonce = first.nonce
+    start, mixed, end = nonce[:TIME_BYTES], nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :]
+    same = first._replace(kind=Kind.FALLBACK, propensity=1.0, parent=nonce)
+    return [
+        same._replace(model=model, nonce=start + _BYTES[mixed ^ place] + end)
+        for place, model in enumerate(models, start=1)
+    ]
+
+
 class TokenKeys:
     """Signs decision ids with the first of its keys and accepts those of all of them.
 
@@ -109,24 +125,16 @@ class TokenKeys:
         """Return the decision id. Raises ValueError where a field is out of its range."""
         return self._signed(self._prefix + _encoded(token))
 
-    def sign_with_fallbacks(self, first: DecisionToken, fallbacks: tuple[str, ...]) -> list[str]:
-        """Return the decision id, and those of its fallbacks, in the order of these models: `first` has no parent.
-
-        Each fallback has a nonce of its own, made of that of `first` and its place. Raises as `sign` does.
-        """
-        namespace, category, model, kind, propensity, decided_us, nonce, input_tokens, parent, profile, priced = first
-        if len(nonce) != NONCE_BYTES or parent:
-            raise ValueError("the nonce of a decision is not 12 bytes, or it is a fallback itself")
-        own, *others = _names_of_each(namespace, category, (model, *fallbacks))
-        flags = _flags(profile, priced)
-        numbers = _numbers(kind, propensity, decided_us, input_tokens, flags)
-        ids = [self._signed(b"".join((self._prefix, numbers, nonce, profile, own)))]
-        numbers = _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, flags | _HAS_PARENT)
+    def sign_fallbacks(self, first: DecisionToken, models: tuple[str, ...]) -> list[str]:
+        """Return the decision ids of `fallback_tokens`, as `sign` would, in half the time. Raises as both do."""
+        namespace, category, _, _, _, decided_us, nonce, input_tokens, _, profile, priced = first
+        _check_first(first)
+        numbers = _numbers(Kind.FALLBACK, 1.0, decided_us, input_tokens, _flags(profile, priced) | _HAS_PARENT)
         start, mixed, end = nonce[:TIME_BYTES], nonce[TIME_BYTES], nonce[TIME_BYTES + 1 :] + nonce + profile
-        for place, names in enumerate(others, start=1):
-            body = b"".join((self._prefix, numbers, start, _BYTES[mixed ^ place], end, names))
-            ids.append(self._signed(body))
-        return ids
+        return [
+            self._signed(b"".join((self._prefix, numbers, start, _BYTES[mixed ^ place], end, names)))
+            for place, names in enumerate(_names_of_each(namespace, category, models), start=1)
+        ]
 
     def _signed(self, body: bytes) -> str:
         text = binascii.b2a_base64(body + self._signing(body), newline=False)
@@ -165,6 +173,11 @@ def _mac(secret: bytes) -> Callable[[bytes], bytes]:
         return hashed.digest()
 
     return mac
+
+
+def _check_first(token: DecisionToken) -> None:
+    if len(token.nonce) != NONCE_BYTES or token.parent:
+        raise ValueError("the nonce of a decision is not 12 bytes, or it is a fallback itself")
 
 
 def _encoded(token: DecisionToken) -> bytes:

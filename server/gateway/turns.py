@@ -53,18 +53,18 @@ class Turns:
         decision, number = turn.decision, turn.number + 1
         if deadline_s - self._clock_s() < SHORTEST_S:
             return None
-        if number <= len(decision.fallback_ids):
+        if number <= len(decision.option.fallbacks):
             model, decision_id = self._fallbacks(decision, attempts)[0]
             self._figures.fell_back(turn.model, model, _cause(attempts[-1]))
             return self._turn(decision, model, decision_id, number, deadline_s)
-        retry, again = number - len(decision.fallback_ids) - 1, self._worth_again(attempts)
+        retry, again = number - len(decision.option.fallbacks) - 1, self._worth_again(attempts)
         if retry == MAX_PER_CALL or not again or not await self._may_retry(again, retry, deadline_s):
             return None
         return self._turn(decision, again, self._router.further_id(decision, again), number, deadline_s)
 
     def _turn(self, decision: Decision, model: str, decision_id: str, number: int, deadline_s: float) -> Turn:
         now_s = self._clock_s()
-        is_last = number >= len(decision.fallback_ids)
+        is_last = number >= len(decision.option.fallbacks)
         return Turn(decision, decision_id, model, number, now_s, (deadline_s - now_s) / (1.0 if is_last else 2.0))
 
     def _fallbacks(self, decision: Decision, attempts: Sequence[Attempt]) -> Sequence[tuple[str, str]]:

@@ -112,7 +112,7 @@ async def test_a_forced_model_is_certain_and_has_no_fallbacks(parts):
     decision = parts.route(Call("chat", model="other"))
     assert (decision.model, decision.kind, decision.propensity) == ("other", Kind.FORCED, 1.0)
     assert decision.uniform is None
-    assert decision.fallback_ids == decision.option.fallbacks == ()
+    assert (decision.option.fallbacks, decision.fallback_ids) == ((), [])
 
 
 async def test_a_forced_model_wins_over_constraints(parts):

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from bandit.signals import Kind
 from server.settings import TokenKey
-from server.tokens import DecisionToken, TokenError, TokenExpiredError, TokenInvalidError, TokenKeys, profile_tag
+from server.tokens import (
+    DecisionToken,
+    TokenError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenKeys,
+    fallback_tokens,
+    profile_tag,
+)
 
 NOW_US = 1_800_000_000_000_000
 WEEK_S = 7 * 86400.0
@@ -81,22 +89,29 @@ def test_the_signature_is_keyed_blake2b_of_the_rest(keys: TokenKeys) -> None:
 
 
 @given(tokens, st.lists(names, max_size=8))
-def test_ids_of_fallbacks_are_those_that_signing_them_alone_gives(token: DecisionToken, models: list[str]) -> None:
+def test_ids_of_fallbacks_are_those_that_signing_each_of_their_tokens_gives(
+    token: DecisionToken, models: list[str]
+) -> None:
     keys, first = TokenKeys([KEY]), token._replace(parent=b"")
-    own, *others = keys.sign_with_fallbacks(first, tuple(models))
-    assert own == keys.sign(first)
-    found = [keys.verify(text, first.decided_us, WEEK_S) for text in others]
-    assert [keys.sign(one) for one in found] == others
+    each = fallback_tokens(first, models)
+    assert keys.sign_fallbacks(first, tuple(models)) == [keys.sign(one) for one in each]
     same = first._replace(kind=Kind.FALLBACK, propensity=1.0, parent=first.nonce)
-    assert [one._replace(model="", nonce=b"") for one in found] == [same._replace(model="", nonce=b"")] * len(models)
-    assert [one.model for one in found] == models
-    assert len({first.nonce, *(one.nonce for one in found)}) == 1 + len(models)
+    assert [one._replace(model="", nonce=b"") for one in each] == [same._replace(model="", nonce=b"")] * len(models)
+    assert [one.model for one in each] == models
+    assert len({first.nonce, *(one.nonce for one in each)}) == 1 + len(models)
+
+
+def test_the_nonce_of_a_fallback_stays_what_it_was_in_every_version() -> None:
+    first = TOKEN._replace(nonce=bytes(range(12)), parent=b"")
+    nonces = [one.nonce.hex() for one in fallback_tokens(first, ("other", "third"))]
+    assert nonces == ["000102030404060708090a0b", "000102030407060708090a0b"]
 
 
 @pytest.mark.parametrize("wrong", [{"nonce": b"short"}, {"parent": b"another  one"}])
-def test_a_decision_that_cannot_have_fallbacks_is_not_signed_with_them(wrong, keys: TokenKeys) -> None:
+@pytest.mark.parametrize("way", [fallback_tokens, TokenKeys([KEY]).sign_fallbacks])
+def test_a_decision_that_cannot_have_fallbacks_is_given_none(wrong, way) -> None:
     with pytest.raises(ValueError, match="nonce"):
-        keys.sign_with_fallbacks(TOKEN._replace(parent=b"")._replace(**wrong), ("other",))
+        way(TOKEN._replace(parent=b"")._replace(**wrong), ("other",))
 
 
 def test_no_single_flipped_bit_is_accepted(keys: TokenKeys) -> None:
