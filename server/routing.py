@@ -130,23 +130,12 @@ class Router:
             reason=reason_of(call, category, distribution),
         )
 
-    def further_id(self, decision: Decision, model: str) -> str:
-        """Return a decision id for one more call to a model, beside those of a decision and its fallbacks."""
-        return self._keys.sign(
-            DecisionToken(
-                decision.caller.namespace,
-                decision.question.request.category,
-                model,
-                Kind.FALLBACK,
-                1.0,
-                decision.decided_us,
-                self._nonce(),
-                decision.call.input_tokens,
-                parent=decision.nonce,
-                profile=decision.question.payer,
-                priced=decision.distribution.forecasts.budget_price > 0.0,
-            )
+    def further(self, decision: Decision, model: str) -> tuple[DecisionToken, str]:
+        """Return a token for one more call to a model, beside those of a decision and its fallbacks, and its id."""
+        token = decision.token._replace(
+            model=model, kind=Kind.FALLBACK, propensity=1.0, nonce=self._nonce(), parent=decision.nonce
         )
+        return token, self._keys.sign(token)
 
 
 def reason_of(call: Call, category: str, distribution: Distribution) -> str:

@@ -107,6 +107,15 @@ def fallback_tokens(first: DecisionToken, models: Sequence[str]) -> list[Decisio
     ]
 
 
+def check_age(token: DecisionToken, now_us: int, max_age_s: float) -> None:
+    """Raise TokenInvalidError for a decision more than a minute ahead, TokenExpiredError for one that is too old."""
+    age_us = now_us - token.decided_us
+    if age_us < -FUTURE_LEEWAY_US:
+        raise TokenInvalidError("the decision id comes from the future; check the clocks of the replicas")
+    if age_us > max_age_s * 1e6:
+        raise TokenExpiredError(age_us * 1e-6)
+
+
 class TokenKeys:
     """Signs decision ids with the first of its keys and accepts those of all of them.
 
@@ -155,11 +164,7 @@ class TokenKeys:
         if not hmac.compare_digest(mac(body), raw[-_MAC_BYTES:]):
             raise TokenInvalidError("the signature of the decision id is wrong")
         token = _parsed(body, fields_start)
-        age_us = now_us - token.decided_us
-        if age_us < -FUTURE_LEEWAY_US:
-            raise TokenInvalidError("the decision id comes from the future; check the clocks of the replicas")
-        if age_us > max_age_s * 1e6:
-            raise TokenExpiredError(age_us * 1e-6)
+        check_age(token, now_us, max_age_s)
         return token
 
 

@@ -13,19 +13,28 @@ from server.gateway.availability import Availability
 from server.gateway.figures import Figures
 from server.gateway.reporting import Reporter
 from server.routing import Decision
+from server.tokens import DecisionToken
 
 UNKNOWN: Final = Usage()
 
 
 class Turn(NamedTuple):
-    """One call to a model under its own decision id; it began at `began_s` and may take `allotted_s` seconds."""
+    """One call to a model under its own decision id, which says `token`.
+
+    It began at `began_s` and may take `allotted_s` seconds.
+    """
 
     decision: Decision
+    token: DecisionToken
     decision_id: str
-    model: str
     number: int
     began_s: float
     allotted_s: float
+
+    @property
+    def model(self) -> str:
+        """The model that is called."""
+        return self.token.model
 
     @property
     def _position(self) -> int:
@@ -110,7 +119,7 @@ class Outcomes:
         )
         billed = outcome._replace(cost_nano_usd=billed_nano_usd(outcome, self._prices.get(turn.model)))
         self._figures.called(turn.model, billed, turn.forecast_usd)
-        self._reporter.report(turn.decision.caller, turn.decision_id, billed)
+        self._reporter.report(turn.decision.caller, turn.token, billed)
 
 
 def _us(seconds: float) -> int:

@@ -47,8 +47,8 @@ class Probes:
         """Try a model with a copy of the call that `decision` is about, where it is time to."""
         if not self._availability.begin_probe(model):
             return
-        decision_id = self._router.further_id(decision, model)
-        turn = Turn(decision, decision_id, model, 1, self._clock_s(), self._timeouts.total_s)
+        token, decision_id = self._router.further(decision, model)
+        turn = Turn(decision, token, decision_id, 1, self._clock_s(), self._timeouts.total_s)
         task = asyncio.create_task(self._try(turn, body), name=f"probe {model}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)

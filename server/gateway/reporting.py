@@ -13,7 +13,8 @@ from server.errors import ServiceError, ShuttingDownError
 from server.gateway.figures import Figures
 from server.learning import Learner
 from server.metrics import Metrics
-from server.requests import Observation, Report
+from server.requests import Observation
+from server.tokens import DecisionToken
 
 MAX_WAITING: Final = 20_000
 """Outcomes that wait while the store does not take them; more are dropped and counted."""
@@ -27,7 +28,8 @@ RETRY_AFTER_S: Final = 1.0
 
 class _Waiting(NamedTuple):
     caller: Principal
-    report: Report
+    token: DecisionToken
+    observation: Observation
 
 
 class Reporter:
@@ -50,13 +52,13 @@ class Reporter:
         self._wake = asyncio.Event()
         self._closing = False
 
-    def report(self, caller: Principal, decision_id: str, outcome: Outcome) -> None:
-        """Have an outcome recorded."""
+    def report(self, caller: Principal, token: DecisionToken, outcome: Outcome) -> None:
+        """Have the outcome of a decision recorded."""
         if len(self._waiting) >= MAX_WAITING:
             self._figures.reports_dropped.add()
             return
         observation = Observation(outcome.signal, outcome, self._clock())
-        self._waiting.append(_Waiting(caller, Report(decision_id, (observation,))))
+        self._waiting.append(_Waiting(caller, token, observation))
         self._wake.set()
 
     def close(self) -> None:
@@ -88,7 +90,8 @@ class Reporter:
     async def _record_of(self, caller: Principal, batch: list[_Waiting]) -> float:
         """Record outcomes of one caller; return how long to wait where they have to be recorded again, 0 for done."""
         try:
-            results = await self._learner.record_each((one.report for one in batch), self._clock(), caller)
+            own = ((one.token, one.observation) for one in batch)
+            results = await self._learner.record_own(own, self._clock(), caller)
         except ShuttingDownError:
             self._log.error("outcomes_lost", outcomes=len(batch))
             return 0.0

@@ -12,6 +12,7 @@ from server.gateway.figures import Figures
 from server.gateway.outcomes import Turn
 from server.gateway.retries import LONGEST_HOLD_S, MAX_PER_CALL, RetryBudget, wait_s
 from server.routing import Decision, Router
+from server.tokens import DecisionToken
 
 SHORTEST_S: Final = 0.05
 """With less time left than this, nothing new is begun."""
@@ -42,7 +43,7 @@ class Turns:
     def first(self, decision: Decision, deadline_s: float) -> Turn:
         """Return the turn of the model that was drawn."""
         self._budget.earn()
-        return self._turn(decision, decision.model, decision.id, 0, deadline_s)
+        return self._turn(decision, decision.token, decision.id, 0, deadline_s)
 
     async def following(self, turn: Turn, attempts: Sequence[Attempt], deadline_s: float) -> Turn | None:
         """Return whose turn it is after `turn`, when it is time; None where nothing is left to try.
@@ -54,25 +55,25 @@ class Turns:
         if deadline_s - self._clock_s() < SHORTEST_S:
             return None
         if number <= len(decision.option.fallbacks):
-            model, decision_id = self._fallbacks(decision, attempts)[0]
-            self._figures.fell_back(turn.model, model, _cause(attempts[-1]))
-            return self._turn(decision, model, decision_id, number, deadline_s)
+            token, decision_id = self._fallbacks(decision, attempts)[0]
+            self._figures.fell_back(turn.model, token.model, _cause(attempts[-1]))
+            return self._turn(decision, token, decision_id, number, deadline_s)
         retry, again = number - len(decision.option.fallbacks) - 1, self._worth_again(attempts)
         if retry == MAX_PER_CALL or not again or not await self._may_retry(again, retry, deadline_s):
             return None
-        return self._turn(decision, again, self._router.further_id(decision, again), number, deadline_s)
+        return self._turn(decision, *self._router.further(decision, again), number, deadline_s)
 
-    def _turn(self, decision: Decision, model: str, decision_id: str, number: int, deadline_s: float) -> Turn:
+    def _turn(self, decision: Decision, token: DecisionToken, decision_id: str, number: int, deadline_s: float) -> Turn:
         now_s = self._clock_s()
         is_last = number >= len(decision.option.fallbacks)
-        return Turn(decision, decision_id, model, number, now_s, (deadline_s - now_s) / (1.0 if is_last else 2.0))
+        return Turn(decision, token, decision_id, number, now_s, (deadline_s - now_s) / (1.0 if is_last else 2.0))
 
-    def _fallbacks(self, decision: Decision, attempts: Sequence[Attempt]) -> Sequence[tuple[str, str]]:
-        """Return the fallbacks that were not tried, with their ids, those that fail just now last."""
+    def _fallbacks(self, decision: Decision, attempts: Sequence[Attempt]) -> Sequence[tuple[DecisionToken, str]]:
+        """Return the tokens of the fallbacks that were not tried, with their ids, those that fail just now last."""
         tried = {attempt.model for attempt in attempts}
-        pairs = zip(decision.option.fallbacks, decision.fallback_ids, strict=True)
-        left = [(model, decision_id) for model, decision_id in pairs if model not in tried]
-        return sorted(left, key=lambda one: self._availability.state(one[0]) is not State.CLOSED)
+        pairs = zip(decision.fallback_tokens, decision.fallback_ids, strict=True)
+        left = [(token, decision_id) for token, decision_id in pairs if token.model not in tried]
+        return sorted(left, key=lambda one: self._availability.state(one[0].model) is not State.CLOSED)
 
     def _worth_again(self, attempts: Sequence[Attempt]) -> str:
         """Return the best model whose failure may have passed; empty for none."""

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
-from bandit.signals import SCALE, DecisionFacts, Kind, Score, Thumb
+from bandit.budget import Budget
+from bandit.signals import SCALE, DecisionFacts, Kind, Outcome, Score, Status, Thumb
 from bandit.sums import Moments, RowKey
 from bandit.votes import SignalStatus
+from server.billing import Billing
 from server.credentials import Principal
 from server.errors import (
     DecisionExpiredError,
@@ -24,18 +26,29 @@ APPLIED, AMENDED = SignalStatus.APPLIED, SignalStatus.AMENDED
 
 
 @pytest.fixture
-async def learner(parts):
-    writer = Writer(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger, lambda _: None)
-    learner = Learner(
-        parts.publisher.namespaces,
-        parts.keys,
-        writer,
-        max_age_s=parts.settings.learning.max_feedback_age_s,
-    )
-    task = asyncio.create_task(writer.run())
-    yield learner
-    writer.close()
-    await task
+async def learner_of():
+    running = []
+
+    async def build(parts):
+        writer = Writer(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger, lambda _: None)
+        running.append((writer, asyncio.create_task(writer.run())))
+        return Learner(
+            parts.publisher.namespaces,
+            parts.keys,
+            writer,
+            max_age_s=parts.settings.learning.max_feedback_age_s,
+            billing=Billing(parts.settings.catalogue),
+        )
+
+    yield build
+    for writer, task in running:
+        writer.close()
+        await task
+
+
+@pytest.fixture
+async def learner(parts, learner_of):
+    return await learner_of(parts)
 
 
 def thumb(decision_id, *, up=True, observed_us=None):
@@ -175,3 +188,51 @@ async def test_reports_of_a_batch_fail_alone_and_keep_their_order(parts, learner
 async def test_a_batch_of_nothing_but_errors_answers_each(parts, learner):
     results = await learner.record_each([thumb("x"), thumb("y")], parts.clock(), parts.caller)
     assert [type(result) for result in results] == [DecisionIdInvalidError] * 2
+
+
+OUTCOME = Outcome(Status.OK, 1_500_000, input_tokens=900, output_tokens=90)
+
+
+def own_tokens(parts):
+    """Those of a decision, a fallback of it, and one more call."""
+    decision = parts.route(Call("chat", input_tokens=321, profile="frugal"))
+    further, further_id = parts.router.further(decision, "large")
+    tokens = [decision.token, *decision.fallback_tokens, further]
+    return tokens, [decision.id, *decision.fallback_ids, further_id]
+
+
+async def test_what_the_process_itself_observed_is_recorded_as_if_its_ids_were_verified(parts_of, learner_of):
+    budget = Budget("tight", usd_per_request=2e-4)
+    recorded, rows = [], []
+    for way in ("verified", "own"):
+        parts = await parts_of(budgets=(budget,))
+        learner = await learner_of(parts)
+        tokens, ids = own_tokens(parts)
+        observation = Observation("outcome", OUTCOME, parts.clock() + 5)
+        parts.clock.pass_s(30)
+        for _ in range(2):
+            if way == "own":
+                each = [(token, observation) for token in tokens]
+                recorded.append(await learner.record_own(each, parts.clock(), parts.caller))
+            else:
+                reports = [Report(id_, (observation,)) for id_ in ids]
+                recorded.append(await learner.record_each(reports, parts.clock(), parts.caller))
+        rows.append(await stored(parts))
+        parts.clock.pass_s(-30)
+    once, twice, own_once, own_twice = recorded
+    assert (once, twice) == (own_once, own_twice)
+    assert {status for one in twice for _, status in one.results} == {SignalStatus.DUPLICATE}
+    assert len(rows[0]) == len(ids) > 3
+    assert rows[0] == rows[1]
+    assert all(one.bill is not None for one in rows[0])
+
+
+@pytest.mark.parametrize(("age_s", "error"), [(8 * 86400.0, DecisionExpiredError), (-61.0, DecisionIdInvalidError)])
+async def test_what_the_process_itself_observed_is_as_late_or_early_as_anything_else(parts, learner, age_s, error):
+    token = parts.route(Call("chat")).token
+    fresh = token._replace(nonce=b"another  one", decided_us=parts.clock() + round(age_s * 1e6))
+    each = [(one, Observation("outcome", OUTCOME)) for one in (token, fresh)]
+    refused, stored_one = await learner.record_own(each, parts.clock() + round(age_s * 1e6), parts.caller)
+    assert isinstance(refused, error)
+    assert stored_one.results == (("outcome", APPLIED),)
+    assert [record.nonce for record in await stored(parts)] == [fresh.nonce]
