@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
+from adapters import json_documents
 from adapters.providers.errors import MalformedAnswerError, RequestRefusedError
 
 _MOST_TOKENS: Final = 100_000_000
@@ -19,13 +20,14 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refused)
 """Without NaN and infinities, which an answer that is passed on as it came would carry to the caller."""
 
 
-def written(body: Mapping[str, Any]) -> bytes:
-    """Return the JSON of a request. Raises RequestRefusedError for what JSON cannot say, such as NaN.
+def _exactly(content: bytes) -> Any:
+    return _DECODER.decode(content.decode())
 
-    Escaped to ASCII, so that half of a surrogate pair gets through as it came.
-    """
+
+def written(body: Mapping[str, Any]) -> bytes:
+    """Return the JSON of a request. Raises RequestRefusedError for what JSON cannot say, such as NaN."""
     with suppress(ValueError, TypeError, RecursionError):
-        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return json_documents.written(body)
     raise RequestRefusedError("the request holds a number that JSON cannot say, or is nested too deep")
 
 
@@ -33,7 +35,7 @@ def read(content: bytes) -> Any:
     """Return what JSON says. Raises MalformedAnswerError, which shows nothing of it."""
     # What json raises holds all of the content. It is not even the context of what is raised here.
     with suppress(ValueError, RecursionError):
-        return _DECODER.decode(content.decode())
+        return json_documents.read(content, _exactly)
     raise MalformedAnswerError(f"the provider sent {len(content)} bytes that are no JSON")
 
 

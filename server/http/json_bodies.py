@@ -3,11 +3,9 @@
 import json
 from typing import Any, Final, NoReturn
 
+from adapters.json_documents import MAX_DEPTH, read
 from server.http.exchange import Document
 from server.http.openai_errors import RequestError
-
-MAX_DEPTH: Final = 100
-"""How deep lists and objects may be nested: what reads and writes JSON here recurses."""
 
 
 class _NotFiniteError(ValueError):
@@ -16,6 +14,14 @@ class _NotFiniteError(ValueError):
 
 def parsed(body: bytes) -> Document:
     """Return the object that a body holds. Raises RequestError, which says where it is wrong and shows none of it."""
+    document = read(body, _exactly)
+    if not isinstance(document, dict):
+        raise _malformed("the body is not an object")
+    return document
+
+
+def _exactly(body: bytes) -> Any:
+    """Return what a body holds that is out of the ordinary, where it may be. Raises RequestError."""
     try:
         document = _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -30,8 +36,7 @@ def parsed(body: bytes) -> Document:
         raise _malformed("a number has too many digits") from error
     if not isinstance(document, dict):
         raise _malformed("the body is not an object")
-    # A container opens with one of two bytes: where there are few of them, nothing is deep.
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth_exceeds(document, MAX_DEPTH):
+    if _depth_exceeds(document, MAX_DEPTH):
         raise _too_deep()
     if b"\\ud" in body or b"\\uD" in body:
         _refuse_halves(document)

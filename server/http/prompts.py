@@ -3,10 +3,10 @@
 What only a provider can judge (the order of roles, schemas of tools) is left to it.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
+from adapters.json_documents import written
 from server.errors import InvalidFieldError, Violation
 from server.http.exchange import Document
 
@@ -27,8 +27,6 @@ SOUND_BYTES_PER_TOKEN: Final = 6400
 """Base64 characters of sound per token: ten tokens a second at 16 bits and 24 kHz."""
 
 VISION, AUDIO, FILES, TOOLS, JSON_MODE = "vision", "audio", "files", "tools", "json"
-
-_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
 class Prompt(NamedTuple):
@@ -170,7 +168,7 @@ def _tools(body: Document, reading: _Reading) -> tuple[str, ...]:
         refuse(field, "is a list of objects")
     if tools:
         reading.wants[TOOLS] = field
-        reading.text_bytes += _size(_COMPACT.encode(tools))
+        reading.text_bytes += len(written(tools))
     return tuple(_tool_name(tool) for tool in tools)
 
 
