@@ -5,6 +5,7 @@ orjson reads as floats, and numbers that are not finite, which it writes as null
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
@@ -18,15 +19,18 @@ MAX_DEPTH: Final = 100
 _EXACT: Final = float(2**63)
 """A float of this size may have been an integer."""
 
+_UNREAD: Final = math.nan
+"""What no JSON says, and so is not plain."""
+
 
 def read(content: bytes, exactly: Callable[[bytes], Any]) -> Any:
     """Return what JSON says; whatever is out of the ordinary or malformed is left to `exactly`."""
     # The error of orjson holds all of the content. It is not even the context of what `exactly` raises.
-    with suppress(orjson.JSONDecodeError):
+    try:
         document = orjson.loads(content)
-        if _is_plain(document):
-            return document
-    return exactly(content)
+    except orjson.JSONDecodeError:
+        document = _UNREAD
+    return document if _is_plain(document) else exactly(content)
 
 
 def written(document: Any) -> bytes:
@@ -34,9 +38,11 @@ def written(document: Any) -> bytes:
 
     What is out of the ordinary is escaped to ASCII, and half of a surrogate pair so gets through as it came.
     """
-    with suppress(orjson.JSONEncodeError):
-        if _is_plain(document):
+    if _is_plain(document):
+        try:
             return orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+        except orjson.JSONEncodeError:
+            pass
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
@@ -55,5 +61,8 @@ def _is_plain(document: Any) -> bool:
                 return False
         if not containers:
             return True
-        members = [inner for outer in containers for inner in (outer.values() if type(outer) is dict else outer)]
+        inner: list[Any] = []
+        for outer in containers:
+            inner.extend(outer.values() if type(outer) is dict else outer)
+        members = inner
     return False

@@ -123,6 +123,8 @@ class StreamBrokenError(ProviderError):
 
 def excerpt(body: bytes | str) -> str:
     """Return the beginning of what a provider sent, on one line and printable, of at most `MAX_EXCERPT` bytes."""
+    if isinstance(body, str) and len(body) <= MAX_EXCERPT and body.isascii() and body.isprintable():
+        return body.strip()
     raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
     text = raw[:MAX_EXCERPT].decode("utf-8", "replace")
     shown = "".join(character if character.isprintable() else " " for character in text).strip()

@@ -20,22 +20,24 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refused)
 """Without NaN and infinities, which an answer that is passed on as it came would carry to the caller."""
 
 
-def _exactly(content: bytes) -> Any:
-    return _DECODER.decode(content.decode())
-
-
 def written(body: Mapping[str, Any]) -> bytes:
     """Return the JSON of a request. Raises RequestRefusedError for what JSON cannot say, such as NaN."""
-    with suppress(ValueError, TypeError, RecursionError):
+    try:
         return json_documents.written(body)
-    raise RequestRefusedError("the request holds a number that JSON cannot say, or is nested too deep")
+    except (ValueError, TypeError, RecursionError):
+        refused = RequestRefusedError("the request holds a number that JSON cannot say, or is nested too deep")
+    raise refused
 
 
 def read(content: bytes) -> Any:
     """Return what JSON says. Raises MalformedAnswerError, which shows nothing of it."""
+    return json_documents.read(content, _exactly)
+
+
+def _exactly(content: bytes) -> Any:
     # What json raises holds all of the content. It is not even the context of what is raised here.
     with suppress(ValueError, RecursionError):
-        return json_documents.read(content, _exactly)
+        return _DECODER.decode(content.decode())
     raise MalformedAnswerError(f"the provider sent {len(content)} bytes that are no JSON")
 
 

@@ -157,5 +157,7 @@ async def _gather(pieces: AsyncIterator[bytes], content: bytearray) -> None:
 
 
 def _request_id(response: HttpResponse) -> str:
-    named = (response.headers[name] for name in _REQUEST_IDS if name in response.headers)
-    return excerpt(next(named, ""))
+    for name in _REQUEST_IDS:
+        if (value := response.headers.get(name)) is not None:
+            return excerpt(value)
+    return ""

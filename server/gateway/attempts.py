@@ -55,7 +55,8 @@ class Gateway:
         """Return a whole answer. Raises ServiceError, CallFailedError."""
 
         async def ask(provider: Provider, turn: Turn) -> Answer:
-            timeouts = self._timeouts._replace(total_s=min(turn.allotted_s, self._timeouts.total_s))
+            connect_s, first_token_s, idle_s, total_s = self._timeouts
+            timeouts = Timeouts(connect_s, first_token_s, idle_s, min(turn.allotted_s, total_s))
             return await provider.complete(chat.body, timeouts)
 
         turn, answer, served = await self._answered(chat, caller, ask)

@@ -7,6 +7,15 @@ from bandit.signals import Kind
 from server.gateway.chats import Attempt, Served
 from server.http.call_headers import PREFIX
 
+DECISION_ID: Final = f"{PREFIX}decision-id"
+MODEL: Final = f"{PREFIX}model"
+CATEGORY: Final = f"{PREFIX}category"
+KIND: Final = f"{PREFIX}kind"
+EXPECTED_COST_USD: Final = f"{PREFIX}expected-cost-usd"
+ATTEMPTS: Final = f"{PREFIX}attempts"
+PROVIDER_REQUEST_ID: Final = f"{PREFIX}provider-request-id"
+REQUEST_ID: Final = "x-request-id"
+
 DONE: Final = b"data: [DONE]\n\n"
 MAX_HEADER_CHARACTERS: Final = 256
 
@@ -22,17 +31,17 @@ def event(data: bytes) -> bytes:
 
 def served_headers(served: Served) -> dict[str, str]:
     """Return the headers of an answer."""
-    decision = served.decision
-    is_first = served.decision_id == decision.id
+    decision, attempts, forecast_usd, request_id = served
+    decision_id, model, _ = attempts[-1]
     return {
-        f"{PREFIX}decision-id": served.decision_id,
-        f"{PREFIX}model": served.model,
-        f"{PREFIX}category": decision.question.request.category,
-        f"{PREFIX}kind": _KINDS[decision.kind if is_first else Kind.FALLBACK],
-        f"{PREFIX}expected-cost-usd": f"{served.forecast_usd:.9g}",
-        f"{PREFIX}attempts": str(len(served.attempts)),
-        "x-request-id": decision.call.request_id or decision.nonce.hex(),
-        **provider_header(served.request_id),
+        DECISION_ID: decision_id,
+        MODEL: model,
+        CATEGORY: decision.token.category,
+        KIND: _KINDS[decision.kind if decision_id == decision.id else Kind.FALLBACK],
+        EXPECTED_COST_USD: f"{forecast_usd:.9g}",
+        ATTEMPTS: str(len(attempts)),
+        REQUEST_ID: decision.call.request_id or decision.nonce.hex(),
+        **provider_header(request_id),
     }
 
 
@@ -40,9 +49,9 @@ def failed_headers(attempts: Sequence[Attempt]) -> Mapping[str, str]:
     """Return the headers of a failure after attempts."""
     last = attempts[-1]
     return {
-        f"{PREFIX}decision-id": last.decision_id,
-        f"{PREFIX}model": last.model,
-        f"{PREFIX}attempts": str(len(attempts)),
+        DECISION_ID: last.decision_id,
+        MODEL: last.model,
+        ATTEMPTS: str(len(attempts)),
         **provider_header(last.error.request_id if last.error else ""),
     }
 
@@ -50,4 +59,4 @@ def failed_headers(attempts: Sequence[Attempt]) -> Mapping[str, str]:
 def provider_header(request_id: str) -> Mapping[str, str]:
     """Return what the provider calls the request, where that can stand in a header."""
     fits = 0 < len(request_id) <= MAX_HEADER_CHARACTERS and request_id.isascii() and request_id.isprintable()
-    return {f"{PREFIX}provider-request-id": request_id} if fits else {}
+    return {PROVIDER_REQUEST_ID: request_id} if fits else {}

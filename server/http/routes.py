@@ -163,7 +163,8 @@ class Routes:
     async def _body(self, route: Route, incoming: Incoming) -> bytes:
         if route.method != "POST":
             return b""
-        if incoming.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        media_type = incoming.headers.get("content-type", "")
+        if media_type != JSON and media_type.partition(";")[0].strip().lower() != JSON:
             raise RequestError(415, f"send JSON, and  content-type: {JSON}", "unsupported_media_type")
         if incoming.headers.get("content-encoding", "identity").lower() != "identity":
             raise RequestError(415, "send the body as it is, without content-encoding", "unsupported_encoding")

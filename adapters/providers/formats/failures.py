@@ -91,14 +91,14 @@ class Report(NamedTuple):
 
 def reported(document: Any) -> Report | None:
     """Return the error that a document reports instead of an answer, or within one; None where it reports none."""
-    error = field(document, "error")
+    if not isinstance(document, dict):
+        return None
+    error = document.get("error")
     if isinstance(error, dict):
         return _report(error)
     if error:
-        return Report(message=text(error), code=text(field(document, "code")))
-    if field(document, "object") == "error" or field(document, "type") == "error":
-        return _report(document)
-    return None
+        return Report(message=text(error), code=text(document.get("code")))
+    return _report(document) if document.get("object") == "error" or document.get("type") == "error" else None
 
 
 def explained(content: bytes) -> Report:

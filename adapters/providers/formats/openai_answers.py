@@ -15,12 +15,11 @@ _DONE: Final = b"[DONE]"
 def answer(content: bytes, request_id: str) -> Answer:
     """Read a whole answer, as `ChatFormat.answer`."""
     document = read(content)
-    _raise_reported(document, request_id)
-    choices = field(document, "choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(field(first, "message"), dict):
+    first = _first_choice(document)
+    _raise_reported(document, first, request_id)
+    if not isinstance(first, dict) or not isinstance(first.get("message"), dict):
         raise MalformedAnswerError("the provider sent JSON that is no chat completion", request_id=request_id)
-    return Answer(content, usage(document) or Usage(), text(field(first, "finish_reason")), request_id)
+    return Answer(content, usage(document) or Usage(), text(first.get("finish_reason")), request_id)
 
 
 def usage(document: Any) -> Usage | None:
@@ -39,12 +38,11 @@ def usage(document: Any) -> Usage | None:
 
 def _cached(stated: dict[str, Any]) -> int | None:
     """Return what was read from the cache, which DeepSeek and Moonshot tell by names of their own."""
-    places = (
-        field(stated, "prompt_tokens_details", "cached_tokens"),
-        stated.get("prompt_cache_hit_tokens"),
-        stated.get("cached_tokens"),
-    )
-    return next((known for place in places if (known := count(place)) is not None), None)
+    known = count(field(stated, "prompt_tokens_details", "cached_tokens"))
+    for name in ("prompt_cache_hit_tokens", "cached_tokens"):
+        if known is None and name in stated:
+            known = count(stated[name])
+    return known
 
 
 class OpenAIDecoder:
@@ -70,7 +68,7 @@ class OpenAIDecoder:
         if event.event == "error":
             raise typed(200, explained(event.data))
         document = read(event.data)
-        _raise_reported(document, "")
+        _raise_reported(document, _first_choice(document), "")
         choices = field(document, "choices")
         if not isinstance(document, dict) or not isinstance(choices, list | None):
             raise MalformedAnswerError("the provider sent an event that is no part of a chat completion")
@@ -92,11 +90,15 @@ class OpenAIDecoder:
         return isinstance(delta, dict) and any(value and name != "role" for name, value in delta.items())
 
 
-def _raise_reported(document: Any, request_id: str) -> None:
+def _first_choice(document: Any) -> Any:
+    choices = document.get("choices") if isinstance(document, dict) else None
+    return choices[0] if isinstance(choices, list) and choices else None
+
+
+def _raise_reported(document: Any, first: Any, request_id: str) -> None:
     report = reported(document)
-    if report is None and field(document, "choices"):
+    if report is None and isinstance(first, dict):
         # OpenRouter tells within a choice that the model's own provider failed.
-        first = document["choices"][0] if isinstance(document["choices"], list) else None
-        report = reported(first) or (Report() if field(first, "finish_reason") == "error" else None)
+        report = reported(first) or (Report() if first.get("finish_reason") == "error" else None)
     if report is not None:
         raise typed(200, report, request_id=request_id)

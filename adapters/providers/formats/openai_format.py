@@ -18,7 +18,7 @@ from adapters.providers.retry_after import retry_after_s
 from adapters.providers.transport import HttpRequest
 
 _JSON: Final = "application/json"
-_OURS: Final = frozenset({"model", "stream", "stream_options"})
+_SAID_ANEW: Final = ("stream", "stream_options")
 
 
 class OpenAIFormat:
@@ -26,8 +26,9 @@ class OpenAIFormat:
 
     def request(self, endpoint: Endpoint, model: str, body: Body, *, stream: bool) -> HttpRequest:
         """Return what to send: the body as it came but for `model`, `stream`, and the usage asked for in streams."""
-        sent: dict[str, Any] = {"model": model}
-        sent.update((name, value) for name, value in body.items() if name not in _OURS)
+        sent: dict[str, Any] = {**body, "model": model}
+        for name in _SAID_ANEW:
+            sent.pop(name, None)
         if stream:
             sent["stream"] = True
             if options := _stream_options(endpoint, body.get("stream_options")):
