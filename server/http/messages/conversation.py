@@ -20,7 +20,7 @@ def conversation(system: Any, messages: Any) -> list[Document]:
     """Return the messages. Raises InvalidFieldError, which names the field that cannot be carried."""
     if not isinstance(messages, list) or not messages:
         refuse("messages", "is required: a list of one message or more")
-    carried = _instructions(system, "system") if system else []
+    carried = [] if system in (None, "") else _instructions(system, "system")
     calls: set[str] = set()
     role = None
     for where, message in documents(messages, "messages"):

@@ -51,10 +51,12 @@ def _sampling(body: Document) -> Document:
         if type(value) not in (int, float) or not 0 <= value <= 1:
             refuse(name, "is a number from 0 to 1")
         sampling[name] = value
-    if stops := body.get("stop_sequences"):
+    stops = body.get("stop_sequences")
+    if stops is not None:
         if not isinstance(stops, list) or not all(isinstance(text, str) and text.strip() for text in stops):
             refuse("stop_sequences", "is a list of texts that hold more than white space")
-        sampling["stop"] = stops
+        if stops:
+            sampling["stop"] = stops
     return sampling
 
 

@@ -14,7 +14,8 @@ _CHOICE: Final = ("type", "name", "disable_parallel_tool_use")
 
 def tools(body: Document) -> Document:
     """Return the fields that say it; none where there are no tools. Raises InvalidFieldError."""
-    listed = [_tool(tool, where) for where, tool in documents(body.get("tools") or [], "tools")]
+    given = body.get("tools")
+    listed = [] if given is None else [_tool(tool, where) for where, tool in documents(given, "tools")]
     choice = object_in(body, "tool_choice", "")
     said = _choice(choice) if choice else {}
     if not listed:

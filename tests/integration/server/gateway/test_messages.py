@@ -32,6 +32,11 @@ def client_of(edge: Edge, key: str = "any", **options: Any) -> anthropic.AsyncAn
     )
 
 
+def details_of(error: anthropic.APIStatusError) -> Any:
+    body: Any = error.body
+    return body["error"]["details"]
+
+
 FAILURES = [
     (RequestRefusedError("no such voice", code="bad_voice"), anthropic.BadRequestError, "bad_voice"),
     (RateLimitedError("slow down", retry_after_s=7.2), anthropic.RateLimitError, "rate_limit_exceeded"),
@@ -108,8 +113,8 @@ async def test_what_cannot_be_carried_is_refused_by_its_field(edge):
             )
         with pytest.raises(anthropic.NotFoundError) as unknown:
             await client.messages.create(model="claude-made-up", max_tokens=9, messages=HELLO)
-    assert raised.value.body["error"]["details"] == {"error_code": "invalid_field", "param": "thinking"}
-    assert raised.value.api_message.startswith("thinking: is disabled or left out")
+    assert details_of(raised.value) == {"error_code": "invalid_field", "param": "thinking"}
+    assert "thinking: is disabled or left out" in str(raised.value)
     assert (unknown.value.type, unknown.value.error_code) == ("not_found_error", "model_not_found")
     assert not edge.chats.chats
 
@@ -124,7 +129,7 @@ async def test_headers_say_what_they_say_to_every_chat(edge):
             )
     told = [raw.headers[name] for name in ("x-routeward-model", "x-routeward-category", "x-request-id")]
     assert told == ["large", "chat", "r-1"]
-    assert raised.value.body["error"]["details"]["param"] == "x-routeward-max-price"
+    assert details_of(raised.value)["param"] == "x-routeward-max-price"
 
 
 @pytest.mark.parametrize("header", ["x-api-key", "authorization"])
