@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from adapters.providers.anthropic_answer import read_answer
-from adapters.providers.anthropic_request import messages_request
-from adapters.providers.anthropic_stream import MessageDecoder
-from adapters.providers.chat_format import ServerSentEvent
+from adapters.providers.formats.anthropic_answer import read_answer
+from adapters.providers.formats.anthropic_request import messages_request
+from adapters.providers.formats.anthropic_stream import MessageDecoder
+from adapters.providers.formats.chat_format import ServerSentEvent
 from adapters.providers.sse import EventParser
 from server.http.messages.answers import message
 from server.http.messages.events import MessageEvents

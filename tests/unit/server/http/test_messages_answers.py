@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from adapters.providers.anthropic_words import ERROR_STATUSES, FINISH_REASONS, STOP_REASONS
 from adapters.providers.chat import Answer, Chunk, Usage
 from adapters.providers.errors import MalformedAnswerError
+from adapters.providers.formats.anthropic_words import ERROR_STATUSES, FINISH_REASONS, STOP_REASONS
 from adapters.providers.sse import EventParser
 from server.http.messages.answers import message
 from server.http.messages.errors import error_body

@@ -191,8 +191,9 @@ def test_a_refusal_shows_nothing_of_a_prompt():
     assert "canary" not in str(raised.value)
 
 
-PAGE = (Path(__file__).parents[4] / "docs/reference/messages.md").read_text(encoding="utf-8")
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| `")]
+PAGE = (Path(__file__).parents[4] / "docs/reference/http.md").read_text(encoding="utf-8")
+TABLE = PAGE.partition("## Anthropic's Messages API")[2].partition("\n* ")[0]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines() if line.startswith("| `")]
 
 
 def test_the_page_has_one_row_for_every_field():
