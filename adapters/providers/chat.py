@@ -7,6 +7,13 @@ Body = Mapping[str, Any]
 """A chat completion request, parsed. What it says of `model` and `stream` does not count: the call itself does."""
 
 
+class MarkedBody(dict[str, Any]):
+    """A request whose parts tell, as `cache_control`, how far its prompt is worth caching.
+
+    OpenAI has no such word and some servers refuse it: what is sent in that format goes without.
+    """
+
+
 class Timeouts(NamedTuple):
     """How long a call may take, in seconds: to connect, to the first token, between two chunks, and in all."""
 

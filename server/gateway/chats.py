@@ -47,6 +47,10 @@ class Served(NamedTuple):
         """The model that answers."""
         return self.attempts[-1].model
 
+    def failed(self, error: ProviderError) -> "CallFailedError":
+        """Return that what answers failed on the way."""
+        return CallFailedError([*self.attempts[:-1], self.attempts[-1]._replace(error=error)])
+
 
 class Completed(NamedTuple):
     """A whole answer."""

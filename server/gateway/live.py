@@ -1,10 +1,10 @@
 """An answer that is under way: its beginning is there, the rest is passed on as it comes."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from adapters.providers.chat import AnswerStream, Chunk, Usage
 from adapters.providers.errors import ProviderError
-from server.gateway.chats import Attempt, CallFailedError, Served
+from server.gateway.chats import Served
 from server.gateway.outcomes import Outcomes, Turn
 
 
@@ -50,7 +50,7 @@ class LiveAnswer:
                 yield chunk
         except ProviderError as error:
             self._settle_failed(error)
-            raise CallFailedError(_with_error(self.served.attempts, error)) from error
+            raise self.served.failed(error) from error
         self._settle_served()
 
     async def aclose(self) -> None:
@@ -77,7 +77,3 @@ class LiveAnswer:
         if not self._is_settled:
             self._is_settled = True
             self._outcomes.failed(self._turn, error, self._beginning.first_token_s)
-
-
-def _with_error(attempts: Sequence[Attempt], error: ProviderError) -> Sequence[Attempt]:
-    return [*attempts[:-1], attempts[-1]._replace(error=error)]

@@ -1,12 +1,14 @@
-"""POST /v1/chat/completions: whole answers and streams of them."""
+"""Answers chats, whole or in streams, in the dialect of their callers."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from adapters.providers.chat import Usage
+from adapters.providers.errors import ProviderError
 from server.credentials import Principal
 from server.gateway.chats import Chat, Chats, Served, Streaming
-from server.http.chat_replies import DONE, event, served_headers
+from server.http.chat_replies import served_headers
 from server.http.chat_requests import ChatRequests
+from server.http.dialect import Dialect, EventWriter
 from server.http.exchange import Events, Incoming, Reply
 from server.http.json_bodies import parsed
 from server.http.openai_errors import ApiError
@@ -18,25 +20,32 @@ Explain = Callable[[Exception], ApiError]
 class Completions:
     """Answers requests for chat completions. The clock, in microseconds, is an argument."""
 
-    def __init__(self, chats: Chats, requests: ChatRequests, clock: Callable[[], int], explain: Explain) -> None:
+    def __init__(
+        self, chats: Chats, requests: ChatRequests, clock: Callable[[], int], explain: Explain, dialect: Dialect
+    ) -> None:
         self._chats = chats
         self._requests = requests
         self._clock = clock
         self._explain = explain
+        self._dialect = dialect
 
     async def answer(self, incoming: Incoming, body: bytes, caller: Principal) -> Reply | Events:
         """Return a model's answer. Raises RequestError, ServiceError, CallFailedError."""
-        chat, is_streamed, includes_usage = self._requests.read(parsed(body), incoming.headers, caller, self._clock())
-        if is_streamed:
+        wish = self._requests.read(self._dialect.request(parsed(body)), incoming.headers, caller, self._clock())
+        chat = wish.chat
+        if wish.is_streamed:
             streaming = await self._chats.stream(chat, caller)
 
             def on_end(usage: Usage) -> None:
                 self._answered(chat, streaming.served, usage, caller)
 
-            return ChatEvents(streaming, on_end, self._explain, includes_usage=includes_usage)
+            return ChatEvents(streaming, self._dialect.events(wish), on_end, self._explain)
         served, answer = await self._chats.complete(chat, caller)
         self._answered(chat, served, answer.usage, caller)
-        return Reply(200, answer.body, served_headers(served))
+        try:
+            return Reply(200, self._dialect.answer(answer), served_headers(served))
+        except ProviderError as error:
+            raise served.failed(error) from error
 
     def _answered(self, chat: Chat, served: Served, usage: Usage, caller: Principal) -> None:
         self._requests.answered(chat, served, usage, caller, self._clock())
@@ -46,30 +55,32 @@ class ChatEvents:
     """The events of a streamed answer. `on_end` hears of a complete one."""
 
     def __init__(
-        self, streaming: Streaming, on_end: Callable[[Usage], None], explain: Explain, *, includes_usage: bool
+        self, streaming: Streaming, writer: EventWriter, on_end: Callable[[Usage], None], explain: Explain
     ) -> None:
         self.headers: Mapping[str, str] = served_headers(streaming.served)
         self._streaming = streaming
+        self._writer = writer
         self._on_end = on_end
         self._explain = explain
-        self._includes_usage = includes_usage
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the events; one that tells an error is the last, and no `[DONE]` follows it."""
+        """Yield the events; one that tells an error is the last."""
         usage = Usage()
         try:
             async for chunk in self._streaming:
                 if chunk.usage is not None:
                     usage = chunk.usage
-                    if not (chunk.has_choices or self._includes_usage):
-                        continue
-                yield event(chunk.data)
+                if told := self._writer.chunk(chunk):
+                    yield told
         except Exception as error:  # noqa: BLE001 - the status is sent: whatever fails now can only be told here
-            yield event(self._explain(error).body())
+            yield self._writer.failed(self._explain(self._known(error)))
             return
         self._on_end(usage)
-        yield DONE
+        yield self._writer.end()
 
     async def aclose(self) -> None:
         """Give up what is still to come."""
         await self._streaming.aclose()
+
+    def _known(self, error: Exception) -> Exception:
+        return self._streaming.served.failed(error) if isinstance(error, ProviderError) else error

@@ -24,7 +24,7 @@ from adapters.providers.errors import (
 )
 from bandit.eligibility import EJECTED
 from server.errors import SHOWN_NAMES, BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
-from server.http.exchange import NO_HEADERS, Reply
+from server.http.exchange import NO_HEADERS
 from server.statuses import text
 
 WRONG_REQUEST: Final = "invalid_request_error"
@@ -88,10 +88,6 @@ class ApiError(NamedTuple):
         """Return the JSON."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         return json.dumps({"error": error}).encode("ascii")
-
-    def reply(self, headers: Mapping[str, str] = NO_HEADERS) -> Reply:
-        """Return the answer."""
-        return Reply(self.status, self.body(), {**self.headers, **headers})
 
 
 class RequestError(Exception):

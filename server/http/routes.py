@@ -18,10 +18,14 @@ from server.http.chat_replies import failed_headers
 from server.http.chat_requests import ChatRequests
 from server.http.completions import Completions
 from server.http.contract_json import ContractMethod
+from server.http.dialect import Dialect
 from server.http.exchange import JSON, Events, Incoming, Reply
 from server.http.figures import HttpFigures
+from server.http.messages.counting import count_tokens
+from server.http.messages.dialect import MessagesDialect
 from server.http.model_list import PATH as MODELS
 from server.http.model_list import ModelList
+from server.http.openai_dialect import OpenAIDialect
 from server.http.openai_errors import ApiError, RequestError, of_provider, of_service
 from server.settings import Settings
 
@@ -30,14 +34,19 @@ OTHER: Final = "other"
 
 DESCRIPTION: Final = Path(__file__).with_name("openapi.json")
 
+ANTHROPIC_KEY: Final = "x-api-key"
+
+OPENAI: Final = OpenAIDialect()
+ANTHROPIC: Final = MessagesDialect()
+
 Handler = Callable[[Incoming, bytes, Principal], Awaitable[Reply | Events]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path with the method that it takes; POST has a body of at most `max_body_bytes`.
+    """A path with the method that it takes, empty for any; POST has a body of at most `max_body_bytes`.
 
-    `params` are the names that fields of a call have there.
+    `params` are the names that fields of a call have there; failures are told in the `dialect`.
     """
 
     path: str
@@ -46,6 +55,7 @@ class Route:
     max_body_bytes: int = 0
     is_open: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
+    dialect: Dialect = OPENAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,9 @@ class Routes:
         self._incident = sources.incident
         self._is_ready = True
         requests = ChatRequests(settings, fingerprint_key)
-        completions = Completions(chats, requests, sources.clock, self._explain)
+        completions, messages = (
+            Completions(chats, requests, sources.clock, self._explain, dialect) for dialect in (OPENAI, ANTHROPIC)
+        )
         models = ModelList(settings, sources.clock() // 1_000_000)
         named = {method.name: ContractMethod(method).answer for method in methods}
         most = settings.gateway.max_body_bytes
@@ -88,6 +100,8 @@ class Routes:
             route.path: route
             for route in (
                 Route("/v1/chat/completions", completions.answer, "POST", most, params=PARAMS),
+                Route("/v1/messages", messages.answer, "POST", most, params=PARAMS, dialect=ANTHROPIC),
+                Route("/v1/messages/count_tokens", count_tokens, "POST", most, dialect=ANTHROPIC),
                 Route("/v1/route", named["Route"], "POST", MAX_MESSAGE_BYTES),
                 Route("/v1/feedback", named["Feedback"], "POST", MAX_MESSAGE_BYTES),
                 Route(MODELS, models.list_all),
@@ -98,6 +112,7 @@ class Routes:
             )
         }
         self._model = Route(f"{MODELS}/{{model}}", models.get)
+        self._nowhere = Route(OTHER, self._nothing, method="", is_open=True)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -111,41 +126,35 @@ class Routes:
     async def answer(self, incoming: Incoming) -> Reply | Events:
         """Return what is answered; nothing is raised but what cancels the request."""
         started = perf_counter()
-        place, status = OTHER, "cancelled"
-        params: Mapping[str, str] = {}
+        route, status = self._route(incoming.path), "cancelled"
         try:
-            route = self._route(incoming)
-            place, params = route.path, route.params
+            _check_method(route, incoming.method)
             caller = EVERYONE if route.is_open else self._caller(incoming)
             body = await self._body(route, incoming)
             answer = await route.handler(incoming, body, caller)
             status = str(answer.status) if isinstance(answer, Reply) else "200"
         except Exception as error:  # noqa: BLE001 - the one place that keeps defects from the caller, and logs them
-            api_error = self._explain(error, params)
+            api_error = self._explain(error, route.params)
             status = str(api_error.status)
-            self._log.debug("refused", route=place, status=api_error.status, code=api_error.code)
-            return api_error.reply(failed_headers(error.attempts) if isinstance(error, CallFailedError) else {})
+            self._log.debug("refused", route=route.path, status=api_error.status, code=api_error.code)
+            told = failed_headers(error.attempts) if isinstance(error, CallFailedError) else {}
+            return Reply(api_error.status, route.dialect.error(api_error), {**api_error.headers, **told})
         else:
             return answer
         finally:
-            self._figures.answered(place, status, perf_counter() - started)
+            self._figures.answered(route.path, status, perf_counter() - started)
 
     def refused(self, status: int, message: str) -> Reply:
         """Return what is answered to bytes that are no request."""
         self._figures.answered(OTHER, str(status), 0.0)
-        return RequestError(status, message, "malformed_http").api_error.reply()
+        return Reply(status, OPENAI.error(RequestError(status, message, "malformed_http").api_error))
 
-    def _route(self, incoming: Incoming) -> Route:
-        route = self._routes.get(incoming.path)
-        if route is None:
-            if not incoming.path.startswith(f"{MODELS}/"):
-                known = ", ".join(one.path for one in self.routes)
-                raise RequestError(404, f"nothing is served at this path; there are {known}", "unknown_path")
-            route = self._model
-        if incoming.method != route.method and not (incoming.method == "HEAD" and route.method == "GET"):
-            allow = {"allow": route.method}
-            raise RequestError(405, f"{route.path} takes {route.method}", "method_not_allowed", allow)
-        return route
+    def _route(self, path: str) -> Route:
+        return self._routes.get(path) or (self._model if path.startswith(f"{MODELS}/") else self._nowhere)
+
+    async def _nothing(self, _incoming: Incoming, _body: bytes, _caller: Principal) -> Reply:
+        known = ", ".join(one.path for one in self.routes)
+        raise RequestError(404, f"nothing is served at this path; there are {known}", "unknown_path")
 
     def _caller(self, incoming: Incoming) -> Principal:
         headers = incoming.headers
@@ -154,9 +163,8 @@ class Routes:
             if incoming.method == "POST" and "origin" in headers:
                 raise RequestError(403, "pages in browsers may not call a gateway without API keys", "origin_refused")
             return EVERYONE
-        key = headers.get(KEY)
         try:
-            return self._credentials.authenticate(headers.get("authorization") if key is None else f"Bearer {key}")
+            return self._credentials.authenticate(_authorization(headers))
         except CredentialError as error:
             raise ApiKeyInvalidError from error
 
@@ -187,6 +195,20 @@ class Routes:
 
     async def _ready(self, _incoming: Incoming, _body: bytes, _caller: Principal) -> Reply:
         return _health(200, "ready") if self._is_ready else _health(503, "draining")
+
+
+def _check_method(route: Route, method: str) -> None:
+    if route.method not in ("", method) and not (method == "HEAD" and route.method == "GET"):
+        allow = {"allow": route.method}
+        raise RequestError(405, f"{route.path} takes {route.method}", "method_not_allowed", allow)
+
+
+def _authorization(headers: Mapping[str, str]) -> str | None:
+    """Return the credential; Anthropic's clients send theirs in a header of its own."""
+    key = headers.get(KEY)
+    if key is None and "authorization" not in headers:
+        key = headers.get(ANTHROPIC_KEY)
+    return headers.get("authorization") if key is None else f"Bearer {key}"
 
 
 def _health(status: int, what: str) -> Reply:

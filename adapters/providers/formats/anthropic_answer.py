@@ -10,42 +10,10 @@ from adapters.providers.errors import (
     RequestRefusedError,
     UnsupportedRequestError,
 )
-from adapters.providers.formats.completions import (
-    CONTENT_FILTER,
-    LENGTH,
-    STOP,
-    TOOL_CALLS,
-    Choice,
-    Spent,
-    Told,
-    compact,
-    completion,
-    tool_call,
-)
+from adapters.providers.formats.anthropic_words import ERROR_STATUSES, FINISH_REASONS
+from adapters.providers.formats.completions import STOP, Choice, Spent, Told, compact, completion, tool_call
 from adapters.providers.formats.failures import CONTEXT_LENGTH, Report, explained, reported, typed
 from adapters.providers.json_text import count, field, read, text
-
-_FINISH: Final = {
-    "max_tokens": LENGTH,
-    "model_context_window_exceeded": LENGTH,
-    "tool_use": TOOL_CALLS,
-    "refusal": CONTENT_FILTER,
-}
-"""Every other reason (end_turn, stop_sequence, pause_turn, or one that is new) is a stop."""
-
-_STATUS: Final = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-"""Of errors that arrive within a 200: https://docs.anthropic.com/en/api/errors."""
 
 _ONLY_HERE: Final = ("for this model", "does not support", "not supported", "Extra inputs are not permitted")
 """Of a field that this model, or the version of the API that the operator set, does not have."""
@@ -78,7 +46,7 @@ def told(message: Any, created: int) -> Told:
 
 def finish_reason(stop_reason: Any) -> str:
     """Return OpenAI's word for why the model stopped."""
-    return _FINISH.get(stop_reason, STOP) if isinstance(stop_reason, str) else STOP
+    return FINISH_REASONS.get(stop_reason, STOP) if isinstance(stop_reason, str) else STOP
 
 
 def spent(usage: Any) -> Spent:
@@ -106,7 +74,7 @@ def read_failure(
 
 def failure_within(report: Report, request_id: str = "") -> ProviderError:
     """Return what an error means that is reported within a 200."""
-    return _typed(_STATUS.get(report.kind, 500), report, None, request_id)
+    return _typed(ERROR_STATUSES.get(report.kind, 500), report, None, request_id)
 
 
 def _typed(status: int, report: Report, retry_after_s: float | None, request_id: str) -> ProviderError:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.providers.chat import Body
+from adapters.providers.formats.anthropic_words import TOOL_CHOICES
 from adapters.providers.formats.conversation import Image, Part, Text, ToolCall, Turn, conversation
 from adapters.providers.formats.request_fields import (
     check_fields,
@@ -23,7 +24,6 @@ JSON_INSTRUCTION: Final = "Answer with one valid JSON object and nothing else: n
 """Stands for `json_object`: the API has JSON by a schema, and none without."""
 
 _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_MODES: Final = {"auto": "auto", "none": "none", "required": "any"}
 
 
 def messages_request(model: str, body: Body, *, stream: bool) -> dict[str, Any]:
@@ -76,7 +76,8 @@ def _output(body: Body, schema: Mapping[str, Any] | None) -> dict[str, Any]:
 def _tools(box: Toolbox) -> dict[str, Any]:
     if not box.tools:
         return {}
-    chosen: dict[str, Any] = {"type": "tool", "name": box.name} if box.name else {"type": _MODES[box.mode or "auto"]}
+    mode = TOOL_CHOICES[box.mode or "auto"]
+    chosen: dict[str, Any] = {"type": "tool", "name": box.name} if box.name else {"type": mode}
     if box.at_most_one and box.mode != "none":
         chosen["disable_parallel_tool_use"] = True
     said = box.mode is not None or box.at_most_one
@@ -110,7 +111,7 @@ def _block(part: Part) -> dict[str, Any]:
         return _image(part)
     if isinstance(part, ToolCall):
         return {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
-    return {"type": "tool_result", "tool_use_id": part.call_id, "content": part.text}
+    return _cached({"type": "tool_result", "tool_use_id": part.call_id, "content": part.text}, part.cache_control)
 
 
 def _text(part: Text) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class ToolResult(NamedTuple):
     call_id: str
     name: str
     text: str
+    cache_control: Mapping[str, Any] | None = None
 
 
 Part = Text | Image | ToolCall | ToolResult
@@ -217,5 +218,6 @@ def _result(message: Mapping[str, Any], param: str, names: Mapping[str, str]) ->
     call_id = message.get("tool_call_id")
     if not (isinstance(call_id, str) and call_id in names):
         raise wrong(f"{param}.tool_call_id", "must be the id of a tool call before it")
-    text = "".join(part.text for part in _texts(message.get("content"), f"{param}.content"))
-    return ToolResult(call_id, names[call_id], text)
+    parts = _texts(message.get("content"), f"{param}.content")
+    cache_control = parts[-1].cache_control if parts else None
+    return ToolResult(call_id, names[call_id], "".join(part.text for part in parts), cache_control)

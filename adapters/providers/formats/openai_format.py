@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from adapters.providers.chat import Answer, Body
+from adapters.providers.chat import Answer, Body, MarkedBody
 from adapters.providers.endpoint import Endpoint, Format
 from adapters.providers.errors import ProviderError, RequestRefusedError
 from adapters.providers.formats.chat_format import StreamDecoder
@@ -29,6 +29,8 @@ class OpenAIFormat:
         sent: dict[str, Any] = {**body, "model": model}
         for name in _SAID_ANEW:
             sent.pop(name, None)
+        if isinstance(body, MarkedBody):
+            sent["messages"] = [_unmarked(message) for message in body["messages"]]
         if stream:
             sent["stream"] = True
             if options := _stream_options(endpoint, body.get("stream_options")):
@@ -46,6 +48,16 @@ class OpenAIFormat:
     def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:
         """Return what a response that is no 200 means, as `ChatFormat.failure`."""
         return typed(status, explained(content), retry_after_s=retry_after_s(headers, now_s))
+
+
+def _unmarked(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message without marks for a cache; a text alone is no list of parts, which not every server reads."""
+    parts = message["content"]
+    if not isinstance(parts, list):
+        return message
+    plain = [{name: value for name, value in part.items() if name != "cache_control"} for part in parts]
+    is_text = len(plain) == 1 and plain[0]["type"] == "text"
+    return {**message, "content": plain[0]["text"] if is_text else plain}
 
 
 def _stream_options(endpoint: Endpoint, options: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from server.credentials import make_key
 from server.http import call_headers
 from server.http.chat_replies import served_headers
+from server.http.messages.fields import CARRIED, HINTS
 from server.settings import ApiKey, ServerSettings
 from tests.integration.server.gateway.conftest import SETTINGS
 
@@ -114,13 +115,20 @@ async def test_the_description_describes_what_is_served_and_nothing_else(edge):
     _, described = await request(edge, "GET", "/openapi.json")
     served = {(route.path, route.method.lower()) for route in edge.routes.routes}
     assert {(path, method) for path, item in described["paths"].items() for method in item} == served
-    chat = described["paths"]["/v1/chat/completions"]["post"]
+    chat, messages = (described["paths"][path]["post"] for path in ("/v1/chat/completions", "/v1/messages"))
     assert {one["name"] for one in chat["parameters"]} == set(call_headers._READERS)
+    assert messages["parameters"] == chat["parameters"]
+    assert messages["responses"]["200"]["headers"] == chat["responses"]["200"]["headers"]
     async with edge.client() as client:
         raw = await client.chat.completions.with_raw_response.create(model="auto", messages=HELLO)
     sent = {name for name in raw.headers if name.startswith("x-")}
     assert sent == set(chat["responses"]["200"]["headers"])
     assert {one["operationId"] for item in described["paths"].values() for one in item.values()}
+
+
+async def test_the_fields_of_a_message_that_are_described_are_those_that_are_taken(edge):
+    _, described = await request(edge, "GET", "/openapi.json")
+    assert set(described["components"]["schemas"]["MessagesRequest"]["properties"]) == CARRIED | HINTS
 
 
 async def test_every_reference_in_the_description_leads_somewhere(edge):

@@ -1,101 +1,53 @@
 """The whole service: OpenAI's client, the edge, the call loop, a transport, and models that speak OpenAI's API."""
 
 import asyncio
-import io
-import os
-import random
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import openai
 import pytest
 
-from adapters.memory import MemoryStore
-from adapters.providers.aiohttp_transport import AiohttpTransport
 from adapters.providers.endpoint import Endpoint, Format, Upstream
-from adapters.providers.provider import providers
 from adapters.providers.secret import Secret
-from bandit.signals import Outcome, Status
-from server.logs import logger
-from server.service import Service, Sources
-from server.settings import GatewaySettings, ServerSettings, TokenKey
-from server.tokens import TokenKeys
+from bandit.signals import Status
 from tests.integration.providers.upstreams.openai import KEY, Failure, OpenAIUpstream, openai_upstream
-from tests.integration.server.gateway.conftest import SETTINGS
+from tests.integration.server.gateway.whole import Running, running
 
 HELLO = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
 
 
 @dataclass
 class Whole:
-    """A service, the models it calls, and where it keeps what happened."""
+    """A service, the models it calls, and a client."""
 
     client: openai.AsyncOpenAI
     acme: OpenAIUpstream
     globex: OpenAIUpstream
-    store: MemoryStore
-    service: Service
-    log: io.StringIO
-    keys: TokenKeys
-    is_running: bool = True
-
-    async def outcomes(self) -> dict[str, Outcome]:
-        """Stop the service, and return what was reported of each decision, by its nonce."""
-        await self.stop()
-        facts = {signal.nonce.hex(): signal.fact async for signal in self.store.signals()}
-        return {nonce: fact for nonce, fact in facts.items() if isinstance(fact, Outcome)}
-
-    async def stop(self) -> None:
-        if self.is_running:
-            self.is_running = False
-            await self.service.stop(asyncio.Event())
-
-    def nonce(self, decision_id: str) -> str:
-        return self.keys.verify(decision_id, time.time_ns() // 1000, 1e6).nonce.hex()
+    service: Running
 
 
 @pytest.fixture
 async def whole() -> AsyncIterator[Whole]:
-    keys = TokenKeys([TokenKey("test", b"a key for tests, of 32 bytes....")])
-    sources = Sources(
-        clock=lambda: time.time_ns() // 1000,
-        rng=random.Random(7),  # noqa: S311
-        nonce=lambda: os.urandom(12),
-        incident=lambda: "incident-1",
-        clock_s=time.monotonic,
-    )
     async with openai_upstream() as acme, openai_upstream() as globex:
-        transport = AiohttpTransport(frozenset({"127.0.0.1"}))
         endpoints = {
             name: Endpoint(name, Format.OPENAI, f"{upstream.url}/v1", Secret(KEY))
             for name, upstream in (("acme", acme), ("globex", globex))
         }
         upstreams = {"small": Upstream("acme", "fake-small"), "large": Upstream("globex", "fake-large")}
-        gateway = GatewaySettings(listen="127.0.0.1:0", endpoints=endpoints, upstreams=upstreams)
-        server = ServerSettings(listen="127.0.0.1:0", metrics_listen="", drain_s=0.0, grace_s=2.0)
-        settings = replace(SETTINGS, gateway=gateway, server=server)
-        models = providers(transport, endpoints, upstreams, time.time)
-        log, store = io.StringIO(), MemoryStore(bucket_us=10_000_000)
-        service = Service(settings, store, keys, sources, logger(log, level="debug"), models, b"f" * 32)
-        addresses = await service.start()
-        client = openai.AsyncOpenAI(
-            base_url=f"http://{addresses.gateway}/v1", api_key="any", max_retries=0, timeout=20.0
-        )
-        running = Whole(client, acme, globex, store, service, log, keys)
-        try:
-            yield running
-        finally:
-            await client.close()
-            await running.stop()
-            await transport.close()
+        async with (
+            running(endpoints, upstreams) as service,
+            openai.AsyncOpenAI(
+                base_url=f"http://{service.address}/v1", api_key="any", max_retries=0, timeout=20.0
+            ) as client,
+        ):
+            yield Whole(client, acme, globex, service)
 
 
 async def test_an_answer_comes_from_the_model_and_its_outcome_is_stored_under_its_decision(whole):
     raw = await whole.client.chat.completions.with_raw_response.create(model="auto", messages=HELLO)
     assert raw.parse().choices[0].message.content
-    outcomes = await whole.outcomes()
-    outcome = outcomes[whole.nonce(raw.headers["x-routeward-decision-id"])]
+    outcomes = await whole.service.outcomes()
+    outcome = outcomes[whole.service.nonce(raw.headers["x-routeward-decision-id"])]
     assert (outcome.status, outcome.output_tokens) == (Status.OK, raw.parse().usage.completion_tokens)
     assert raw.headers["x-routeward-category"].startswith("auto-")
 
@@ -105,7 +57,7 @@ async def test_a_stream_comes_through_whole_and_reports_its_first_token_and_its_
     parts = [part async for part in stream]
     assert "".join(part.choices[0].delta.content or "" for part in parts)
     assert parts[-1].choices[0].finish_reason == "stop"
-    [outcome] = (await whole.outcomes()).values()
+    [outcome] = (await whole.service.outcomes()).values()
     assert outcome.status is Status.OK
     assert outcome.time_to_first_token_us is not None
     assert outcome.output_tokens is not None
@@ -138,9 +90,9 @@ async def test_where_every_model_fails_the_caller_gets_the_last_failure_and_each
     attempts = int(raised.value.response.headers["x-routeward-attempts"])
     assert attempts == 2
     assert int(raised.value.response.headers["retry-after"]) >= 119
-    outcomes = await whole.outcomes()
+    outcomes = await whole.service.outcomes()
     assert {outcome.status for outcome in outcomes.values()} == {Status.RATE_LIMITED}
-    assert whole.nonce(raised.value.response.headers["x-routeward-decision-id"]) in outcomes
+    assert whole.service.nonce(raised.value.response.headers["x-routeward-decision-id"]) in outcomes
 
 
 async def test_a_caller_who_leaves_ends_the_call_to_the_model(whole):
@@ -150,7 +102,7 @@ async def test_a_caller_who_leaves_ends_the_call_to_the_model(whole):
     asking.cancel()
     await asyncio.wait([asking])
     await asyncio.wait_for(whole.acme.abandoned.wait(), 20)
-    [outcome] = (await whole.outcomes()).values()
+    [outcome] = (await whole.service.outcomes()).values()
     assert outcome.status is Status.CANCELLED
 
 
@@ -160,9 +112,9 @@ async def test_no_prompt_and_no_key_is_kept_or_logged(whole):
     whole.acme.failure = whole.globex.failure = Failure(400, '{"error":{"message":"no"}}')
     with pytest.raises(openai.BadRequestError) as raised:
         await whole.client.chat.completions.create(model="auto", messages=secret)
-    outcomes = await whole.outcomes()
-    decisions = [decision async for decision in whole.store.decisions()]
+    outcomes = await whole.service.outcomes()
+    decisions = [decision async for decision in whole.service.store.decisions()]
     assert len(outcomes) == len(decisions) == 2
-    everything = f"{outcomes} {decisions} {whole.log.getvalue()} {raised.value.response.text}"
+    everything = f"{outcomes} {decisions} {whole.service.log.getvalue()} {raised.value.response.text}"
     assert "canary" not in everything
     assert KEY not in everything

@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.http.json_bodies import MAX_DEPTH, parsed
+from adapters.json_documents import MAX_DEPTH
+from server.http.json_bodies import parsed
 from server.http.openai_errors import RequestError
 
 BRACES = b'"' + b"{[" * 200 + b'"'
