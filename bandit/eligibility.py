@@ -52,6 +52,8 @@ def exclusion(model: Model, needs: Needs) -> str:
         return "capabilities"
     if needs.region and model.region != needs.region:
         return "region"
+    if model.max_output_tokens is not None and needs.max_output_tokens > model.max_output_tokens:
+        return "max_output_tokens"
     tokens = needs.input_tokens + needs.max_output_tokens
     if model.context_tokens is not None and tokens > model.context_tokens:
         return "context_length"

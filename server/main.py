@@ -79,6 +79,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         nonce=Nonces(_now_us),
         incident=lambda: secrets.token_hex(4),
         clock_s=time.monotonic,
+        uniform=random.Random().random,  # noqa: S311 - chance, not a secret
     )
     async with _opened(settings) as store, _providers(settings, log) as by_model:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""

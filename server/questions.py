@@ -88,7 +88,10 @@ class Questions:
         self._contexts = sorted(
             {model.context_tokens for model in catalogue.models if model.context_tokens is not None}
         )
-        self._eligibilities: dict[tuple[frozenset[str], frozenset[str], str, int], Eligibility] = {}
+        self._answers = sorted(
+            {model.max_output_tokens for model in catalogue.models if model.max_output_tokens is not None}
+        )
+        self._eligibilities: dict[tuple[frozenset[str], frozenset[str], str, int, int], Eligibility] = {}
         self._forced = {
             model.id: Eligibility(1 << position, dict.fromkeys(self._ids - {model.id}, NOT_FORCED))
             for position, model in enumerate(catalogue.models)
@@ -160,8 +163,9 @@ class Questions:
         if call.model:
             return self._forced_to(call.model)
         allowed, capabilities, region, output_tokens = *constraints[:3], call.max_output_tokens or 0
-        # Models only differ in what they can serve where a context length is crossed.
-        key = allowed, capabilities, region, bisect_left(self._contexts, input_tokens + output_tokens)
+        # Models only differ in what they can serve where a context length, or that of a longest answer, is crossed.
+        context = bisect_left(self._contexts, input_tokens + output_tokens)
+        key = allowed, capabilities, region, context, bisect_left(self._answers, output_tokens)
         found = self._eligibilities.get(key)
         if found is None:
             if len(self._eligibilities) >= MAX_CACHED_ELIGIBILITIES:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from server.http.service import GatewayService
 
 FLUSH_S: Final = 10.0
-"""How long a stop waits for what callers were not told is stored."""
+"""How long a stop waits for what is not stored yet: half of it for outcomes of the gateway, half for the rest."""
 
 ENDLESS: Final = ("publisher", "upkeep")
 """Tasks that a stop cancels; the others end when what they hold is written."""
@@ -48,7 +48,8 @@ ENDLESS: Final = ("publisher", "upkeep")
 class Sources:
     """What makes two runs differ: clocks, uniform numbers, nonces of 12 bytes, incident ids.
 
-    `clock` counts microseconds since 1970, `clock_s` seconds that never go back.
+    `clock` counts microseconds since 1970, `clock_s` seconds that never go back. `rng` draws models, `uniform` the
+    lengths of waits: how often calls fail may not change what is drawn.
     """
 
     clock: Callable[[], int]
@@ -56,6 +57,7 @@ class Sources:
     nonce: Callable[[], bytes]
     incident: Callable[[], str]
     clock_s: Callable[[], float]
+    uniform: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Service:
         settings, namespaces, clock = self._settings, self._publisher.namespaces, sources.clock
         max_age_s = settings.learning.max_feedback_age_s
         ids = [model.id for model in settings.catalogue.models]
-        availability = Availability(ids, sources.clock_s, sources.rng.random)
+        availability = Availability(ids, sources.clock_s, sources.uniform, self._log)
         questions = Questions(namespaces, settings.catalogue, keys, max_age_s, availability.failing)
         router = Router(
             questions,
@@ -136,7 +138,7 @@ class Service:
 
             base = Foundation(
                 *(router, learner, self._decisions, availability, self._metrics, self._log),
-                *(clock, sources.clock_s, sources.rng.random),
+                *(clock, sources.clock_s, sources.uniform),
             )
             self._gateway = GatewayService(
                 settings, providers, routing.methods(), credentials, fingerprint_key, base, sources.incident
@@ -195,7 +197,9 @@ class Service:
         await _in_time(self._gateway.stop, self._settings.server.grace_s, hurry)
         if self._reporting is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._reporting, FLUSH_S)
+                await asyncio.wait_for(self._reporting, FLUSH_S / 2)
+        if lost := self._gateway.unreported:
+            self._log.error("outcomes_lost", outcomes=lost)
 
     async def _stop_tasks(self) -> None:
         self._writer.close()
@@ -204,7 +208,7 @@ class Service:
             if task.get_name() in ENDLESS:
                 task.cancel()
         if self._tasks:
-            _, unfinished = await asyncio.wait(self._tasks, timeout=FLUSH_S)
+            _, unfinished = await asyncio.wait(self._tasks, timeout=FLUSH_S / 2)
             for task in unfinished:
                 self._log.error("unfinished", task=task.get_name())
                 task.cancel()

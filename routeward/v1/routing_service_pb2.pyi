@@ -237,7 +237,8 @@ class RouteRequest(_message.Message):
     """Tokens of the prompt as the caller counts them, 0 to 100,000,000. Default: the category's typical size."""
     max_output_tokens: _builtins.int
     """Largest answer the caller will accept in tokens, 1 to 100,000,000. It bounds the forecast of
-    output tokens and is added to the prompt when context lengths are checked.
+    output tokens and is added to the prompt when context lengths are checked; models whose longest answer is shorter are
+    not eligible.
     """
     profile: _builtins.str
     """Named objective from the configuration. Default: "balanced"."""

@@ -12,7 +12,6 @@ from server.gateway.figures import Figures
 from server.gateway.outcomes import Outcomes
 from server.gateway.probes import Probes
 from server.gateway.reporting import Reporter
-from server.gateway.retries import RetryBudget
 from server.gateway.turns import Turns
 from server.learning import Learner
 from server.metrics import Metrics
@@ -54,14 +53,14 @@ def call_loop(settings: Settings, providers: Mapping[str, Provider], base: Found
     figures = Figures(metrics.registry, {model: upstream.provider for model, upstream in upstreams.items()})
     figures.watch(availability.state)
     reporter = Reporter(base.learner, metrics, figures, log, clock)
-    outcomes = Outcomes(availability, reporter, figures, prices, clock_s)
+    outcomes = Outcomes(availability, reporter, figures, prices, timeouts, clock_s)
     probes = Probes(router, providers, availability, outcomes, figures, timeouts, log, clock_s)
     gateway = Gateway(
         router,
         decisions,
         metrics,
         providers,
-        turns=Turns(router, availability, RetryBudget(), figures, clock_s, uniform),
+        turns=Turns(router, availability, figures, clock_s, uniform),
         outcomes=outcomes,
         probes=probes,
         timeouts=timeouts,

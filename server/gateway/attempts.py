@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from adapters.providers.chat import Answer, Body, Timeouts
-from adapters.providers.errors import ProviderError
+from adapters.providers.errors import ProviderError, RateLimitedError
 from bandit.eligibility import EJECTED
 from server.credentials import Principal
 from server.decision_log import DecisionLog
@@ -91,7 +91,10 @@ class Gateway:
         decision = self._decide(chat.call, caller)
         self._probe(decision, chat.body)
         attempts: list[Attempt] = []
-        turn: Turn | None = self._turns.first(decision, deadline_s)
+        try:
+            turn: Turn | None = self._turns.first(decision, deadline_s)
+        except RateLimitedError as error:
+            raise CallFailedError([Attempt(decision.id, decision.model, error)]) from error
         while turn is not None:
             try:
                 answer = await ask(self._providers[turn.model], turn)

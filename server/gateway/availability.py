@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from structlog.typing import FilteringBoundLogger
+
 from adapters.providers.errors import ProviderError
 from server.gateway.breaker import PROBE_EVERY_S, Breaker, State
 
@@ -13,9 +15,16 @@ JITTER: Final = 0.1
 class Availability:
     """Knows the breaker of each model. The clock, which never goes back, and uniform numbers are arguments."""
 
-    def __init__(self, models: Sequence[str], clock_s: Callable[[], float], uniform: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        models: Sequence[str],
+        clock_s: Callable[[], float],
+        uniform: Callable[[], float],
+        log: FilteringBoundLogger,
+    ) -> None:
         self._clock_s = clock_s
         self._uniform = uniform
+        self._log = log
         self._positions = {model: position for position, model in enumerate(models)}
         self._breakers = {model: Breaker() for model in models}
         self._troubled: set[str] = set()
@@ -25,6 +34,9 @@ class Availability:
         if not self._troubled:
             return ()
         now_s = self._clock_s()
+        for model in self._troubled:
+            if self._breakers[model].forget(now_s):
+                self._log.info("model_untried", model=model)
         self._troubled = {model for model in self._troubled if self.state(model) is not State.CLOSED}
         order = sorted(self._troubled, key=lambda model: (self._breakers[model].opened_s or now_s, model))
         return tuple([self._positions[model] for model in order])
@@ -37,16 +49,19 @@ class Availability:
         """Return for how many seconds a model's provider wants to be left alone."""
         return self._breakers[model].held_s(self._clock_s())
 
-    def served(self, model: str, began_s: float) -> None:
-        """Hear that a model served a call, which began at this time of the clock."""
-        self._breakers[model].succeeded(began_s, self._clock_s())
+    def served(self, model: str, caller: str, began_s: float) -> None:
+        """Hear that a model served a call of this namespace, which began at this time of the clock."""
+        if self._breakers[model].succeeded(caller, began_s, self._clock_s()):
+            self._log.info("model_back", model=model)
 
-    def failed(self, model: str, error: ProviderError) -> None:
-        """Hear that a model failed to serve a call."""
+    def failed(self, model: str, caller: str, began_s: float, error: ProviderError) -> None:
+        """Hear that a model failed to serve a call of this namespace, which began at this time of the clock."""
         now_s, breaker = self._clock_s(), self._breakers[model]
-        if breaker.failed(now_s, self._wait_s()):
+        if breaker.failed(caller, began_s, now_s, self._wait_s()):
             self._troubled.add(model)
+            self._log.warning("model_failing", model=model, error=error.message, http_status=error.http_status)
         if error.retry_after_s:
+            self._log.info("model_held", model=model, seconds=error.retry_after_s)
             breaker.hold(now_s, error.retry_after_s)
             self._troubled.add(model)
 
@@ -56,7 +71,8 @@ class Availability:
 
     def end_probe(self, model: str, *, served: bool) -> None:
         """Hear how a probe went."""
-        self._breakers[model].end_probe(served, self._clock_s(), self._wait_s())
+        if self._breakers[model].end_probe(served, self._clock_s(), self._wait_s()):
+            self._log.info("model_back", model=model)
 
     def _wait_s(self) -> float:
         return PROBE_EVERY_S * (1.0 + JITTER * (2.0 * self._uniform() - 1.0))

@@ -1,6 +1,11 @@
-"""A circuit breaker for one model: closed, open once calls fail, half-open while one probe is under way."""
+"""A circuit breaker for one model: closed, open once calls fail, half-open while one probe is under way.
 
+What one caller does may not take a model from the others: failures of his alone do not open it while others call.
+"""
+
+import math
 from collections import deque
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -14,6 +19,9 @@ FAILED_SHARE: Final = 0.5
 
 PROBE_EVERY_S: Final = 5.0
 
+FORGOTTEN_S: Final = 60.0
+"""How long a probe may be due: where no call comes that could be one, calls decide again."""
+
 
 class State(IntEnum):
     """What a breaker lets through: everything, a probe, nothing."""
@@ -23,6 +31,17 @@ class State(IntEnum):
     OPEN = 2
 
 
+@dataclass(slots=True)
+class _Second:
+    """The calls of one second, and who made them."""
+
+    second: int
+    calls: int = 0
+    failures: int = 0
+    callers: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
+
+
 class Breaker:
     """Counts the calls of one model, in seconds of a clock that never goes back; for one thread.
 
@@ -30,6 +49,7 @@ class Breaker:
     """
 
     __slots__ = (
+        "_closed_s",
         "_failed_in_a_row",
         "_held_until_s",
         "_probe_at_s",
@@ -41,12 +61,13 @@ class Breaker:
 
     def __init__(self) -> None:
         self.opened_s: float | None = None
+        self._closed_s = -math.inf
         self._failed_in_a_row = 0
         self._held_until_s = 0.0
         self._probe_at_s = 0.0
         self._probe_began_s = 0.0
         self._probing = False
-        self._seconds: deque[list[int]] = deque()
+        self._seconds: deque[_Second] = deque()
 
     def state(self, now_s: float) -> State:
         """Return what it lets through now."""
@@ -54,23 +75,30 @@ class Breaker:
             return State.HALF_OPEN
         return State.OPEN if self.opened_s is not None or now_s < self._held_until_s else State.CLOSED
 
-    def succeeded(self, began_s: float, now_s: float) -> None:
-        """Take in a call that was served: what was wrong before it began is over."""
+    def succeeded(self, caller: str, began_s: float, now_s: float) -> bool:
+        """Take in a call that was served: what was wrong before it began is over. Returns whether that closed it."""
+        was_open = self.opened_s is not None
         if self.opened_s is not None:
             if began_s < self.opened_s:
-                return
-            self.opened_s = None
-            self._seconds.clear()
+                return False
+            self._close(now_s)
         self._failed_in_a_row = 0
-        self._count(now_s, 0)
+        self._counted(now_s).callers.add(caller)
+        return was_open
 
-    def failed(self, now_s: float, wait_s: float) -> bool:
-        """Take in a call that was not; `wait_s` is the time to a probe. Returns whether that opened it."""
-        if self.opened_s is not None:
+    def failed(self, caller: str, began_s: float, now_s: float, wait_s: float) -> bool:
+        """Take in a call that was not; `wait_s` is the time to a probe. Returns whether that opened it.
+
+        One that began before it closed is what was wrong then.
+        """
+        if self.opened_s is not None or began_s < self._closed_s:
             return False
+        second = self._counted(now_s)
+        second.failures += 1
+        second.callers.add(caller)
+        second.failing.add(caller)
         self._failed_in_a_row += 1
-        calls, failures = self._count(now_s, 1)
-        if self._failed_in_a_row < CONSECUTIVE and (calls < MIN_CALLS or failures < FAILED_SHARE * calls):
+        if not (self._is_failing() and self._concerns_all()):
             return False
         self.opened_s, self._probe_at_s = now_s, now_s + wait_s
         return True
@@ -83,6 +111,14 @@ class Breaker:
         """Return how long the provider still wants to be left alone."""
         return max(self._held_until_s - now_s, 0.0)
 
+    def forget(self, now_s: float) -> bool:
+        """Close it where nobody came to probe for long. Returns whether that closed it."""
+        unclaimed = self.opened_s is not None and not self._probing
+        forgotten = unclaimed and now_s >= max(self._probe_at_s, self._held_until_s) + FORGOTTEN_S
+        if forgotten:
+            self._close(now_s)
+        return forgotten
+
     def begin_probe(self, now_s: float) -> bool:
         """Return whether the caller is the one that may try whether the model is back; it then ends the probe."""
         may = self.opened_s is not None and not self._probing and now_s >= max(self._probe_at_s, self._held_until_s)
@@ -90,23 +126,40 @@ class Breaker:
             self._probing, self._probe_began_s = True, now_s
         return may
 
-    def end_probe(self, served: bool, now_s: float, wait_s: float) -> None:
-        """Take in how a probe went; a cancelled one did not serve. The next is due `wait_s` after it began."""
+    def end_probe(self, served: bool, now_s: float, wait_s: float) -> bool:
+        """Take in how a probe went; a cancelled one did not serve. Returns whether that closed it.
+
+        The next one is due `wait_s` after this one began.
+        """
         self._probing = False
         if served:
-            self.succeeded(now_s, now_s)
-        else:
-            self._probe_at_s = self._probe_began_s + wait_s
+            self._close(now_s)
+            return True
+        self._probe_at_s = self._probe_began_s + wait_s
+        return False
 
-    def _count(self, now_s: float, failures: int) -> tuple[int, int]:
-        """Count a call and return the calls of the window, and those of them that failed."""
+    def _close(self, now_s: float) -> None:
+        self.opened_s, self._closed_s = None, now_s
+        self._failed_in_a_row = 0
+        self._seconds.clear()
+
+    def _counted(self, now_s: float) -> _Second:
+        """Count a call in its second, and forget those that left the window."""
         second, seconds = int(now_s), self._seconds
-        while seconds and seconds[0][0] <= second - WINDOW_S:
+        while seconds and seconds[0].second <= second - WINDOW_S:
             seconds.popleft()
-        if not seconds or seconds[-1][0] != second:
-            seconds.append([second, 0, 0])
-        seconds[-1][1] += 1
-        seconds[-1][2] += failures
-        if not failures:
-            return 0, 0
-        return sum(one[1] for one in seconds), sum(one[2] for one in seconds)
+        if not seconds or seconds[-1].second != second:
+            seconds.append(_Second(second))
+        seconds[-1].calls += 1
+        return seconds[-1]
+
+    def _is_failing(self) -> bool:
+        if self._failed_in_a_row >= CONSECUTIVE:
+            return True
+        calls, failures = sum(one.calls for one in self._seconds), sum(one.failures for one in self._seconds)
+        return calls >= MIN_CALLS and failures >= FAILED_SHARE * calls
+
+    def _concerns_all(self) -> bool:
+        """Whether calls fail for more than one caller, or for the only one that there is."""
+        failing = set().union(*(one.failing for one in self._seconds))
+        return len(failing) > 1 or failing == set().union(*(one.callers for one in self._seconds))

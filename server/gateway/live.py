@@ -34,7 +34,7 @@ class LiveAnswer:
         self._beginning = beginning
         self._turn = turn
         self._outcomes = outcomes
-        self._usage: Usage | None = None
+        self._usage = Usage()
         self._is_finished = False
         self._is_settled = False
         self.served = served
@@ -59,7 +59,7 @@ class LiveAnswer:
             self._settle_served()
         elif not self._is_settled:
             self._is_settled = True
-            self._outcomes.cancelled(self._turn, self._beginning.first_token_s)
+            self._outcomes.cancelled(self._turn, self._beginning.first_token_s, self._usage)
         await self._beginning.stream.aclose()
 
     def _note(self, chunk: Chunk) -> None:
@@ -71,9 +71,9 @@ class LiveAnswer:
     def _settle_served(self) -> None:
         if not self._is_settled:
             self._is_settled = True
-            self._outcomes.served(self._turn, self._usage or Usage(), self._beginning.first_token_s)
+            self._outcomes.served(self._turn, self._usage, self._beginning.first_token_s)
 
     def _settle_failed(self, error: ProviderError) -> None:
         if not self._is_settled:
             self._is_settled = True
-            self._outcomes.failed(self._turn, error, self._beginning.first_token_s)
+            self._outcomes.failed(self._turn, error, self._beginning.first_token_s, self._usage)

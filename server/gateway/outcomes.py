@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from adapters.providers.chat import Usage
+from adapters.providers.chat import Timeouts, Usage
 from adapters.providers.errors import ProviderError, ProviderTimeoutError
 from bandit.catalogue import Prices
 from bandit.signals import Outcome, Status
 from bandit.spend import billed_nano_usd
+from server.billing import TIMES_LIST
 from server.fields import MAX_TOKENS, MAX_USD
 from server.gateway.availability import Availability
 from server.gateway.figures import Figures
@@ -68,42 +69,48 @@ class Outcomes:
         reporter: Reporter,
         figures: Figures,
         prices: Mapping[str, Prices],
+        timeouts: Timeouts,
         clock_s: Callable[[], float],
     ) -> None:
         self._availability = availability
         self._reporter = reporter
         self._figures = figures
         self._prices = prices
+        self._timeouts = timeouts
         self._clock_s = clock_s
 
     def served(self, turn: Turn, usage: Usage, first_token_s: float | None = None) -> None:
         """The model answered; `first_token_s` is when its first token came, None where that is not known."""
-        self._availability.served(turn.model, turn.began_s)
+        self._availability.served(turn.model, turn.token.namespace, turn.began_s)
         self._settle(turn, Status.OK, usage, first_token_s, self._clock_s())
 
-    def failed(self, turn: Turn, error: ProviderError, first_token_s: float | None = None) -> None:
-        """The model did not answer, or not to the end."""
+    def failed(
+        self, turn: Turn, error: ProviderError, first_token_s: float | None = None, usage: Usage = UNKNOWN
+    ) -> None:
+        """The model did not answer, or not to the end; `usage` is what it said that it billed all the same."""
         if error.is_failure and self._is_its_fault(turn, error):
-            self._availability.failed(turn.model, error)
+            self._availability.failed(turn.model, turn.token.namespace, turn.began_s, error)
         status = error.status
         if isinstance(error, ProviderTimeoutError) and turn.number and not turn.is_long_enough:
             # What the models before it left of the time says nothing about this one.
             status = Status.CANCELLED
         ended_s = self._clock_s() if status is Status.TIMEOUT else None
-        self._settle(turn, status, UNKNOWN, first_token_s, ended_s)
+        self._settle(turn, status, usage, first_token_s, ended_s)
 
     def tried(self, turn: Turn, first_token_s: float | None) -> None:
         """A probe was answered, and given up at its first token: no more is known of it than that."""
         self._settle(turn, Status.OK, UNKNOWN, first_token_s, None)
 
-    def cancelled(self, turn: Turn, first_token_s: float | None = None) -> None:
+    def cancelled(self, turn: Turn, first_token_s: float | None = None, usage: Usage = UNKNOWN) -> None:
         """The caller left."""
-        self._settle(turn, Status.CANCELLED, UNKNOWN, first_token_s, None)
+        self._settle(turn, Status.CANCELLED, usage, first_token_s, None)
 
     def _is_its_fault(self, turn: Turn, error: ProviderError) -> bool:
         """Whether a failure counts against the model, and not against a caller who is in a hurry."""
-        hurried = isinstance(error, ProviderTimeoutError) and error.phase == "total"
-        return not hurried or turn.is_long_enough
+        if not isinstance(error, ProviderTimeoutError):
+            return True
+        allowed_s = {"first_token": self._timeouts.first_token_s, "total": self._timeouts.total_s}.get(error.phase, 0.0)
+        return turn.allotted_s >= allowed_s or turn.is_long_enough
 
     def _settle(
         self, turn: Turn, status: Status, usage: Usage, first_token_s: float | None, ended_s: float | None
@@ -117,9 +124,18 @@ class Outcomes:
             output_tokens=_tokens(usage.output_tokens),
             cost_nano_usd=_nano_usd(usage.cost_usd),
         )
-        billed = outcome._replace(cost_nano_usd=billed_nano_usd(outcome, self._prices.get(turn.model)))
+        billed = outcome._replace(cost_nano_usd=_billed(outcome, self._prices.get(turn.model)))
         self._figures.called(turn.model, billed, turn.forecast_usd)
         self._reporter.report(turn.decision.caller, turn.token, billed)
+
+
+def _billed(outcome: Outcome, prices: Prices | None) -> int | None:
+    """Return what a call cost: what the provider says, unless that is in another unit by the look of it."""
+    listed = billed_nano_usd(outcome._replace(cost_nano_usd=None), prices)
+    told = outcome.cost_nano_usd
+    if told is not None and (not listed or told <= TIMES_LIST * listed):
+        return told
+    return listed
 
 
 def _us(seconds: float) -> int:

@@ -44,8 +44,11 @@ class Probes:
         self._running: set[asyncio.Task[None]] = set()
 
     def begin(self, model: str, decision: Decision, body: Body) -> None:
-        """Try a model with a copy of the call that `decision` is about, where it is time to."""
-        if not self._availability.begin_probe(model):
+        """Try a model with a copy of the call that `decision` is about, where it is time to.
+
+        A call whose cost is limited is not copied: nothing says that the model would keep the limit.
+        """
+        if decision.call.constraints.max_cost_usd is not None or not self._availability.begin_probe(model):
             return
         token, decision_id = self._router.further(decision, model)
         turn = Turn(decision, token, decision_id, 1, self._clock_s(), self._timeouts.total_s)
@@ -65,8 +68,9 @@ class Probes:
             served = await self._answers(turn, body)
         except ProviderError as error:
             self._outcomes.failed(turn, error)
-            served = not error.is_failure
-            self._log.info("probe_failed", model=turn.model, error=type(error).__name__)
+            # A request without words in its format was never sent; one that the provider refused shows that it is back.
+            served = not error.is_failure and error.http_status is not None
+            self._log.info("probe_failed", model=turn.model, error=error.message)
         finally:
             self._availability.end_probe(turn.model, served=served)
             self._figures.probed(turn.model, served=served)

@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bandit.signals import Outcome
 from server.credentials import Principal
-from server.errors import ServiceError, ShuttingDownError
+from server.errors import ServiceError
 from server.gateway.figures import Figures
 from server.learning import Learner
 from server.metrics import Metrics
@@ -61,6 +61,11 @@ class Reporter:
         self._waiting.append(_Waiting(caller, token, observation))
         self._wake.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many outcomes are not recorded yet."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Let `run` return when everything that waits is recorded."""
         self._closing = True
@@ -83,8 +88,12 @@ class Reporter:
         for _ in range(min(len(self._waiting), MAX_BATCH)):
             one = self._waiting.popleft()
             by_caller.setdefault(one.caller, []).append(one)
-        waits = await asyncio.gather(*(self._record_of(caller, batch) for caller, batch in by_caller.items()))
-        if wait_s := max(waits):
+        recorded = (self._record_of(caller, batch) for caller, batch in by_caller.items())
+        waits = await asyncio.gather(*recorded, return_exceptions=True)
+        for failed in waits:
+            if isinstance(failed, BaseException):
+                raise failed
+        if wait_s := max(wait for wait in waits if isinstance(wait, float)):
             await asyncio.sleep(wait_s)
 
     async def _record_of(self, caller: Principal, batch: list[_Waiting]) -> float:
@@ -92,13 +101,14 @@ class Reporter:
         try:
             own = ((one.token, one.observation) for one in batch)
             results = await self._learner.record_own(own, self._clock(), caller)
-        except ShuttingDownError:
-            self._log.error("outcomes_lost", outcomes=len(batch))
-            return 0.0
         except ServiceError as error:
             self._waiting.extendleft(reversed(batch))
             self._log.warning("outcomes_wait", outcomes=len(self._waiting), reason=error.reason)
             return error.retry_after_s or RETRY_AFTER_S
+        except BaseException:
+            # Recording again is safe: what was stored has the same time, and counts once.
+            self._waiting.extendleft(reversed(batch))
+            raise
         for result in results:
             if isinstance(result, ServiceError):
                 self._metrics.refused(result.reason)

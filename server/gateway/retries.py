@@ -18,7 +18,10 @@ LONGEST_HOLD_S: Final = 10.0
 
 
 class RetryBudget:
-    """Lets a share of calls be repeated, so that retries never turn a brown-out into a storm. For one thread."""
+    """Lets a share of a tenant's calls be repeated, so that retries never turn a brown-out into a storm.
+
+    For one thread.
+    """
 
     __slots__ = ("_saved",)
 

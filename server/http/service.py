@@ -46,6 +46,11 @@ class GatewayService:
         """Record outcomes until stopped."""
         await self._loop.reporter.run()
 
+    @property
+    def unreported(self) -> int:
+        """How many outcomes are not recorded yet."""
+        return self._loop.reporter.waiting
+
     def drain(self) -> None:
         """Tell health checks that other replicas should be asked; calls are still answered."""
         self._edge.drain()

@@ -169,6 +169,7 @@ def serve(tmp_path: Path):
             nonce=lambda: os.urandom(12),
             incident=lambda: "incident-1",
             clock_s=time.monotonic,
+            uniform=random.Random(7).random,  # noqa: S311
         )
         service = Service(settings, opened, TOKEN_KEYS, sources, logger(log, level="debug"))
         running = None

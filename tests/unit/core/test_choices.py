@@ -14,6 +14,7 @@ BASE = Model(
     provider="acme",
     region="eu",
     context_tokens=1_000,
+    max_output_tokens=500,
     capabilities=frozenset({"tools", "images"}),
 )
 
@@ -25,6 +26,7 @@ BASE = Model(
         (Needs(capabilities=frozenset({"tools", "audio"})), "capabilities"),
         (Needs(region="us"), "region"),
         (Needs(input_tokens=900, max_output_tokens=101), "context_length"),
+        (Needs(max_output_tokens=501), "max_output_tokens"),
     ],
 )
 def test_an_excluded_model_names_what_excluded_it(needs, reason):

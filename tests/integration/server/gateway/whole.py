@@ -59,6 +59,7 @@ async def running(
         nonce=lambda: os.urandom(12),
         incident=lambda: "incident-1",
         clock_s=time.monotonic,
+        uniform=random.Random(7).random,  # noqa: S311
     )
     transport = AiohttpTransport(frozenset({"127.0.0.1"}))
     gateway = GatewaySettings(listen="127.0.0.1:0", endpoints=endpoints, upstreams=upstreams)

@@ -87,7 +87,7 @@ async def desk_of(parts_of):
         parts = await parts_of(**changes)
         ids = [model.id for model in parts.settings.catalogue.models]
         seconds = Seconds()
-        availability = Availability(ids, seconds, lambda: 0.5)
+        availability = Availability(ids, seconds, lambda: 0.5, parts.log.logger)
         parts.questions = Questions(
             parts.publisher.namespaces, parts.settings.catalogue, parts.keys, 7 * 86400.0, availability.failing
         )

@@ -13,10 +13,12 @@ from adapters.providers.errors import (
     RateLimitedError,
     RequestRefusedError,
     UnreachableError,
+    UnsupportedRequestError,
 )
 from bandit.signals import Kind, Status
 from server.errors import NoEligibleModelError
 from server.gateway.chats import CallFailedError
+from server.requests import Constraints
 from tests.unit.server.gateway.scripted import answer
 
 BROKEN = ProviderFaultError("the provider is broken")
@@ -74,7 +76,7 @@ async def test_a_fallback_answers_under_its_own_id_with_the_first_as_its_parent(
     (answered,) = [record for record in records if record.parent == decision.nonce]
     assert (failed.fact.status, failed.decision.kind) == (Status.ERROR, Kind.SAMPLED)
     assert (answered.fact.status, answered.decision.kind) == (Status.OK, Kind.FALLBACK)
-    assert desk.figure("fallbacks_total", **{"from": decision.model, "to": "other", "cause": "ProviderFault"}) == 1
+    assert desk.figure("fallbacks_total", **{"from": decision.model, "to": "other", "cause": "provider_fault"}) == 1
 
 
 async def test_a_request_that_is_refused_is_not_sent_elsewhere_and_teaches_nothing(desk):
@@ -194,12 +196,111 @@ async def test_the_first_model_is_to_blame_for_a_timeout_and_later_ones_only_if_
     assert outcomes.count(Status.CANCELLED) == len(failed.value.attempts) - 1
 
 
-async def test_callers_in_a_hurry_do_not_take_a_model_out(desk):
-    desk.providers["small"].does(ProviderTimeoutError("total", 0.1))
+@pytest.mark.parametrize(("method", "phase"), [("complete", "total"), ("stream", "first_token"), ("stream", "total")])
+async def test_callers_in_a_hurry_do_not_take_a_model_out(desk, method, phase):
+    desk.providers["small"].does(ProviderTimeoutError(phase, 0.1))
     for _ in range(10):
         with pytest.raises(CallFailedError):
-            await desk.complete(model="small", deadline_s=0.1)
+            await getattr(desk, method)(model="small", deadline_s=0.1)
     assert desk.availability.failing() == ()
+
+
+@pytest.mark.parametrize("phase", ["connect", "first_token", "idle", "total"])
+async def test_timeouts_of_the_operator_take_a_model_out(desk, phase):
+    desk.providers["small"].does(ProviderTimeoutError(phase, 20.0))
+    for _ in range(5):
+        with pytest.raises(CallFailedError):
+            await desk.stream(model="small", deadline_s=200.0)
+    assert desk.availability.failing() != ()
+    assert [event["event"] for event in desk.parts.log.events] == ["model_failing"]
+
+
+@pytest.mark.parametrize("error", [UnsupportedRequestError("no words", param="n"), RequestRefusedError("no")])
+async def test_a_request_that_no_trying_again_mends_is_sent_once_to_each(desk, error):
+    break_all(desk, error)
+    with pytest.raises(CallFailedError) as failed:
+        await desk.complete()
+    assert len(failed.value.attempts) == (3 if error.elsewhere else 1)
+
+
+async def test_a_probe_that_was_never_sent_does_not_bring_a_model_back(desk):
+    await take_out(desk, "small")
+    desk.providers["small"].does(UnsupportedRequestError("no words for it", param="n"))
+    desk.seconds.now_s += 5.0
+    await desk.complete()
+    await desk.probed()
+    assert desk.availability.failing() == (0,)
+
+
+async def test_a_probe_that_the_provider_refuses_shows_that_it_is_back(desk):
+    await take_out(desk, "small")
+    desk.providers["small"].does(RequestRefusedError("no such field", http_status=400))
+    desk.seconds.now_s += 5.0
+    await desk.complete()
+    await desk.probed()
+    assert desk.availability.failing() == ()
+    assert [event["event"] for event in desk.parts.log.events] == ["model_failing", "probe_failed", "model_back"]
+
+
+async def test_a_call_whose_cost_is_limited_is_not_copied(desk):
+    await take_out(desk, "small")
+    before = len(desk.providers["small"].calls)
+    desk.seconds.now_s += 5.0
+    await desk.complete(constraints=Constraints(max_cost_usd=1.0))
+    await desk.probed()
+    assert len(desk.providers["small"].calls) == before
+
+
+async def test_routing_without_chats_gets_a_model_back_after_a_minute(desk):
+    await take_out(desk, "small")
+    assert "small" in desk.parts.route(desk.chat().call).question.exclusions
+    desk.seconds.now_s += 70.0
+    assert "small" not in desk.parts.route(desk.chat().call).question.exclusions
+
+
+async def test_models_that_all_want_to_be_left_alone_are_not_called_and_the_caller_is_told_for_how_long(desk):
+    break_all(desk, RateLimitedError("slow down", retry_after_s=200.0))
+    with pytest.raises(CallFailedError):
+        await desk.complete()
+    before = calls(desk)
+    desk.seconds.now_s += 50.0
+    for call in ({}, {"model": "small"}):
+        with pytest.raises(CallFailedError) as failed:
+            await desk.complete(**call)
+        assert isinstance(failed.value.error, RateLimitedError)
+        assert failed.value.error.retry_after_s == 150.0
+    assert calls(desk) == before
+
+
+async def test_a_fallback_that_wants_to_be_left_alone_is_passed_over(desk):
+    desk.providers["other"].does(RateLimitedError("slow down", retry_after_s=200.0))
+    with pytest.raises(CallFailedError):
+        await desk.complete(model="other", deadline_s=1.0)
+    before = len(desk.providers["other"].calls)
+    for model in ("small", "large"):
+        desk.providers[model].does(BROKEN)
+    with pytest.raises(CallFailedError):
+        await desk.complete()
+    assert len(desk.providers["other"].calls) == before
+
+
+async def test_one_tenant_does_not_spend_the_retries_of_another(desk_of):
+    desk = await desk_of()
+    turns = desk.loop.gateway._turns
+    for _ in range(20):
+        turns._budgets["globex"].spend()
+    break_all(desk)
+    with pytest.raises(CallFailedError) as failed:
+        await desk.complete(model="small")
+    assert len(failed.value.attempts) == 3
+
+
+@pytest.mark.parametrize(("told", "billed"), [(0.0005, 500_000), (99_999.0, 300_000)])
+async def test_a_bill_in_another_unit_by_the_look_of_it_is_not_believed(desk, told, billed):
+    desk.providers["small"].does(answer(usage=Usage(1000, None, 500, told)))
+    await desk.complete(model="small")
+    (record,) = await desk.stored()
+    assert record.fact.cost_nano_usd == billed
 
 
 async def test_what_was_billed_is_reported_and_compared_with_the_forecast(desk):

@@ -3,28 +3,28 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.gateway.breaker import CONSECUTIVE, MIN_CALLS, PROBE_EVERY_S, WINDOW_S, Breaker, State
+from server.gateway.breaker import CONSECUTIVE, FORGOTTEN_S, MIN_CALLS, PROBE_EVERY_S, WINDOW_S, Breaker, State
 
 
 def opened(at_s: float = 100.0) -> Breaker:
     breaker = Breaker()
     for _ in range(CONSECUTIVE):
-        breaker.failed(at_s, PROBE_EVERY_S)
+        breaker.failed("acme", at_s, at_s, PROBE_EVERY_S)
     return breaker
 
 
 def test_five_failures_in_a_row_open_it_and_four_do_not():
     breaker = Breaker()
-    assert [breaker.failed(1.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE)] == [False] * 4 + [True]
+    assert [breaker.failed("acme", 1.0, 1.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE)] == [False] * 4 + [True]
     assert breaker.state(1.0) is State.OPEN
 
 
 def test_a_success_in_between_starts_the_row_anew():
     breaker = Breaker()
     for _ in range(CONSECUTIVE - 1):
-        breaker.failed(1.0, PROBE_EVERY_S)
-    breaker.succeeded(1.0, 1.0)
-    assert not breaker.failed(1.0, PROBE_EVERY_S)
+        breaker.failed("acme", 1.0, 1.0, PROBE_EVERY_S)
+    breaker.succeeded("acme", 1.0, 1.0)
+    assert not breaker.failed("acme", 1.0, 1.0, PROBE_EVERY_S)
     assert breaker.state(1.0) is State.CLOSED
 
 
@@ -34,9 +34,9 @@ def alternating(calls: int, seconds: float) -> Breaker:
     for call in range(calls):
         now_s = 50.0 + call * seconds / calls
         if call % 2:
-            breaker.failed(now_s, PROBE_EVERY_S)
+            breaker.failed("acme", now_s, now_s, PROBE_EVERY_S)
         else:
-            breaker.succeeded(now_s, now_s)
+            breaker.succeeded("acme", now_s, now_s)
     return breaker
 
 
@@ -73,9 +73,9 @@ def test_a_probe_that_is_served_closes_it_and_one_that_is_not_waits_for_the_next
 
 def test_an_answer_to_a_call_from_before_it_opened_does_not_close_it():
     breaker = opened(100.0)
-    breaker.succeeded(99.0, 101.0)
+    breaker.succeeded("acme", 99.0, 101.0)
     assert breaker.state(101.0) is State.OPEN
-    breaker.succeeded(100.5, 101.0)
+    breaker.succeeded("acme", 100.5, 101.0)
     assert breaker.state(101.0) is State.CLOSED
 
 
@@ -103,10 +103,39 @@ def test_it_is_never_open_without_five_failures_in_a_row_or_half_of_twenty(calls
         row = row + 1 if fails else 0
         recent.append((now_s, fails))
         if fails:
-            opened_now = breaker.failed(now_s, PROBE_EVERY_S)
+            opened_now = breaker.failed("acme", now_s, now_s, PROBE_EVERY_S)
             window = [failed for at_s, failed in recent if at_s > now_s - WINDOW_S - 1.0]
             assert not opened_now or row >= CONSECUTIVE or len(window) >= MIN_CALLS
             if opened_now:
                 return
         else:
-            breaker.succeeded(now_s, now_s)
+            breaker.succeeded("acme", now_s, now_s)
+
+
+def test_failures_of_calls_from_before_it_closed_do_not_open_it_again():
+    breaker = opened(100.0)
+    assert breaker.begin_probe(105.0)
+    breaker.end_probe(True, 106.0, PROBE_EVERY_S)
+    assert not any(breaker.failed("acme", 101.0, 130.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE))
+    assert breaker.state(130.0) is State.CLOSED
+
+
+def test_what_fails_for_one_caller_alone_is_not_taken_from_the_others():
+    breaker = Breaker()
+    breaker.succeeded("globex", 99.0, 99.5)
+    assert not any(breaker.failed("acme", 100.0, 100.0, PROBE_EVERY_S) for _ in range(30))
+    assert breaker.failed("globex", 100.0, 100.5, PROBE_EVERY_S)
+
+
+def test_a_caller_without_company_opens_it():
+    breaker = Breaker()
+    breaker.succeeded("globex", 80.0, 80.0)
+    assert [breaker.failed("acme", 100.0, 100.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE)][-1]
+
+
+def test_where_nobody_comes_to_probe_calls_decide_again():
+    breaker = opened(100.0)
+    assert not breaker.forget(105.0 + FORGOTTEN_S - 0.1)
+    assert breaker.forget(105.0 + FORGOTTEN_S)
+    assert breaker.state(170.0) is State.CLOSED
+    assert not breaker.forget(171.0)

@@ -106,3 +106,13 @@ async def test_the_first_token_may_take_half_of_the_time_and_the_whole_answer_al
     await read(live)
     (timeouts,) = [call for provider in desk.providers.values() for call in provider.calls]
     assert (timeouts.first_token_s, timeouts.total_s) == (15.0, 30.0)
+
+
+async def test_what_a_broken_stream_said_that_it_billed_is_kept(desk):
+    all_do(desk, (chunk("he"), END[1], CUT))
+    live = await desk.stream()
+    with pytest.raises(CallFailedError):
+        await read(live)
+    await live.aclose()
+    (record,) = await desk.stored()
+    assert (record.fact.status, record.fact.input_tokens, record.fact.output_tokens) == (Status.ERROR, 1000, 100)

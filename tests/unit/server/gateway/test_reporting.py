@@ -3,9 +3,12 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from adapters.ledger import StoreUnavailableError
 from adapters.memory import MemoryStore
 from server.gateway import reporting
+from server.learning import Learner
 
 
 async def test_outcomes_wait_for_the_store_and_count_once(desk, monkeypatch):
@@ -68,3 +71,23 @@ async def test_outcomes_of_callers_who_take_turns_share_commits(desk, monkeypatc
     assert {record.client for record in records} == {"client-0", "client-1", "client-2"}
     assert sum(writes) == len(records) == 12
     assert len(writes) <= 2
+
+
+async def test_outcomes_outlive_a_defect_in_recording_them(desk, monkeypatch):
+    record_own, crashed = Learner.record_own, list[bool]()
+
+    async def once(self, own, now_us, caller):
+        if not crashed:
+            crashed.append(True)
+            raise RuntimeError("a defect")
+        return await record_own(self, own, now_us, caller)
+
+    monkeypatch.setattr(Learner, "record_own", once)
+    for _ in range(3):
+        await desk.complete()
+    desk.loop.reporter.close()
+    with pytest.raises(RuntimeError):
+        await desk.task
+    assert desk.loop.reporter.waiting == 3
+    desk.task = asyncio.create_task(desk.loop.reporter.run())
+    assert len(await desk.stored()) == 3
