@@ -148,12 +148,15 @@ class CategoryUnknownError(ServiceError):
 
 
 class ModelUnknownError(ServiceError):
-    """A model that the request names is not configured."""
+    """A model that the request names, in `field`, is not configured."""
 
     code, reason = Code.NOT_FOUND, "MODEL_UNKNOWN"
 
-    def __init__(self, model: str) -> None:
-        super().__init__(f"model {model!r} is not configured; name one that is", {"model": model})
+    def __init__(self, model: str, known: Iterable[str] = (), field: str = "model") -> None:
+        names = ", ".join(sorted(known)[:SHOWN_NAMES])
+        advice = f"name one of: {names}" if names else "name one that is"
+        super().__init__(f"model {model!r} is not configured; {advice}", {"model": model})
+        self.field = field
 
 
 class ProfileUnknownError(ServiceError):

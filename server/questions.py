@@ -152,14 +152,14 @@ class Questions:
         """Return the category that `name` is routed as: itself where it is known or has room."""
         if name in namespace.categories:
             return name
-        if self._catalogue.strict_categories:
+        if self._catalogue.strict_categories and name != DEFAULT_CATEGORY:
             raise CategoryUnknownError(name)
         return name if len(namespace.categories) < self._catalogue.max_categories else DEFAULT_CATEGORY
 
     def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
         constraints = call.constraints
         if not constraints.models <= self._ids:
-            raise ModelUnknownError(min(constraints.models - self._ids))
+            raise ModelUnknownError(min(constraints.models - self._ids), self._ids, "constraints.models")
         if call.model:
             return self._forced_to(call.model)
         allowed, capabilities, region, output_tokens = *constraints[:3], call.max_output_tokens or 0
@@ -177,7 +177,7 @@ class Questions:
     def _forced_to(self, model: str) -> Eligibility:
         """Only this model, whatever the constraints say: whoever names one knows better."""
         if model not in self._ids:
-            raise ModelUnknownError(model)
+            raise ModelUnknownError(model, self._ids)
         if model not in self._forced:
             raise NoEligibleModelError({model: DISABLED})
         return self._forced[model]

@@ -1,16 +1,21 @@
 """What a caller says in headers: everything that OpenAI's requests have no field for."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
+from adapters.toml.explain import did_you_mean
 from server.converters import MAX_LABEL_CHARACTERS, MAX_MODELS
 from server.fields import MAX_TOKENS, MAX_USD, NAME
+from server.gateway.turns import SHORTEST_S
 from server.http.prompts import refuse
 from server.tokens import MAX_CHARACTERS
 
 PREFIX: Final = "x-routeward-"
 KEY: Final = "x-routeward-key"
 MAX_TIMEOUT_S: Final = 7 * 86_400.0
+
+_NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class Said(NamedTuple):
@@ -46,7 +51,8 @@ def said_in(headers: Mapping[str, str], ruled: Collection[str] = ()) -> Said:
         if read is not None:
             said[header.removeprefix(PREFIX).replace("-", "_")] = read(header, value)
         elif header not in ruled:
-            refuse(header, f"is no header of this service; it knows {', '.join(_READERS)}, {KEY}")
+            known = *_READERS, KEY
+            refuse(header, f"is no header of this service; {did_you_mean(header, known)}")
     return Said(**said) if said else SILENT
 
 
@@ -80,19 +86,16 @@ def _count(header: str, value: str) -> int:
 
 
 def _number(header: str, value: str, most: float = MAX_USD) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
+    number = float(value) if _NUMBER.fullmatch(value) else -1.0
     if not 0.0 <= number <= most:
-        refuse(header, f"is a number from 0 to {most:g}")
+        refuse(header, f"is a number from 0 to {most:.0f}")
     return number
 
 
 def _seconds(header: str, value: str) -> float:
     seconds = _number(header, value, MAX_TIMEOUT_S)
-    if seconds == 0.0:
-        refuse(header, "is more than 0; leave it out for the time that the operator allows")
+    if seconds < SHORTEST_S:
+        refuse(header, f"is at least {SHORTEST_S:g}; leave it out for the time that the operator allows")
     return seconds
 
 
@@ -116,5 +119,6 @@ PARAMS: Final[Mapping[str, str]] = {
     "profile": "x-routeward-profile",
     "previous_decision_id": "x-routeward-previous-decision-id",
     "cached_input_tokens": "x-routeward-cached-input-tokens",
+    "constraints.models": "x-routeward-models",
 }
 """The header that says what a field of a call holds."""

@@ -40,7 +40,7 @@ def served_headers(served: Served) -> dict[str, str]:
         KIND: _KINDS[decision.kind if decision_id == decision.id else Kind.FALLBACK],
         EXPECTED_COST_USD: f"{forecast_usd:.9g}",
         ATTEMPTS: str(len(attempts)),
-        REQUEST_ID: decision.call.request_id or decision.nonce.hex(),
+        REQUEST_ID: shown(decision.call.request_id) or decision.nonce.hex(),
         **provider_header(request_id),
     }
 
@@ -58,5 +58,9 @@ def failed_headers(attempts: Sequence[Attempt]) -> Mapping[str, str]:
 
 def provider_header(request_id: str) -> Mapping[str, str]:
     """Return what the provider calls the request, where that can stand in a header."""
-    fits = 0 < len(request_id) <= MAX_HEADER_CHARACTERS and request_id.isascii() and request_id.isprintable()
-    return {PROVIDER_REQUEST_ID: request_id} if fits else {}
+    return {PROVIDER_REQUEST_ID: request_id} if shown(request_id) else {}
+
+
+def shown(text: str) -> str:
+    """Return a text that can stand in a header; empty where it cannot."""
+    return text if len(text) <= MAX_HEADER_CHARACTERS and text.isascii() and text.isprintable() else ""

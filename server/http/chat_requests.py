@@ -9,7 +9,7 @@ from server.errors import ModelUnknownError
 from server.gateway.chats import Chat, Served
 from server.http.call_headers import Said, said_in
 from server.http.categories import Categories, named_model
-from server.http.conversations import MIN_CACHED_TOKENS, Conversations, Turn
+from server.http.conversations import MIN_CACHED_TOKENS, Conversations, LastAnswer
 from server.http.exchange import Document
 from server.http.fingerprints import Fingerprints
 from server.http.needs import Needs, declared_by, needs_of
@@ -45,7 +45,7 @@ class ChatRequests:
         """Return what is wished. Raises InvalidFieldError, which names a field or a header, and ModelUnknownError."""
         model, category = named_model(body.get("model"))
         if model and model not in self._models:
-            raise ModelUnknownError(model)
+            raise ModelUnknownError(model, ("auto", *self._models))
         is_streamed, includes_usage = _streaming(body)
         _check_choices(body)
         said = said_in(headers, self._ruled)
@@ -61,8 +61,10 @@ class ChatRequests:
         call = chat.call
         if call.session_id:
             tokens = call.input_tokens if usage.input_tokens is None else usage.input_tokens
-            turn = Turn(served.decision_id, tokens or 0, now_us)
-            self._conversations.remember(caller.namespace, call.session_id, turn)
+            if usage.cached_input_tokens == 0 and served.model == served.decision.question.request.cached_model:
+                tokens = 0  # nothing of it was in the cache where it should have been: the model keeps none
+            answer = LastAnswer(served.decision_id, tokens or 0, now_us)
+            self._conversations.remember(caller.namespace, call.session_id, answer)
 
     def _continued(self, call: Call, caller: Principal, now_us: int) -> Call:
         """Fill in which model holds the conversation's prompt, where the caller leaves that to us."""

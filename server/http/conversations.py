@@ -10,7 +10,7 @@ LIFETIME_US: Final = 300_000_000
 MAX_CONVERSATIONS: Final = 10_000
 
 
-class Turn(NamedTuple):
+class LastAnswer(NamedTuple):
     """The last answer of a conversation: the decision that gave it, and how many tokens its prompt had."""
 
     decision_id: str
@@ -22,15 +22,16 @@ class Conversations:
     """The last turns, by namespace and session; the oldest makes room for a new one. Times are microseconds."""
 
     def __init__(self, most: int = MAX_CONVERSATIONS) -> None:
-        self._turns: OrderedDict[tuple[str, str], Turn] = OrderedDict()
+        self._turns: OrderedDict[tuple[str, str], LastAnswer] = OrderedDict()
         self._most = most
 
-    def warm(self, namespace: str, session: str, now_us: int) -> Turn | None:
+    def warm(self, namespace: str, session: str, now_us: int) -> LastAnswer | None:
         """Return the last turn where its prompt may still be cached."""
         turn = self._turns.get((namespace, session))
-        return None if turn is None or now_us - turn.answered_us > LIFETIME_US else turn
+        # A clock that was set back may say anything.
+        return turn if turn is not None and 0 <= now_us - turn.answered_us <= LIFETIME_US else None
 
-    def remember(self, namespace: str, session: str, turn: Turn) -> None:
+    def remember(self, namespace: str, session: str, turn: LastAnswer) -> None:
         """Keep who answered; too short a prompt is cached nowhere, and forgets what was."""
         key = namespace, session
         self._turns.pop(key, None)

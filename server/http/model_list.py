@@ -38,5 +38,5 @@ class ModelList:
         """Return one. Raises ModelUnknownError."""
         name = incoming.path.removeprefix(f"{PATH}/")
         if name not in self._models:
-            raise ModelUnknownError(name)
+            raise ModelUnknownError(name, self._models)
         return Reply(200, json.dumps(self._models[name]).encode("ascii"))

@@ -23,9 +23,18 @@ from adapters.providers.errors import (
     UnsupportedRequestError,
 )
 from bandit.eligibility import EJECTED
-from server.errors import SHOWN_NAMES, BudgetExhaustedError, Code, NoEligibleModelError, ServiceError
+from server.errors import (
+    SHOWN_NAMES,
+    ApiKeyInvalidError,
+    BudgetExhaustedError,
+    Code,
+    ModelUnknownError,
+    NoEligibleModelError,
+    ServiceError,
+)
+from server.gateway.breaker import PROBE_EVERY_S
 from server.http.exchange import NO_HEADERS
-from server.statuses import text
+from server.statuses import MAX_CHARACTERS, text
 
 WRONG_REQUEST: Final = "invalid_request_error"
 SERVER: Final = "server_error"
@@ -65,8 +74,13 @@ _UPSTREAM: Final[Mapping[type[ProviderError], tuple[int, str, str]]] = {
 NOBODY_TO_CALL: Final = frozenset({"provider_key", "provider", "disabled"})
 """Exclusions that only the operator can end."""
 
-PROBED_AGAIN_S: Final = 30
-"""About how long a model that fails is left alone."""
+OPERATORS: Final = (CredentialRefusedError, ModelMissingError)
+"""Failures that only the operator can mend, and no repetition."""
+
+_NO_CONNECTION: Final = "there is no connection to the provider"
+_SEND_A_KEY: Final = (
+    "send an API key of routeward: as `api_key` of the client library, or in the header x-routeward-key"
+)
 
 _FAILING: Final = "every model that could serve this call fails at the moment; retry in a while"
 
@@ -104,11 +118,23 @@ def of_service(error: ServiceError, params: Mapping[str, str] = NO_HEADERS) -> A
         return _no_model(error)
     status, kind = _STATUSES[error.code]
     field = error.violations[0].field if error.violations else _FIELDS.get(error.reason)
+    if isinstance(error, ModelUnknownError):
+        field = error.field
     param = params.get(field, field) if field else None
     headers = dict(_retry_after(error.retry_after_s))
     if isinstance(error, BudgetExhaustedError):
         headers |= _DO_NOT_RETRY
-    return ApiError(status, kind, text(error), _CODES.get(error.reason, error.reason.lower()), param, headers)
+    return ApiError(status, kind, _told(error, params), _CODES.get(error.reason, error.reason.lower()), param, headers)
+
+
+def _told(error: ServiceError, params: Mapping[str, str]) -> str:
+    """Return what a caller over HTTP reads: of fields by the names that they have there."""
+    if isinstance(error, ApiKeyInvalidError):
+        return _SEND_A_KEY
+    if error.violations:
+        broken = "; ".join(f"{params.get(field, field)}: {rule}" for field, rule in error.violations)
+        return broken[:MAX_CHARACTERS]
+    return text(error)
 
 
 def of_provider(error: ProviderError, model: str) -> ApiError:
@@ -118,7 +144,10 @@ def of_provider(error: ProviderError, model: str) -> ApiError:
     param = None
     if isinstance(error, RequestRefusedError):
         code, param = error.code or code, error.param or None
-    return ApiError(status, kind, f"{model}: {error.message}", code, param, _retry_after(error.retry_after_s))
+    headers = _DO_NOT_RETRY if isinstance(error, OPERATORS) else _retry_after(error.retry_after_s)
+    # Where providers are is the operator's affair, whose log has it.
+    message = _NO_CONNECTION if isinstance(error, UnreachableError) else error.message
+    return ApiError(status, kind, f"{model}: {message}", code, param, headers)
 
 
 def _no_model(error: NoEligibleModelError) -> ApiError:
@@ -130,11 +159,13 @@ def _no_model(error: NoEligibleModelError) -> ApiError:
         message = f"no model can be called ({shown or 'none is configured'}); `routeward doctor` says what to set"
         return ApiError(503, SERVER, message, "no_callable_model", headers=_DO_NOT_RETRY)
     if EJECTED in why:
-        return ApiError(503, SERVER, _FAILING, "models_failing", headers={"retry-after": str(PROBED_AGAIN_S)})
-    if "context_length" in why:
-        message = "the prompt and max_completion_tokens together are longer than any eligible model reads; shorten them"
+        return ApiError(503, SERVER, _FAILING, "models_failing", headers=_retry_after(PROBE_EVERY_S))
+    if "context_length" in why or "max_output_tokens" in why:
+        message = "the prompt and max_completion_tokens together are longer than any eligible model takes; shorten them"
         return ApiError(400, WRONG_REQUEST, message, "context_length_exceeded", "messages")
-    return ApiError(400, WRONG_REQUEST, text(error), "no_eligible_model")
+    excluded = ", ".join(f"{model}: {reason}" for model, reason in sorted(error.metadata.items()) if reason != "model")
+    message = f"no model is left; loosen what limits the choice ({excluded})"[:MAX_CHARACTERS]
+    return ApiError(400, WRONG_REQUEST, message, "no_eligible_model")
 
 
 def _retry_after(seconds: float | None) -> Mapping[str, str]:

@@ -13,8 +13,8 @@ from server.credentials import CredentialError, Credentials, Principal
 from server.edge import EVERYONE, MAX_MESSAGE_BYTES, Method
 from server.errors import ApiKeyInvalidError, DefectError, ServiceError
 from server.gateway.chats import CallFailedError, Chats
-from server.http.call_headers import KEY, PARAMS
-from server.http.chat_replies import failed_headers
+from server.http.call_headers import KEY, PARAMS, PREFIX
+from server.http.chat_replies import REQUEST_ID, failed_headers, shown
 from server.http.chat_requests import ChatRequests
 from server.http.completions import Completions
 from server.http.contract_json import ContractMethod
@@ -136,8 +136,10 @@ class Routes:
         except Exception as error:  # noqa: BLE001 - the one place that keeps defects from the caller, and logs them
             api_error = self._explain(error, route.params)
             status = str(api_error.status)
-            self._log.debug("refused", route=route.path, status=api_error.status, code=api_error.code)
-            told = failed_headers(error.attempts) if isinstance(error, CallFailedError) else {}
+            self._log.debug("refused", route=route.path, status=api_error.status, code=api_error.code, error=str(error))
+            told = {**failed_headers(error.attempts)} if isinstance(error, CallFailedError) else {}
+            if request_id := shown(incoming.headers.get(f"{PREFIX}request-id", "")):
+                told[REQUEST_ID] = request_id
             return Reply(api_error.status, route.dialect.error(api_error), {**api_error.headers, **told})
         else:
             return answer

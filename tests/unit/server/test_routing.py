@@ -324,3 +324,8 @@ async def test_a_guard_begins_with_the_baseline(parts_of):
 async def test_a_latency_that_is_not_known_is_tried_and_named_as_the_reason(parts):
     decision = parts.route(limited(max_latency_s=0.5))
     assert (decision.kind, decision.reason) == (Kind.SAMPLED, "LATENCY_UNKNOWN")
+
+
+async def test_strict_categories_know_the_default_one_without_being_told(parts_of):
+    parts = await parts_of(strict_categories=True, categories={})
+    assert parts.route(Call("default")).question.request.category == "default"

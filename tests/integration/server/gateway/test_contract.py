@@ -167,3 +167,19 @@ async def test_what_a_provider_calls_the_request_is_no_header_where_it_cannot_be
     served = edge.chats._served(chat, edge.chats.callers[0])
     for forged in ("a\r\nset-cookie: b", "é", "x" * 300, ""):
         assert "x-routeward-provider-request-id" not in served_headers(served._replace(request_id=forged))
+
+
+async def test_a_message_with_a_wrong_field_is_refused_by_its_name(edge):
+    status, answer = await request(edge, "POST", "/v1/feedback", {"decision_id": "d", "thumb": "up"})
+    assert (status, answer["error"]["code"]) == (400, "malformed_message")
+    assert 'no field named "thumb"' in answer["error"]["message"]
+    assert len(answer["error"]["message"]) < 260
+
+
+async def test_the_id_of_a_request_comes_back_also_where_it_fails(edge):
+    body = b'{"model": "gpt-4o", "messages": []}'
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+    given = b"x-routeward-request-id: my-1\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+    answer = await edge.send(head + given + body)
+    assert b"\r\nx-request-id: my-1\r\n" in answer
+    assert b"name one of: auto, large, small" in answer

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,7 @@ from bandit.catalogue import Model, Prices
 from server.credentials import Principal
 from server.errors import InvalidFieldError, ModelUnknownError
 from server.http.chat_requests import ChatRequests
-from server.http.conversations import LIFETIME_US, Conversations, Turn
+from server.http.conversations import LIFETIME_US, Conversations, LastAnswer
 from server.settings import Catalogue, GatewaySettings, HeaderRule, Settings
 
 KEY = b"a key for fingerprints, 32 bytes"
@@ -123,6 +124,12 @@ def test_a_caller_may_hurry_and_may_not_stay_longer_than_the_operator_allows(hea
         ("cached-input-tokens", "²"),
         ("cached-input-tokens", "5"),
         ("timeout-seconds", "0"),
+        ("timeout-seconds", "0.049"),
+        ("timeout-seconds", "1e-9"),
+        ("max-cost-usd", "1_0"),
+        ("max-cost-usd", "-0"),
+        ("max-cost-usd", "٣"),
+        ("max-cost-usd", "1e999"),
         ("models", "small,,large"),
         ("models", ",".join(["small"] * 65)),
         ("max-cost", "1"),
@@ -188,12 +195,13 @@ def test_a_conversation_goes_on_with_the_prompt_that_its_model_may_still_hold(us
     "change",
     [
         {"now_us": LIFETIME_US + 1},
+        {"now_us": -1},
         {"caller": GLOBEX},
         {"headers": {"x-routeward-session": "s-2"}},
         {"headers": {}},
         {"messages": [HELLO]},
     ],
-    ids=["too late", "other tenant", "other session", "no session", "short prompt"],
+    ids=["too late", "clock set back", "other tenant", "other session", "no session", "short prompt"],
 )
 def test_nothing_is_filled_in_where_no_cache_can_be_warm(change):
     requests = ChatRequests(SETTINGS, KEY)
@@ -201,6 +209,16 @@ def test_nothing_is_filled_in_where_no_cache_can_be_warm(change):
     usual = {"headers": SESSION, "messages": [LONG], "now_us": 0, "caller": ACME} | change
     made = call(usual.pop("headers"), requests=requests, **usual)
     assert (made.previous_decision_id, made.cached_input_tokens) == ("", None)
+
+
+@pytest.mark.parametrize(("cached", "goes_on"), [(0, False), (2900, True), (None, True)])
+def test_a_model_that_read_nothing_from_its_cache_where_it_should_have_keeps_none(cached, goes_on):
+    requests = ChatRequests(SETTINGS, KEY)
+    question = SimpleNamespace(request=SimpleNamespace(cached_model="small"))
+    served = SimpleNamespace(decision_id="d-1", model="small", decision=SimpleNamespace(question=question))
+    wish = read(SESSION, requests=requests, messages=(LONG,))
+    requests.answered(wish.chat, served, Usage(3000, cached), ACME, 0)  # type: ignore[arg-type]
+    assert bool(call(SESSION, requests=requests, messages=[LONG]).previous_decision_id) is goes_on
 
 
 def test_what_the_caller_says_of_his_cache_counts_before_what_is_remembered():
@@ -213,7 +231,7 @@ def test_what_the_caller_says_of_his_cache_counts_before_what_is_remembered():
 def test_a_short_answer_forgets_what_was_and_the_oldest_conversation_makes_room():
     conversations = Conversations(most=2)
     for session in ("a", "b", "a", "c"):
-        conversations.remember("acme", session, Turn(session, 2000, 0))
+        conversations.remember("acme", session, LastAnswer(session, 2000, 0))
     assert [conversations.warm("acme", session, 0) is not None for session in "abc"] == [True, False, True]
-    conversations.remember("acme", "a", Turn("a", 10, 0))
+    conversations.remember("acme", "a", LastAnswer("a", 10, 0))
     assert conversations.warm("acme", "a", 0) is None

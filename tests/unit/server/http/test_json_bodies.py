@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.json_documents import MAX_DEPTH
-from server.http.json_bodies import parsed
+from server.http.json_bodies import MAX_VALUES, parsed
 from server.http.openai_errors import RequestError
 
 BRACES = b'"' + b"{[" * 200 + b'"'
@@ -52,3 +52,11 @@ def test_depth_is_refused_beyond_the_limit(depth):
 def test_depth_up_to_the_limit_and_brackets_within_texts_are_fine():
     assert parsed(nested(MAX_DEPTH))
     assert parsed(b'{"a":' + BRACES + b',"b":[' + b"[],{}," * 300 + b"0]}")
+
+
+def test_more_values_than_are_read_without_holding_others_up_are_refused():
+    body = b'{"z": [' + b"1," * MAX_VALUES + b"1, 2]}"
+    with pytest.raises(RequestError) as refused:
+        parsed(body)
+    assert (refused.value.api_error.status, refused.value.api_error.code) == (413, "json_too_large")
+    assert parsed(b'{"z": "' + b"x" * 2 * MAX_VALUES + b'"}')

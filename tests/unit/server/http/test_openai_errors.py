@@ -6,7 +6,15 @@ import json
 import pytest
 
 from adapters.providers import errors as provider_errors
-from adapters.providers.errors import ProviderError, ProviderFaultError, ProviderTimeoutError, RequestRefusedError
+from adapters.providers.errors import (
+    CredentialRefusedError,
+    ModelMissingError,
+    ProviderError,
+    ProviderFaultError,
+    ProviderTimeoutError,
+    RequestRefusedError,
+    UnreachableError,
+)
 from server.errors import (
     ApiKeyInvalidError,
     BudgetExhaustedError,
@@ -30,9 +38,12 @@ from server.http.openai_errors import _STATUSES, _UPSTREAM, of_provider, of_serv
     ("error", "status", "kind", "code", "param"),
     [
         (InvalidFieldError([Violation("n", "is 1")]), 400, "invalid_request_error", "invalid_field", "n"),
-        (ApiKeyInvalidError(), 401, "authentication_error", "invalid_api_key", None),
         (ForeignDecisionError(), 403, "permission_error", "foreign_decision", None),
         (ModelUnknownError("x"), 404, "invalid_request_error", "model_not_found", "model"),
+        (
+            *(ModelUnknownError("x", "ab", "constraints.models"), 404),
+            *("invalid_request_error", "model_not_found", "x-routeward-models"),
+        ),
         (CategoryUnknownError("x"), 404, "invalid_request_error", "category_unknown", "x-routeward-category"),
         (OverloadedError(0.2), 429, "rate_limit_error", "overloaded", None),
         (FeedbackUnavailableError(2.5), 503, "server_error", "store_unavailable", None),
@@ -43,6 +54,27 @@ def test_a_refusal_has_the_status_that_its_code_means(error, status, kind, code,
     told = of_service(error, PARAMS)
     assert (told.status, told.type, told.code, told.param) == (status, kind, code, param)
     assert json.loads(told.body())["error"]["message"] == error.message
+
+
+def test_a_caller_without_a_key_is_told_how_clients_over_http_send_one():
+    told = of_service(ApiKeyInvalidError())
+    assert (told.status, told.type, told.code) == (401, "authentication_error", "invalid_api_key")
+    assert "`api_key` of the client library" in told.message
+
+
+def test_a_field_is_named_as_the_caller_wrote_it():
+    told = of_service(InvalidFieldError([Violation("previous_decision_id", "names no decision")]), PARAMS)
+    assert told.message == "x-routeward-previous-decision-id: names no decision"
+
+
+@pytest.mark.parametrize("error", [CredentialRefusedError("401"), ModelMissingError("404")])
+def test_what_only_the_operator_can_mend_is_not_to_be_repeated(error):
+    assert of_provider(error, "small").headers == {"x-should-retry": "false"}
+
+
+def test_callers_do_not_learn_where_providers_are():
+    told = of_provider(UnreachableError("no connection to 10.0.0.7:8000: connection refused"), "small")
+    assert told.message == "small: there is no connection to the provider"
 
 
 def test_every_code_and_every_error_of_providers_is_in_the_table():
@@ -64,6 +96,7 @@ def test_a_spent_budget_tells_clients_not_to_insist():
     ("exclusions", "status", "code", "param"),
     [
         ({"a": "context_length", "b": "capabilities"}, 400, "context_length_exceeded", "messages"),
+        ({"a": "max_output_tokens", "b": "capabilities"}, 400, "context_length_exceeded", "messages"),
         ({"a": "region", "b": "provider_key"}, 400, "no_eligible_model", None),
         ({"a": "provider_key", "b": "provider", "c": "disabled"}, 503, "no_callable_model", None),
         ({"a": "provider_key", "b": "model"}, 503, "no_callable_model", None),
