@@ -41,9 +41,9 @@ class OpenAIFormat:
         """Read a 200, as `ChatFormat.answer`."""
         return answer(content, request_id)
 
-    def decoder(self) -> StreamDecoder:
-        """Return what reads one stream."""
-        return OpenAIDecoder()
+    def decoder(self, choices: int = 1) -> StreamDecoder:
+        """Return what reads one stream, as `ChatFormat.decoder`."""
+        return OpenAIDecoder(choices)
 
     def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:
         """Return what a response that is no 200 means, as `ChatFormat.failure`."""

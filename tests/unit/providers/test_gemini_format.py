@@ -299,6 +299,16 @@ def test_a_stream_is_complete_when_each_answer_has_its_finish_reason():
     assert decoder.is_complete
 
 
+def test_an_answer_that_is_wanted_and_not_yet_begun_is_waited_for():
+    decoder = FORMAT.decoder(2)
+    used = {"promptTokenCount": 2}
+    ends = [response(candidate({"text": "a"}, index=at, finishReason="STOP"), usageMetadata=used) for at in (0, 1)]
+    assert [chunk.usage for chunk in decoded(decoder, ends[:1]) if chunk.usage] == []
+    assert not decoder.is_complete
+    assert [chunk.usage for chunk in decoded(decoder, ends[1:]) if chunk.usage] == [Usage(2, 0, 0)]
+    assert decoder.is_complete
+
+
 def test_an_end_and_its_figures_are_told_once():
     end = response(candidate({"text": "a"}, finishReason="STOP"), usageMetadata={"promptTokenCount": 2})
     chunks = decoded(FORMAT.decoder(), [end, response(candidate({"text": ""}, finishReason="STOP")), response()])

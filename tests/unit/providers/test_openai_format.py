@@ -266,6 +266,18 @@ def test_without_done_every_choice_has_to_end():
     assert decoder.is_complete
 
 
+@pytest.mark.parametrize(("tail", "is_complete"), [([], False), ([b"[DONE]"], True)])
+def test_a_choice_that_is_wanted_and_not_yet_begun_is_waited_for(tail, is_complete):
+    decoder = FORMAT.decoder(2)
+    list(decoder.feed(event({"choices": [choice({"content": "H"}, "stop")]})))
+    assert not decoder.is_complete
+    for data in tail:
+        list(decoder.feed(ServerSentEvent(data)))
+    assert decoder.is_complete is is_complete
+    list(decoder.feed(event({"choices": [choice({"content": "J"}, "stop", index=1)]})))
+    assert decoder.is_complete
+
+
 def test_chunks_without_choices_bring_usage_or_nothing_and_pass():
     decoder = FORMAT.decoder()
     [filtered] = decoder.feed(event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}))
