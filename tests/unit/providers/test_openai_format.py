@@ -60,8 +60,9 @@ def test_a_request_goes_to_chat_completions_with_the_key_as_bearer():
 
 
 def test_a_server_without_a_key_gets_none():
-    local = Endpoint("vllm", Format.OPENAI, "http://127.0.0.1:8000/v1")
-    assert set(FORMAT.request(local, "llama", BODY, stream=True).headers) == {"content-type", "accept"}
+    for key in (None, Secret("")):
+        local = Endpoint("vllm", Format.OPENAI, "http://127.0.0.1:8000/v1", key)
+        assert set(FORMAT.request(local, "llama", BODY, stream=True).headers) == {"content-type", "accept"}
 
 
 def test_the_operators_headers_and_query_are_added_and_win():
@@ -208,9 +209,10 @@ def test_what_is_no_chat_completion_is_malformed_and_no_error_keeps_it(content):
 def test_an_error_within_a_200_is_the_one_it_reports_in_answers_and_in_streams(fields, expected):
     with pytest.raises(expected) as caught:
         FORMAT.answer(whole(**fields), "req-1")
-    assert caught.value.request_id == "req-1"
-    with pytest.raises(expected):
+    assert (caught.value.request_id, caught.value.http_status) == ("req-1", 200)
+    with pytest.raises(expected) as caught:
         list(FORMAT.decoder().feed(ServerSentEvent(whole(**fields))))
+    assert caught.value.http_status == 200
 
 
 def test_a_null_error_is_none():
