@@ -6,6 +6,7 @@ the cause or the context of what is raised instead.
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import lru_cache
+from os import strerror
 from socket import AF_UNSPEC, AddressFamily
 from typing import Final
 
@@ -36,6 +37,7 @@ HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "routeward"}
 
 _FAILURES: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 _KNOWN_URLS: Final = 1024
+_SHORTEST_S: Final = 0.001
 _NEVER_ROUND_UP_S: Final = 1e9
 
 
@@ -55,6 +57,9 @@ class AiohttpTransport:
 
     def send(self, request: HttpRequest, timeouts: Timeouts) -> "_Exchange":
         """Send a request; see `Transport.send`. To be entered in a running event loop, always in the same one."""
+        if timeouts.total_s < _SHORTEST_S or timeouts.connect_s < _SHORTEST_S:  # aiohttp takes 0 and less for no limit
+            total_s, connect_s = max(timeouts.total_s, _SHORTEST_S), max(timeouts.connect_s, _SHORTEST_S)
+            timeouts = timeouts._replace(total_s=total_s, connect_s=connect_s)
         return _Exchange(self, request, timeouts)
 
     async def close(self) -> None:
@@ -181,6 +186,11 @@ class _CheckedResolver(AbstractResolver):
         """Nothing is held."""
 
 
+def _reason(error: OSError) -> str:
+    """Return the system's own words; those of asyncio show the address once more, as a tuple."""
+    return strerror(error.errno).lower() if error.errno else "refused"
+
+
 def _failure(error: Exception, timeouts: Timeouts) -> ProviderError:
     """Return what an exception of aiohttp means, in words that hold nothing of a request or an answer."""
     match error:
@@ -195,7 +205,7 @@ def _failure(error: Exception, timeouts: Timeouts) -> ProviderError:
         case aiohttp.ClientConnectorSSLError():
             return UnreachableError(f"{error.host}:{error.port} does not speak TLS as it should")
         case aiohttp.ClientConnectorError():
-            return UnreachableError(f"no connection to {error.host}:{error.port}: {error.strerror or 'refused'}")
+            return UnreachableError(f"no connection to {error.host}:{error.port}: {_reason(error.os_error)}")
         case aiohttp.ClientPayloadError():
             return UnreachableError("the answer was cut off")
         case aiohttp.ClientResponseError() | HttpProcessingError():

@@ -33,8 +33,9 @@ class ProviderError(Exception):
     """A call failed.
 
     `status` is what the outcome of the attempt says. `is_failure` tells that the model did not serve, which counts
-    against it; `elsewhere` that another attempt, or another model, may well succeed. `retry_after_s` is how long the
-    provider asks to be left alone.
+    against it; `elsewhere` that another attempt, or another model, may well succeed. `http_status` is that of the
+    response, 200 where the failure is reported within one; a refusal without it was made here, and nothing was sent.
+    `retry_after_s` is how long the provider asks to be left alone.
     """
 
     status: ClassVar[Status] = Status.ERROR

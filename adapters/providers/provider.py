@@ -20,6 +20,7 @@ from adapters.providers.formats.anthropic_format import AnthropicFormat
 from adapters.providers.formats.chat_format import ChatFormat
 from adapters.providers.formats.gemini_format import GeminiFormat
 from adapters.providers.formats.openai_format import OpenAIFormat
+from adapters.providers.formats.request_fields import choices
 from adapters.providers.transport import HttpResponse, Transport
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -61,6 +62,7 @@ class HttpProvider:
     async def stream(self, body: Body, timeouts: Timeouts) -> HttpAnswerStream:
         """Return the answer as soon as the provider accepted the request; the caller closes it."""
         request = self._format.request(self._endpoint, self._model, body, stream=True)
+        decoder = self._format.decoder(choices(body))
         deadline_s = asyncio.get_running_loop().time() + timeouts.first_token_s
         async with AsyncExitStack() as exchange:
             try:
@@ -71,7 +73,7 @@ class HttpProvider:
                 raise ProviderTimeoutError("first_token", timeouts.first_token_s) from None
             return HttpAnswerStream(
                 response.chunks(),
-                self._format.decoder(),
+                decoder,
                 timeouts,
                 deadline_s,
                 exchange.pop_all(),

@@ -74,7 +74,9 @@ def read_failure(
 
 def failure_within(report: Report, request_id: str = "") -> ProviderError:
     """Return what an error means that is reported within a 200."""
-    return _typed(ERROR_STATUSES.get(report.kind, 500), report, None, request_id)
+    failure = _typed(ERROR_STATUSES.get(report.kind, 500), report, None, request_id)
+    failure.http_status = 200
+    return failure
 
 
 def _typed(status: int, report: Report, retry_after_s: float | None, request_id: str) -> ProviderError:

@@ -37,8 +37,8 @@ class AnthropicFormat:
         """Read a 200. Raises MalformedAnswerError, or what the API reports within it."""
         return read_answer(content, request_id, int(self._clock()))
 
-    def decoder(self) -> MessageDecoder:
-        """Return what reads one stream."""
+    def decoder(self, choices: int = 1) -> MessageDecoder:  # noqa: ARG002
+        """Return what reads one stream, which never holds more than one answer."""
         return MessageDecoder(self._clock)
 
     def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:

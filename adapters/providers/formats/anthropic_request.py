@@ -17,8 +17,10 @@ from adapters.providers.formats.request_fields import (
 )
 from adapters.providers.formats.request_tools import Tool, Toolbox, toolbox
 
-DEFAULT_MAX_TOKENS: Final = 8192
-"""Sent where the caller names no bound: the API wants one, and every model of it since 2024 allows this many."""
+DEFAULT_MAX_TOKENS: Final = 4096
+"""Sent where the caller names no bound: the API wants one, and refuses what is above the model's own highest. That is
+4096 for Claude 3, of March 2024, and more for what came later.
+"""
 
 JSON_INSTRUCTION: Final = "Answer with one valid JSON object and nothing else: no text around it, no code fence."
 """Stands for `json_object`: the API has JSON by a schema, and none without."""

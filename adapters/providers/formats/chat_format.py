@@ -36,8 +36,8 @@ class ChatFormat(Protocol):
     def answer(self, content: bytes, request_id: str) -> Answer:
         """Read a 200. Raises MalformedAnswerError, or what the provider reports within it."""
 
-    def decoder(self) -> StreamDecoder:
-        """Return what reads one stream."""
+    def decoder(self, choices: int = 1) -> StreamDecoder:
+        """Return what reads one stream, of which `choices` answers are wanted."""
 
     def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:
         """Return what a response that is no 200 means; `content` is its beginning, `now_s` the time since 1970."""

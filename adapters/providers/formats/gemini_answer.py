@@ -73,11 +73,15 @@ def read_answer(content: bytes, request_id: str, created: int) -> Answer:
 def check(response: Any, request_id: str = "") -> None:
     """Raise what a response reports instead of an answer."""
     if isinstance(field(response, "error"), dict):
-        raise _typed(_status(response), response, request_id=request_id)
+        failure = _typed(_status(response), response, request_id=request_id)
+        failure.http_status = 200
+        raise failure
     blocked = field(response, "promptFeedback", "blockReason")
     if blocked and not field(response, "candidates"):
         message = f"the provider blocks the prompt: {excerpt(text(blocked))}"
-        raise RequestRefusedError(message, code=CONTENT_FILTER, param="messages", request_id=request_id)
+        raise RequestRefusedError(
+            message, code=CONTENT_FILTER, param="messages", http_status=200, request_id=request_id
+        )
 
 
 def told(response: Any, created: int, request_id: str = "") -> Told:

@@ -35,9 +35,9 @@ class GeminiFormat:
         """Read a 200. Raises MalformedAnswerError, or what the API reports within it."""
         return read_answer(content, request_id, int(self._clock()))
 
-    def decoder(self) -> ResponseDecoder:
-        """Return what reads one stream."""
-        return ResponseDecoder(self._clock)
+    def decoder(self, choices: int = 1) -> ResponseDecoder:
+        """Return what reads one stream, as `ChatFormat.decoder`."""
+        return ResponseDecoder(self._clock, choices)
 
     def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:
         """Return what a response that is no 200 means."""

@@ -23,10 +23,11 @@ class _Candidate:
 class ResponseDecoder:
     """Reads one stream. Nothing but the end of the connection ends it: complete is what has its finish reason."""
 
-    __slots__ = ("_candidates", "_clock", "_id", "_spent", "_writer")
+    __slots__ = ("_candidates", "_choices", "_clock", "_id", "_spent", "_writer")
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], choices: int = 1) -> None:
         self._clock = clock
+        self._choices = choices
         self._id = ""
         self._writer: ChunkWriter | None = None
         self._candidates: dict[int, _Candidate] = {}
@@ -34,8 +35,9 @@ class ResponseDecoder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every answer that began has its finish reason."""
-        return bool(self._candidates) and all(candidate.finished for candidate in self._candidates.values())
+        """Whether every answer that began has its finish reason, and as many as are wanted."""
+        candidates = self._candidates.values()
+        return len(candidates) >= self._choices and all(candidate.finished for candidate in candidates)
 
     def feed(self, event: ServerSentEvent) -> Iterator[Chunk]:
         """Yield what a response says."""

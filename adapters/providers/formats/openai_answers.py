@@ -46,11 +46,14 @@ def _cached(stated: dict[str, Any]) -> int | None:
 
 
 class OpenAIDecoder:
-    """Reads one stream. It is complete with `[DONE]`, or, as some servers leave that out, when each choice ended."""
+    """Reads one stream. It is complete with `[DONE]`, or, as some servers leave that out, when each choice ended:
+    all that began, and as many as are wanted.
+    """
 
-    __slots__ = ("_done", "_finished", "_seen")
+    __slots__ = ("_choices", "_done", "_finished", "_seen")
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int = 1) -> None:
+        self._choices = choices
         self._done = False
         self._seen: set[int] = set()
         self._finished: set[int] = set()
@@ -58,7 +61,9 @@ class OpenAIDecoder:
     @property
     def is_complete(self) -> bool:
         """Whether the end of the answer was seen."""
-        return bool(self._seen) and (self._done or self._seen == self._finished)
+        if self._done:
+            return bool(self._seen)
+        return len(self._finished) >= self._choices and self._seen == self._finished
 
     def feed(self, event: ServerSentEvent) -> Iterable[Chunk]:
         """Return what an event says, as `StreamDecoder.feed`."""

@@ -13,11 +13,11 @@ from adapters.providers.errors import ProviderError, RequestRefusedError
 from adapters.providers.formats.chat_format import StreamDecoder
 from adapters.providers.formats.failures import explained, typed
 from adapters.providers.formats.openai_answers import OpenAIDecoder, answer
+from adapters.providers.formats.posts import headers_of
 from adapters.providers.json_text import written
 from adapters.providers.retry_after import retry_after_s
 from adapters.providers.transport import HttpRequest
 
-_JSON: Final = "application/json"
 _SAID_ANEW: Final = ("stream", "stream_options")
 
 
@@ -35,15 +35,16 @@ class OpenAIFormat:
             sent["stream"] = True
             if options := _stream_options(endpoint, body.get("stream_options")):
                 sent["stream_options"] = options
-        return HttpRequest(_address(endpoint, model), _headers(endpoint, stream=stream), written(sent))
+        headers = headers_of(endpoint, _key(endpoint), stream=stream)
+        return HttpRequest(_address(endpoint, model), headers, written(sent))
 
     def answer(self, content: bytes, request_id: str) -> Answer:
         """Read a 200, as `ChatFormat.answer`."""
         return answer(content, request_id)
 
-    def decoder(self) -> StreamDecoder:
-        """Return what reads one stream."""
-        return OpenAIDecoder()
+    def decoder(self, choices: int = 1) -> StreamDecoder:
+        """Return what reads one stream, as `ChatFormat.decoder`."""
+        return OpenAIDecoder(choices)
 
     def failure(self, status: int, headers: Mapping[str, str], content: bytes, now_s: float) -> ProviderError:
         """Return what a response that is no 200 means, as `ChatFormat.failure`."""
@@ -77,11 +78,8 @@ def _address(endpoint: Endpoint, model: str) -> str:
     return f"{base_url}/chat/completions" + (f"?{urlencode(query)}" if query else "")
 
 
-def _headers(endpoint: Endpoint, *, stream: bool) -> Mapping[str, str]:
-    headers = {"content-type": _JSON, "accept": "text/event-stream" if stream else _JSON}
-    if endpoint.key is not None and endpoint.format is Format.AZURE:
-        headers["api-key"] = endpoint.key.reveal()
-    elif endpoint.key is not None:
-        headers["authorization"] = f"Bearer {endpoint.key.reveal()}"
-    headers.update((name.lower(), value) for name, value in endpoint.headers.items())
-    return headers
+def _key(endpoint: Endpoint) -> Mapping[str, str]:
+    if not endpoint.key:
+        return {}
+    key = endpoint.key.reveal()
+    return {"api-key": key} if endpoint.format is Format.AZURE else {"authorization": f"Bearer {key}"}

@@ -1,4 +1,4 @@
-"""Requests to providers that are not OpenAI's: where they go, and what lets them in."""
+"""Requests to providers: what lets them in, and where those go that are not in OpenAI's format."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,6 +9,12 @@ from adapters.providers.json_text import written
 from adapters.providers.transport import HttpRequest
 
 _JSON: Final = "application/json"
+
+
+def headers_of(endpoint: Endpoint, own: Mapping[str, str], *, stream: bool) -> Mapping[str, str]:
+    """Return the headers of a request, of which `own` are those of the format. What the operator configured wins."""
+    configured = {name.lower(): value for name, value in endpoint.headers.items()}
+    return {"content-type": _JSON, "accept": "text/event-stream" if stream else _JSON, **own, **configured}
 
 
 def post(
@@ -27,10 +33,8 @@ def post(
     A `base_url` may end with one of the `versions` of the API, as OpenAI's do, or leave the first one out, as the
     official clients have it.
     """
-    sent = {"content-type": _JSON, "accept": "text/event-stream" if stream else _JSON, **(headers or {})}
-    if endpoint.key:
-        sent[key_header] = endpoint.key.reveal()
-    sent |= {name.lower(): value for name, value in endpoint.headers.items()}
+    key = {key_header: endpoint.key.reveal()} if endpoint.key else {}
+    sent = headers_of(endpoint, {**(headers or {}), **key}, stream=stream)
     queries = "&".join(part for part in (query, urlencode(endpoint.query)) if part)
     has_version = endpoint.base_url.endswith(tuple(f"/{version}" for version in versions))
     address = endpoint.base_url + ("" if has_version else f"/{versions[0]}") + path

@@ -64,6 +64,9 @@ NEUTRAL: Final[Mapping[str, tuple[Any, ...]]] = {
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
+MAX_CHOICES: Final = 128
+"""Answers to one request, by OpenAI's own reference."""
+
 _JSON_OBJECT: Final = "json_object"
 
 
@@ -116,6 +119,11 @@ def max_tokens(body: Body) -> int | None:
     newer = integer(body, "max_completion_tokens", 1, 2**31 - 1)
     older = integer(body, "max_tokens", 1, 2**31 - 1)
     return older if newer is None else newer
+
+
+def choices(body: Body) -> int:
+    """Return how many answers are wanted."""
+    return integer(body, "n", 1, MAX_CHOICES) or 1
 
 
 def stops(body: Body) -> list[str]:

@@ -148,7 +148,16 @@ async def test_nobody_listening_is_said_so(model) -> None:
         pass
     error = await failure(completed(model(url)))
     assert type(error) is UnreachableError
-    assert "no connection to 127.0.0.1:" in str(error)
+    assert str(error) == f"no connection to {url.removeprefix('http://')}: connection refused"
+
+
+@pytest.mark.parametrize("left_s", [0.0, -1.0])
+async def test_no_time_left_is_not_time_without_end(left_s, model, server) -> None:
+    error = await failure(completed(model(server.url("stalled_before_headers")), PATIENT._replace(total_s=left_s)))
+    assert (type(error), str(error)) == (ProviderTimeoutError, "the provider took longer than 0.001 s (total)")
+    async with never_accepting() as url:
+        error = await failure(completed(model(url), PATIENT._replace(connect_s=left_s)))
+    assert (type(error), str(error)) == (ProviderTimeoutError, "the provider took longer than 0.001 s (connect)")
 
 
 @pytest.mark.parametrize(

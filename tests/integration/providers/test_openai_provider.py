@@ -116,6 +116,21 @@ async def test_a_stream_that_ends_early_is_broken_after_what_came_of_it(provider
     assert upstream.in_flight == 0
 
 
+async def test_a_stream_that_lacks_a_choice_that_was_asked_for_is_broken(provider, upstream):
+    upstream.events = ['data: {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\n']
+    upstream.tail = ""
+    assert await text_of(provider) == "Hi"
+    with pytest.raises(StreamBrokenError):
+        await text_of(provider, BODY | {"n": 2})
+
+
+@pytest.mark.parametrize("count", [0, -1, 129, True, 2.0, "2", [2]])
+async def test_a_stream_of_no_number_of_choices_is_refused_unsent(provider, upstream, count):
+    with pytest.raises(RequestRefusedError) as caught:
+        await provider.stream(BODY | {"n": count}, PATIENT)
+    assert (caught.value.param, caught.value.http_status, upstream.received) == ("n", None, [])
+
+
 async def test_an_error_within_a_stream_is_raised_after_the_tokens_before_it(provider, upstream):
     begun = 'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
     upstream.events = [begun + 'data: {"error": {"code": 502, "message": "the model fell over"}}\n\n']

@@ -242,8 +242,13 @@ def test_failures_are_typed_by_status_and_within_a_stream_by_their_type(status, 
     body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_2"}
     failure = FORMAT.failure(status, {"request-id": "req_1"}, json.dumps(body).encode(), 0.0)
     assert (type(failure), failure.http_status, failure.request_id) == (error, status, "req_1")
-    with pytest.raises(error):
-        decoded(FORMAT.decoder(), [START, body])
+    for raising in (
+        lambda: decoded(FORMAT.decoder(), [START, body]),
+        lambda: FORMAT.answer(json.dumps(body).encode(), "q"),
+    ):
+        with pytest.raises(error) as caught:
+            raising()
+        assert caught.value.http_status == 200
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])

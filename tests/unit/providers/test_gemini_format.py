@@ -248,8 +248,17 @@ def test_failures_are_typed_by_status_wherever_they_stand(status, kind, error):
         failure = FORMAT.failure(status, {}, json.dumps(content).encode(), 0.0)
         assert (type(failure), failure.http_status) == (error, status)
     for raising in (lambda: decoded(FORMAT.decoder(), [body]), lambda: FORMAT.answer(json.dumps(body).encode(), "q")):
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             raising()
+        assert caught.value.http_status == 200
+
+
+def test_a_blocked_prompt_was_sent_and_is_refused_within_a_200():
+    body = {"promptFeedback": {"blockReason": "SAFETY"}}
+    for raising in (lambda: decoded(FORMAT.decoder(), [body]), lambda: FORMAT.answer(json.dumps(body).encode(), "q")):
+        with pytest.raises(RequestRefusedError) as caught:
+            raising()
+        assert (caught.value.code, caught.value.http_status) == ("content_filter", 200)
 
 
 def test_a_prompt_that_is_too_long_may_fit_another_model():
@@ -296,6 +305,16 @@ def test_a_stream_is_complete_when_each_answer_has_its_finish_reason():
     decoded(decoder, [response({"finishReason": "STOP"})])
     assert not decoder.is_complete
     decoded(decoder, [response({"finishReason": "STOP", "index": 1})])
+    assert decoder.is_complete
+
+
+def test_an_answer_that_is_wanted_and_not_yet_begun_is_waited_for():
+    decoder = FORMAT.decoder(2)
+    used = {"promptTokenCount": 2}
+    ends = [response(candidate({"text": "a"}, index=at, finishReason="STOP"), usageMetadata=used) for at in (0, 1)]
+    assert [chunk.usage for chunk in decoded(decoder, ends[:1]) if chunk.usage] == []
+    assert not decoder.is_complete
+    assert [chunk.usage for chunk in decoded(decoder, ends[1:]) if chunk.usage] == [Usage(2, 0, 0)]
     assert decoder.is_complete
 
 

@@ -60,8 +60,9 @@ def test_a_request_goes_to_chat_completions_with_the_key_as_bearer():
 
 
 def test_a_server_without_a_key_gets_none():
-    local = Endpoint("vllm", Format.OPENAI, "http://127.0.0.1:8000/v1")
-    assert set(FORMAT.request(local, "llama", BODY, stream=True).headers) == {"content-type", "accept"}
+    for key in (None, Secret("")):
+        local = Endpoint("vllm", Format.OPENAI, "http://127.0.0.1:8000/v1", key)
+        assert set(FORMAT.request(local, "llama", BODY, stream=True).headers) == {"content-type", "accept"}
 
 
 def test_the_operators_headers_and_query_are_added_and_win():
@@ -208,9 +209,10 @@ def test_what_is_no_chat_completion_is_malformed_and_no_error_keeps_it(content):
 def test_an_error_within_a_200_is_the_one_it_reports_in_answers_and_in_streams(fields, expected):
     with pytest.raises(expected) as caught:
         FORMAT.answer(whole(**fields), "req-1")
-    assert caught.value.request_id == "req-1"
-    with pytest.raises(expected):
+    assert (caught.value.request_id, caught.value.http_status) == ("req-1", 200)
+    with pytest.raises(expected) as caught:
         list(FORMAT.decoder().feed(ServerSentEvent(whole(**fields))))
+    assert caught.value.http_status == 200
 
 
 def test_a_null_error_is_none():
@@ -263,6 +265,18 @@ def test_without_done_every_choice_has_to_end():
     list(decoder.feed(event({"choices": [choice(None, "length", index=1)]})))
     assert decoder.is_complete
     list(decoder.feed(event({"choices": [choice({"content_filter_offsets": 1})]})))
+    assert decoder.is_complete
+
+
+@pytest.mark.parametrize(("tail", "is_complete"), [([], False), ([b"[DONE]"], True)])
+def test_a_choice_that_is_wanted_and_not_yet_begun_is_waited_for(tail, is_complete):
+    decoder = FORMAT.decoder(2)
+    list(decoder.feed(event({"choices": [choice({"content": "H"}, "stop")]})))
+    assert not decoder.is_complete
+    for data in tail:
+        list(decoder.feed(ServerSentEvent(data)))
+    assert decoder.is_complete is is_complete
+    list(decoder.feed(event({"choices": [choice({"content": "J"}, "stop", index=1)]})))
     assert decoder.is_complete
 
 
