@@ -27,6 +27,8 @@ _CAPABILITIES: Final = {
 }
 _PROVIDERS: Final = {"together_ai": "together"}
 """Names of providers that are others here."""
+_ALIASES: Final = {"google": "gemini"}
+"""Further names here of providers in the list."""
 _PER_MILLION: Final = 1e6
 _SHOWN: Final = 12
 _EXAMPLE: Final = "sample_spec"
@@ -79,7 +81,7 @@ def read_price_list(path: Path) -> Entries:
 
 
 def chosen(entries: Entries, names: Sequence[str], *, provider: str = "", mode: str = "") -> list[str]:
-    """Return the names of the entries that are asked for, in the order of the file.
+    """Return the names of the entries that are asked for, in the order of the file, whether they have prices or not.
 
     `names` are names or shell patterns, none for all; `provider` and `mode`, where they are not empty, are those of
     the file. Raises PriceListError for names that choose nothing.
@@ -91,10 +93,16 @@ def chosen(entries: Entries, names: Sequence[str], *, provider: str = "", mode: 
     found = [name for name in fitting if not names or any(_matches(name, asked) for asked in names)]
     if not found:
         raise PriceListError("no model of the list is chosen; leave out --provider or --mode, or give others")
+    return found
+
+
+def check_number(found: Sequence[str], names: Sequence[str], *, provider: str = "") -> None:
+    """Raise PriceListError for more entries than a configuration holds; `names` and `provider` chose them."""
     if len(found) > MAX_MODELS:
         message = f"{len(found)} models are chosen, and a configuration holds {MAX_MODELS}"
-        raise PriceListError(f"{message}; give names, patterns or --provider")
-    return found
+        narrower = "fewer names or narrower patterns" if names else "names or patterns"
+        advice = f"{narrower}, as gpt-4.1*" if provider else f"{narrower}, or --provider"
+        raise PriceListError(f"{message}; give {advice}")
 
 
 def listed_models(entries: Entries, names: Iterable[str], *, allow_free: bool = False) -> list[ListedModel]:
@@ -110,8 +118,33 @@ def listed_models(entries: Entries, names: Iterable[str], *, allow_free: bool = 
     return known
 
 
+def sellable(
+    entries: Entries, found: Sequence[str], names: Sequence[str], *, allow_free: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """Return which entries can be models, and why others cannot, by name.
+
+    Of those that nobody named as they are, only a pattern or a provider, what has no price, or no id, is passed over;
+    what was named is kept, so that it can be refused.
+    """
+    skipped = {
+        name: why
+        for name in found
+        if name not in names and (why := _lacking(name, entries[name], allow_free=allow_free))
+    }
+    return [name for name in found if name not in skipped], skipped
+
+
+def _lacking(name: str, entry: Mapping[str, Any], *, allow_free: bool) -> str:
+    model = _model(name, entry)
+    if isinstance(model, str):
+        return "no price per token"
+    if not NAME.fullmatch(name):
+        return "its name is no id here"
+    return "a price of zero" if model.is_free and not allow_free else ""
+
+
 def _fits(entry: Mapping[str, Any], provider: str, mode: str) -> bool:
-    listed = entry.get("litellm_provider")
+    listed, provider = entry.get("litellm_provider"), _ALIASES.get(provider, provider)
     return mode in ("", entry.get("mode")) and provider in ("", listed, _PROVIDERS.get(str(listed)))
 
 

@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--log-level", choices=LEVELS, default="info", help="default: %(default)s")
     options = parser.parse_args()
     try:
-        settings = load(options.config, os.environ)
+        settings = load(options.config, os.environ, serving=True)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_REFUSED

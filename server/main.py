@@ -127,7 +127,7 @@ async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIter
     from adapters.providers.aiohttp_transport import AiohttpTransport
 
     for model, reason in sorted(settings.gateway.uncallable.items()):
-        log.warning("not_callable", model=model, reason=reason)
+        log.warning("not_callable", model=model, reason=reason, **settings.gateway.remedies[model]._asdict())
     transport = AiohttpTransport(settings.gateway.private_hosts)
     try:
         yield providers(transport, settings.gateway.endpoints, settings.gateway.upstreams, time.time)

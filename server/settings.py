@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.providers.chat import Timeouts
 from adapters.providers.endpoint import Endpoint, Upstream
@@ -119,12 +120,21 @@ class HeaderRule:
     category: str
 
 
+class Remedy(NamedTuple):
+    """Why a model of a provider cannot be called, and what to do, in words for people."""
+
+    provider: str
+    why: str
+    advice: str
+
+
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """How to call models for callers. An empty `listen` does not.
 
     `endpoints` are the providers by name, `upstreams` the models that can be called by id, `uncallable` says of each
-    other one why it cannot ("provider_key": its key is not set; "provider": nobody said where it is).
+    other one why it cannot ("provider_key": its key is not set; "provider": nobody said where it is);
+    `remedies` say what to do.
     `private_hosts` are the names in base URLs that may lead to private addresses. `categories` names fingerprints.
     `key_variables` says, by provider, where its key should come from, for advice. `fingerprint_key` is that of the
     environment; without it `fingerprint_key_file` holds it, and without either it lasts as long as the process.
@@ -137,6 +147,7 @@ class GatewaySettings:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     uncallable: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, Remedy] = field(default_factory=dict)
     key_variables: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[HeaderRule, ...] = ()

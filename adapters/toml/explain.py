@@ -50,7 +50,7 @@ def _finding(details: ErrorDetails, reference: Reference) -> Finding:
     if path[-1] == "[key]":
         return Finding(path[:-1], f"{_shown(path[-2])} is no valid name", f"a name has {NAME_RULE.words}")
     if details["type"] == "extra_forbidden":
-        return _unknown(path, reference)
+        return _unknown(path, reference, is_table=isinstance(details["input"], Mapping))
     pattern = reference.pattern_of(path)
     key = reference.keys[pattern]
     if details["type"] == "missing":
@@ -58,10 +58,12 @@ def _finding(details: ErrorDetails, reference: Reference) -> Finding:
     return Finding(path, _sentence(path, pattern, details), _rule(key, reference))
 
 
-def _unknown(path: Path, reference: Reference) -> Finding:
+def _unknown(path: Path, reference: Reference, *, is_table: bool) -> Finding:
     wrong, table, keys = str(path[-1]), reference.pattern_of(path)[:-1], reference.keys.values()
     message = f"unknown key {_shown(wrong)} {_in(table, reference)}"
     here = [key.name for key in keys if key.path[:-1] == table]
+    if is_table and (tables := difflib.get_close_matches(wrong, here, n=1, cutoff=_SURE)):
+        return Finding(path, message, did_you_mean(wrong, tables))
     meant = difflib.get_close_matches(wrong, {key.name for key in keys}, n=1, cutoff=_SURE)
     if not meant or meant[0] in here:
         return Finding(path, message, did_you_mean(wrong, here))

@@ -8,7 +8,7 @@ import typer
 
 from routeward.cli.commands import Command, Group
 from routeward.cli.options import Json
-from routeward.cli.output import CommandError, show
+from routeward.cli.output import CommandError, console, show
 
 if TYPE_CHECKING:
     from adapters.price_list import ListedModel
@@ -39,12 +39,16 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Print tables of models, with prices, limits and capabilities, to paste into a configuration."""
-    from adapters.price_list import PriceListError, chosen, listed_models, read_price_list
+    from adapters.price_list import PriceListError, check_number, chosen, listed_models, read_price_list, sellable
 
     try:
         entries = read_price_list(file)
         found = chosen(entries, names or (), provider=provider, mode=mode)
-        models = listed_models(entries, found, allow_free=allow_free)
+        kept, skipped = sellable(entries, found, names or (), allow_free=allow_free)
+        if not kept:
+            raise PriceListError(f"none of the {len(found)} models that are chosen has a price above zero; name others")
+        check_number(kept, names or (), provider=provider)
+        models = listed_models(entries, kept, allow_free=allow_free)
     except PriceListError as error:
         raise CommandError("PRICE_LIST_REFUSED", str(error)) from error
     text = toml_of_models(models)
@@ -55,7 +59,11 @@ def import_(
         "models": [{**model._asdict(), "capabilities": list(model.capabilities)} for model in models],
         "toml": text,
         "path": str(out) if out else None,
+        "skipped": skipped,
     }
+    if skipped and not as_json:
+        told = "; ".join(f"{name}: {why}" for name, why in skipped.items())
+        console(stderr=True).print(f"skipped {len(skipped)}: {told}", soft_wrap=True)
     show(document, lambda: human, as_json=as_json)
 
 

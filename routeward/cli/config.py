@@ -8,6 +8,7 @@ import typer
 from routeward.cli.commands import Command, Group
 from routeward.cli.options import DEFAULT_CONFIG, Json
 from routeward.cli.output import show
+from routeward.cli.provider_checks import missing_models
 from routeward.cli.service import loaded
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Check the configuration, or read what may stand in it.")
@@ -21,10 +22,14 @@ def check(
     *,
     as_json: Json = False,
 ) -> None:
-    """Say everything that is wrong with a configuration, with lines and advice; exit code 2 if anything is."""
+    """Say everything that is wrong with a configuration, with lines and advice; exit code 2 if anything is.
+
+    Keys of providers that are not in this environment are told, and wrong only for `serve`.
+    """
     settings = loaded(path)
     catalogue = settings.catalogue
     enabled = sum(model.enabled for model in catalogue.models)
+    missing, listens = missing_models(settings), bool(settings.gateway.listen)
     document = {
         "path": str(path),
         "digest": settings.digest,
@@ -32,13 +37,19 @@ def check(
         "gateway": settings.gateway.listen or None,
         "models": [model.id for model in catalogue.models if model.enabled],
         "disabled_models": [model.id for model in catalogue.models if not model.enabled],
-        "callable_models": sorted(settings.gateway.upstreams) if settings.gateway.listen else None,
+        "callable_models": sorted(settings.gateway.upstreams) if listens else None,
+        "uncallable_models": [{"model": id_, **remedy._asdict()} for id_, remedy in missing.items()]
+        if listens
+        else None,
         "categories": sorted(catalogue.categories),
         "profiles": sorted(catalogue.profiles),
         "api_keys": [key.id for key in settings.server.keys],
     }
-    line = f"{path} is fine: {enabled} models, {len(catalogue.categories)} categories, digest {settings.digest}"
-    show(document, lambda: line, as_json=as_json)
+    lines = [f"{path} is fine: {enabled} models, {len(catalogue.categories)} categories, digest {settings.digest}"]
+    if listens:
+        lines.append(f"{enabled - len(missing)} of {enabled} models can be called{':' if missing else ''}")
+        lines += [f"    {id_}: {remedy.why}; {remedy.advice}" for id_, remedy in missing.items()]
+    show(document, lambda: "\n".join(lines), as_json=as_json)
 
 
 @app.command(cls=Command)

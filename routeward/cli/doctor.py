@@ -47,7 +47,7 @@ def _found(config: ConfigFile, listen: str, metrics: str) -> list[Check]:
         *(clock, fine),
         *file_checks.files(settings, now_s, holder, listening),
         *port_checks.network(server, listening, database_in_use=file_checks.database_in_use(settings)),
-        *port_checks.gateway(settings.gateway, listening),
+        *port_checks.gateway(settings.gateway, server, listening),
         *provider_checks.providers(settings),
     ]
 

@@ -56,15 +56,13 @@ def network(server: "ServerSettings", found: Found, *, database_in_use: bool | N
     from server.config.kinds import parse_address
 
     address = parse_address(server.listen)
-    if not address.is_loopback and server.tls is None:
-        detail = f"{server.listen} takes API keys without encryption"
-        yield Check("tls", Verdict.WARNING, detail, "set tls_certificate and tls_key, unless a proxy encrypts")
+    yield from _encryption("tls", server.listen, server)
     if found.listener is Listener.NOBODY:
         yield _bindable("server", address)
     else:
         yield _listening(server.listen, found, database_in_use=database_in_use)
-    if server.metrics_listen and not found.may_be_ours:
-        yield _bindable("metrics", parse_address(server.metrics_listen))
+    if server.metrics_listen:
+        yield _beside("metrics", parse_address(server.metrics_listen), found)
 
 
 def _listening(listen: str, found: Found, *, database_in_use: bool | None) -> Check:
@@ -96,12 +94,32 @@ def _reachable(address: "Address") -> tuple[str, int]:
     return anywhere.get(address.host, address.host), address.port
 
 
-def gateway(gateway: "GatewaySettings", found: Found) -> Iterator[Check]:
-    """Look whether the gateway of a configuration could listen, unless the server runs and so does it."""
+def gateway(gateway: "GatewaySettings", server: "ServerSettings", found: Found) -> Iterator[Check]:
+    """Look whether the gateway of a configuration could listen, or does if the server runs; and at its encryption."""
     from server.config.kinds import parse_address
 
-    if gateway.listen and not found.may_be_ours:
-        yield _bindable("gateway", parse_address(gateway.listen))
+    if gateway.listen:
+        yield from _encryption("gateway tls", gateway.listen, server)
+        yield _beside("gateway", parse_address(gateway.listen), found)
+
+
+def _encryption(name: str, listen: str, server: "ServerSettings") -> Iterator[Check]:
+    from server.config.kinds import parse_address
+
+    if not parse_address(listen).is_loopback and server.tls is None:
+        detail = f"{listen} takes API keys without encryption"
+        yield Check(name, Verdict.WARNING, detail, "set tls_certificate and tls_key, unless a proxy encrypts")
+
+
+def _beside(name: str, address: "Address", found: Found) -> Check:
+    """Look at another port of a server: whether it is free, or where the server runs, whether anybody listens."""
+    if not found.may_be_ours or address.port == 0:
+        return _bindable(name, address)
+    shown = f"{address.host}:{address.port}"
+    if _answers(address):
+        return ok(name, f"something listens on {shown}, beside the server that runs")
+    advice = "it was started with another address or configuration: restart it, or read its event ready"
+    return Check(name, Verdict.WARNING, f"the server runs, but nobody listens on {shown}", advice)
 
 
 def _bindable(name: str, address: "Address") -> Check:

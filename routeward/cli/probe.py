@@ -10,7 +10,6 @@ import typer
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
 from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, seconds, show, usd
 from routeward.cli.probe_advice import advice_of
-from routeward.cli.provider_checks import why_uncallable
 from routeward.cli.service import loaded
 
 if TYPE_CHECKING:
@@ -23,6 +22,11 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 8
 NANO: Final = 1e9
+_FOUND: Final = (
+    *("latency_s", "first_token_s", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd"),
+    *("finish_reason", "request_id", "http_status"),
+)
+"""What only a call finds out of a model."""
 
 
 def probe(
@@ -89,8 +93,9 @@ def _row(settings: "Settings", id_: str, probed: "Probed | None") -> dict[str, A
     """Return what was found of a model, as JSON values."""
     model = next(one for one in settings.catalogue.models if one.id == id_)
     if probed is None:
-        why, advice = why_uncallable(settings, id_)
-        return {**_place(settings, model), "status": "not callable", "error": why, "advice": advice}
+        remedy = settings.gateway.remedies[id_]
+        told = {"error": remedy.why, "advice": remedy.advice}
+        return {**_place(settings, model), "status": "not callable", **dict.fromkeys(_FOUND), **told}
     usage, error = probed.usage, probed.error
     return {
         **_place(settings, model),

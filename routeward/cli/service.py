@@ -47,7 +47,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Run the server until it is told to stop (Ctrl-C or SIGTERM)."""
-    settings = loaded(config, listen, metrics)
+    settings = loaded(config, listen, metrics, serving=True)
     from server.listening import StartError
     from server.main import run
 
@@ -60,12 +60,12 @@ def serve(
         print_json({"stopped": True})
 
 
-def loaded(config: Path, listen: str = "", metrics: str = "") -> "Settings":
-    """Read a configuration; everything that is wrong with it becomes one CommandError."""
+def loaded(config: Path, listen: str = "", metrics: str = "", *, serving: bool = False) -> "Settings":
+    """Read a configuration, perhaps for `serving`; everything that is wrong with it becomes one CommandError."""
     from server.config import ConfigError, load
 
     try:
-        return load(config, os.environ, listen=listen, metrics=metrics)
+        return load(config, os.environ, listen=listen, metrics=metrics, serving=serving)
     except ConfigError as error:
         problems = [
             {"place": one.place, "line": one.line, "message": one.message, "hint": one.hint} for one in error.problems

@@ -61,10 +61,16 @@ def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> I
             "the figures, which anyone may read, would be served to other machines of a service without API keys",
             "keep metrics on 127.0.0.1, or make a key with  routeward keys create ID",
         )
+    yield from check_exposed(document, place, folder, has_token_keys=has_token_keys)
+
+
+def check_exposed(document: Tables, place: Path, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
+    """Find what an address to listen on, at `place`, lacks if other machines can reach it."""
+    address = text_of(document, str(place[0]), str(place[1]))
     if _is_loopback(address):
         return
     message = f"{address} can be reached from other machines"
-    if not server.get("keys"):
+    if not table_of(document, "server").get("keys"):
         yield Finding(place, f"{message}, but no API key is configured", "make one with  routeward keys create ID")
     file = key_file_of(document, folder)
     if not has_token_keys and not (file and os.path.isfile(file)):

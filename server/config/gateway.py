@@ -1,50 +1,58 @@
 """What is wrong with the gateway of a document, beside its providers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Final
 
 from adapters.toml.explain import did_you_mean
 from adapters.toml.lines import Path
 from adapters.toml.problems import Finding
-from server.config.kinds import parse_address
+from server.config.checks import check_exposed
 from server.config.provider_checks import CREDENTIALS, TOKEN, check_providers
 from server.config.provider_keys import ProviderKeys
 from server.config.providers import Plan, is_listening, uncallable_of
 from server.config.tables import Tables, entries_of, number_of, table_of, text_in, text_of
+from server.http.fingerprints import DIGEST_BYTES, PREFIX
 
-FINGERPRINT: Final = re.compile(r"auto-[0-9a-f]{12}")
+FINGERPRINT: Final = re.compile(f"{re.escape(PREFIX)}[0-9a-f]{{{2 * DIGEST_BYTES}}}")
 """Name of a category that nobody named."""
 _PLACE: Final = ("gateway", "listen")
+_CAUSES: Final = {"models", "provider", "providers"}
+"""Tables for whose faults, or for whose name, models may lack a provider."""
 
 
-def check_gateway(document: Tables, plans: Mapping[str, Plan], keys: ProviderKeys) -> Iterator[Finding]:
-    """Find what keeps the gateway of a document, and its providers, from serving."""
-    findings = [*check_providers(document, plans), *keys.findings]
-    yield from findings
+def check_gateway(
+    document: Tables, plans: Mapping[str, Plan], keys: ProviderKeys, *, has_token_keys: bool, folder: FilePath
+) -> Iterator[Finding]:
+    """Find what is wrong with the gateway of a document, and its providers; relative paths start in `folder`."""
+    yield from check_providers(document, plans)
+    yield from keys.findings
     if is_listening(document):
-        yield from _listening(document)
+        yield from _listening(document, folder, has_token_keys=has_token_keys)
         yield from _names(document)
-        if not findings and not keys.problems:
-            yield from _nothing_callable(document, plans, keys)
         yield from _times(document)
     yield from _fingerprints(document)
     yield from _rules(document)
 
 
-def _listening(document: Tables) -> Iterator[Finding]:
+def check_callable(
+    document: Tables, plans: Mapping[str, Plan], keys: ProviderKeys, found: Iterable[Finding]
+) -> Iterator[Finding]:
+    """Find that a server would lack the keys of its providers; what was `found` already may be the cause of it."""
+    yield from keys.absent
+    causes = any(finding.path[0] in _CAUSES for finding in (*found, *keys.absent))
+    if is_listening(document) and not causes and not keys.problems:
+        yield from _nothing_callable(document, plans, keys)
+
+
+def _listening(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
     address = text_of(document, *_PLACE)
     for name in ("listen", "metrics"):
         if address == text_of(document, "server", name) and not address.endswith(":0"):
             message = f"listen of [gateway] and {name} of [server] are the same address"
             yield Finding(_PLACE, message, "give the gateway a port of its own")
-    try:
-        is_loopback = parse_address(address).is_loopback
-    except ValueError:
-        return
-    if not is_loopback and not table_of(document, "server").get("keys"):
-        message = f"{address} can be reached from other machines, but no API key is configured"
-        yield Finding(_PLACE, message, "make one with  routeward keys create ID")
+    yield from check_exposed(document, _PLACE, folder, has_token_keys=has_token_keys)
 
 
 def _nothing_callable(document: Tables, plans: Mapping[str, Plan], keys: ProviderKeys) -> Iterator[Finding]:

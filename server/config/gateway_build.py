@@ -10,6 +10,7 @@ from server.config.checks import file_beside_database
 from server.config.gateway_schema import MIB, GatewayTable
 from server.config.provider_keys import ProviderKeys
 from server.config.providers import Plan, private_hosts_of, served_models, uncallable_of
+from server.config.remedies import remedies_of
 from server.config.schema import Document
 from server.config.tables import Tables, table_of, text_in
 from server.settings import GatewaySettings, HeaderRule
@@ -36,6 +37,7 @@ def gateway_of(
             id_: Upstream(provider, names[id_]) for _, id_, provider in served_models(raw) if provider in usable
         },
         uncallable=uncallable_of(raw, plans, usable),
+        remedies=remedies_of(raw, plans, keys),
         key_variables={plan.name: plan.key_place for plan in plans.values() if plan.is_placed and plan.needs_key},
         categories=dict(table.categories),
         rules=tuple(HeaderRule(rule.header.lower(), rule.pattern, rule.category) for rule in table.rules),

@@ -32,7 +32,8 @@ class GatewayTable(Table):
 
     listen: OptionalListen = Field(
         default="",
-        description="address for HTTP; empty: there is no gateway. Anything but loopback needs [[server.keys]]",
+        description="address for HTTP; empty: there is no gateway. Anything but loopback needs "
+        "[[server.keys]] and keys that sign decision ids",
         examples=["127.0.0.1:7400"],
     )
     connect_seconds: Seconds = Field(default=_TIMEOUTS.connect_s, description="longest time to reach a provider")

@@ -12,7 +12,7 @@ from adapters.toml.reading import located, parsed, read_text
 from server.config.build import settings_of
 from server.config.checks import check
 from server.config.environment import TOKEN_KEYS_VARIABLE, secrets_of
-from server.config.gateway import check_gateway
+from server.config.gateway import check_callable, check_gateway
 from server.config.gateway_build import gateway_of
 from server.config.provider_keys import read_keys
 from server.config.providers import is_listening, plans_of
@@ -21,9 +21,13 @@ from server.config.schema import Document
 from server.settings import Settings
 
 
-def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: str = "") -> Settings:
+def load(
+    path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: str = "", serving: bool = False
+) -> Settings:
     """Read the configuration file at `path`; `listen` and `metrics` replace the addresses in it.
 
+    Where keys of providers are missing, that is only wrong for `serving`, and if the gateway could then call nothing:
+    the environment of who looks at the file is not that of the server.
     Raises ConfigError with everything that is wrong with the file and the environment.
     """
     text = read_text(path, absent=f"make it with  routeward init {path}")
@@ -32,13 +36,16 @@ def load(path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: s
     secrets, plans = secrets_of(environ), plans_of(document)
     keys = read_keys(plans, path.parent, environ, listening=is_listening(document))
     problems = [*secrets.problems, *keys.problems]
-    findings = list(check(document, path.parent, has_token_keys=bool(environ.get(TOKEN_KEYS_VARIABLE))))
-    findings += check_gateway(document, plans, keys)
+    has_token_keys = bool(environ.get(TOKEN_KEYS_VARIABLE))
+    findings = list(check(document, path.parent, has_token_keys=has_token_keys))
+    findings += check_gateway(document, plans, keys, has_token_keys=has_token_keys, folder=path.parent)
     try:
         valid = Document.model_validate(document)
     except ValidationError as error:
         told = {finding.path for finding in findings}
         findings += [finding for finding in findings_of(error, REFERENCE) if finding.path not in told]
+    if serving:
+        findings += check_callable(document, plans, keys, findings)
     if findings or problems:
         typed = {f"server.{name}": f"--{name}" for name in options}
         raise ConfigError(path, [*located(path, text, findings, typed), *problems])

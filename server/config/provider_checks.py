@@ -22,6 +22,9 @@ _OURS: Final = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "accept-encoding"}
 )
 _SECRETS: Final = frozenset({"key", "api_key", "apikey", "api-key", "token", "secret", "password", "authorization"})
+_CALLS: Final = ("/chat/completions", "/completions", "/messages", "/responses", "/embeddings")
+"""Names of calls, which people copy with the address."""
+_PLACEHOLDER: Final = "YOUR-"
 _VALUE: Final = re.compile(r"[\x20-\x7e]{0,1000}")
 
 
@@ -71,6 +74,12 @@ def _placed(place: Path, plan: Plan, table: Tables, hosts: frozenset[str]) -> It
     if wrong:
         where = (*place, "base_url") if text_in(table, "base_url") else place
         yield Finding(where, f"base_url {wrong}", advice or 'write  base_url = "https://HOST/v1"')
+    elif _PLACEHOLDER in plan.base_url.upper():
+        message = "base_url still holds the name of an example"
+        yield Finding((*place, "base_url"), message, f"put in your own for {_PLACEHOLDER}...")
+    elif ending := next((one for one in _CALLS if plan.base_url.lower().endswith(one)), ""):
+        message = f"base_url ends with {ending}, which every call adds itself"
+        yield Finding((*place, "base_url"), message, f"leave out what ends it from {ending} on")
 
 
 def _keys(place: Path, plan: Plan, table: Tables) -> Iterator[Finding]:

@@ -13,11 +13,15 @@ _ALONE: Final = "it must hold the key alone, on one line"
 
 
 class ProviderKeys(NamedTuple):
-    """What was found: keys by provider, and what is wrong with files, and with the environment."""
+    """What was found: keys by provider, and what is wrong with files, and with the environment.
+
+    `absent` are the files that are not there, which only a server needs.
+    """
 
     found: Mapping[str, Secret]
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
+    absent: tuple[Finding, ...] = ()
 
     def usable(self, plans: Mapping[str, Plan]) -> Mapping[str, Plan]:
         """Return the providers that can be called: it is known where they are, and their key is there."""
@@ -34,19 +38,22 @@ def read_keys(
     presets may be there for others.
     """
     found: dict[str, Secret] = {}
-    findings, problems = [], []
+    findings: list[Finding] = []
+    absent: list[Finding] = []
+    problems: list[Problem] = []
     for plan in plans.values():
         try:
             key = _of_file(folder / plan.key_file) if plan.key_file else environ.get(plan.key_env, "").strip()
-        except KeyFileError as error:
-            findings.append(Finding(("providers", plan.name, "key_file"), f"key_file: {error}", _hint(plan)))
+        except (FileNotFoundError, KeyFileError) as error:
+            told = absent if isinstance(error, FileNotFoundError) else findings
+            told.append(Finding(("providers", plan.name, "key_file"), f"key_file: {error}", _hint(plan)))
             continue
         if key and not _can_be_sent(key):
             if listening or plan.table is not None:
                 problems.append(Problem(plan.key_env, "holds no key: it has blanks or unprintable characters", _ALONE))
         elif key:
             found[plan.name] = Secret(key)
-    return ProviderKeys(found, tuple(findings), tuple(problems))
+    return ProviderKeys(found, tuple(findings), tuple(problems), tuple(absent))
 
 
 def _hint(plan: Plan) -> str:
@@ -54,11 +61,14 @@ def _hint(plan: Plan) -> str:
 
 
 def _of_file(path: FilePath) -> str:
-    """Return the key that a file holds. Raises KeyFileError, which names no file that is not there: it may be a key."""
+    """Return the key that a file holds. Raises KeyFileError.
+
+    Raises FileNotFoundError too, which does not name the file: it may be a key.
+    """
     try:
         lines = [line.strip() for line in read_entries(path)]
     except (FileNotFoundError, ValueError) as error:
-        raise KeyFileError("there is no such file") from error
+        raise FileNotFoundError("there is no such file") from error
     match [line for line in lines if line]:
         case [key] if _can_be_sent(key):
             return key

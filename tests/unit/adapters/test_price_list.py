@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from adapters.price_list import ListedModel, PriceListError, chosen, listed_models, read_price_list
+from adapters.price_list import (
+    ListedModel,
+    PriceListError,
+    check_number,
+    chosen,
+    listed_models,
+    read_price_list,
+    sellable,
+)
 
 SMALL = {
     "litellm_provider": "acme",
@@ -141,7 +149,32 @@ def test_a_choice_of_nothing_or_of_more_than_fits_is_refused() -> None:
     with pytest.raises(PriceListError, match="no model of the list is chosen"):
         chosen(LIST, [], provider="nobody")
     with pytest.raises(PriceListError, match="65 models are chosen"):
-        chosen({f"m{index}": SMALL for index in range(65)}, [])
+        check_number([f"m{index}" for index in range(65)], [])
+
+
+@pytest.mark.parametrize(
+    ("names", "provider", "advice"),
+    [
+        ([], "", "give names or patterns, or --provider"),
+        ([], "openai", "give names or patterns, as gpt-4.1*"),
+        (["*"], "openai", "give fewer names or narrower patterns, as gpt-4.1*"),
+    ],
+)
+def test_what_was_given_already_is_no_advice_against_too_many(names: list[str], provider: str, advice: str) -> None:
+    with pytest.raises(PriceListError) as refused:
+        check_number(["m"] * 65, names, provider=provider)
+    assert str(refused.value).endswith(advice)
+
+
+def test_the_preset_google_finds_models_of_gemini() -> None:
+    assert chosen({"gemini/a": {**SMALL, "litellm_provider": "gemini"}}, [], provider="google") == ["gemini/a"]
+
+
+def test_only_what_was_named_is_kept_without_a_price() -> None:
+    found = ["acme/small-1", "spoken-1", "free-1", "odd name"]
+    skipped = {"free-1": "a price of zero", "odd name": "its name is no id here"}
+    assert sellable(LIST, found, ["spoken-1"]) == (["acme/small-1", "spoken-1"], skipped)
+    assert "free-1" in sellable(LIST, found, ["spoken-1"], allow_free=True)[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"a": ', b"\xff\xfe", b"[" * 100_000])

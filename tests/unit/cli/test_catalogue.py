@@ -79,10 +79,20 @@ def test_the_document_holds_models_and_the_text(cli: Cli, prices: str) -> None:
 
 
 def test_a_model_without_a_price_is_an_error_and_nothing_is_written(cli: Cli, prices: str) -> None:
-    ended = cli("catalogue", "import", prices, "--out", "models.toml", "--json")
+    ended = cli("catalogue", "import", prices, "spoken-1", "tiered-1", "--out", "models.toml", "--json")
     assert (ended.code, ended.document["error"]["reason"]) == (1, "PRICE_LIST_REFUSED")
     assert "spoken-1" in ended.document["error"]["message"]
     assert not Path("models.toml").exists()
+
+
+def test_models_without_a_price_that_nobody_named_are_skipped_and_told(cli: Cli, prices: str) -> None:
+    ended = cli("catalogue", "import", prices, "*-1")
+    assert [one["id"] for one in tomllib.loads(ended.out)["models"]] == ["acme/small-1", "tiered-1"]
+    assert (ended.code, ended.err) == (0, "skipped 1: spoken-1: no price per token\n")
+    document = cli("catalogue", "import", prices, "--json").document
+    assert document["skipped"] == {"spoken-1": "no price per token"}
+    nothing = cli("catalogue", "import", prices, "--provider", "other")
+    assert (nothing.code, "none of the 1 models" in nothing.err) == (1, True)
 
 
 def test_a_name_that_is_not_listed_is_told_with_one_that_is(cli: Cli, prices: str) -> None:

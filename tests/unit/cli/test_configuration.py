@@ -42,6 +42,7 @@ def test_what_init_writes_still_holds_when_its_suggestions_are_taken(tmp_path: P
 def test_what_init_writes_has_a_gateway_once_its_suggestion_is_taken(tmp_path: Path) -> None:
     before, _, rest = starter().partition("# [gateway]")
     suggested, mark, after = rest.partition("# The models to choose from.")
+    suggested = suggested.replace("YOUR-RESOURCE", "ours")
     taken = re.sub(r"^# (\[.*\]|[a-z_]+ = .*)$", r"\1", f"# [gateway]{suggested}", flags=re.MULTILINE)
     (tmp_path / "routeward.toml").write_text(before + taken + mark + after, encoding="utf-8")
     gateway = load(tmp_path / "routeward.toml", {"OPENAI_API_KEY": "sk-canary"}).gateway
@@ -59,6 +60,26 @@ def test_the_check_names_what_the_gateway_cannot_call_and_shows_no_key(
     assert (ended.code, ended.document["gateway"]) == (0, "127.0.0.1:7400")
     assert ended.document["callable_models"] == ["gpt-4.1", "gpt-4.1-mini"]
     assert "canary" not in ended.out
+    shown = cli("config", "check").out
+    assert "\n2 of 6 models can be called:\n" in shown
+    assert "    claude-sonnet-4: ANTHROPIC_API_KEY, the key of anthropic, is not set or empty; set ANTHROPIC" in shown
+    assert ended.document["uncallable_models"][0]["model"] == "azure/gpt-4.1"
+
+
+def test_where_no_key_is_in_this_shell_all_is_checked_and_only_serve_refuses(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    model = 'id = "m"\nprovider = "openai"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 1\n'
+    Path("routeward.toml").write_text(f'[gateway]\nlisten = "127.0.0.1:0"\n[[models]]\n{model}')
+    checked = cli("config", "check")
+    assert (checked.code, "0 of 1 models can be called:\n    m: OPENAI_API_KEY" in checked.out) == (0, True)
+    doctor = cli("doctor", "--json")
+    rows = {check["name"]: check for check in doctor.document["checks"]}
+    assert (doctor.code, rows["models"]["verdict"], rows["models"]["advice"]) == (1, "failed", "set OPENAI_API_KEY")
+    assert {"disk", "database", "server", "gateway"} <= rows.keys()
+    served = cli("serve")
+    assert (served.code, "could call none of the models" in served.err) == (2, True)
 
 
 def test_init_never_overwrites(cli: Cli) -> None:

@@ -114,4 +114,4 @@ def test_a_taken_port_for_figures_is_a_problem_unless_the_server_runs() -> None:
             "change metrics in [server], or stop what uses it",
         )
         running = ServerSettings(address, metrics)
-        assert [one.name for one in network(running, found_at(running), database_in_use=True)] == ["server"]
+        assert [one.name for one in network(running, found_at(running), database_in_use=True)] == ["server", "metrics"]

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from adapters.providers.errors import CredentialRefusedError
 from routeward.cli import port_checks, provider_checks
 from routeward.cli.checks import Check, Verdict
 from routeward.cli.port_checks import Found, Listener
+from routeward.cli.probe_advice import advice_of
 from server.config import load
+from server.settings import GatewaySettings, ServerSettings, TlsFiles
 
 Cli = Callable[..., Any]
 
@@ -129,7 +132,7 @@ def test_a_model_that_wants_the_newer_name_of_the_limit_is_asked_again(
 @pytest.mark.parametrize(
     ("model", "status", "http_status", "advice"),
     [
-        ("gone", "error", 404, "check upstream in [[models]]"),
+        ("gone", "error", 404, "and base_url, which ends before /chat/completions, often with /v1"),
         ("locked", "error", 401, "check the key in OWN_KEY"),
         ("busy", "rate-limited", 429, "limits and the balance"),
         ("picky", "refused", 400, "whether the model is one for chat"),
@@ -160,6 +163,22 @@ def test_a_provider_that_is_not_there_is_told(cli: Cli, configured: Callable[...
     assert (ended.code, "check base_url" in ended.out) == (1, True)
 
 
+def test_a_refused_call_without_a_key_is_told_where_to_name_one() -> None:
+    advice = advice_of(CredentialRefusedError("no"), "")
+    assert advice == "name the variable with its key by key_env, in [providers]"
+
+
+def test_where_plain_http_answers_to_https_the_way_to_allow_it_is_told(
+    cli: Cli, configured: Callable[..., None]
+) -> None:
+    configured("small")
+    path = Path("routeward.toml")
+    path.write_text(path.read_text().replace("http://", "https://"))
+    ended = cli("probe", "small", "--json")
+    [probe] = ended.document["probes"]
+    assert (ended.code, "write  http://  in base_url" in probe["advice"]) == (1, True)
+
+
 def test_a_provider_that_says_nothing_ends_at_the_timeout(cli: Cli, configured: Callable[..., None], port: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         configured("small")
@@ -181,8 +200,11 @@ def test_all_models_are_probed_and_those_that_cannot_be_called_are_named(
         "newer": "ok",
         "far": "not callable",
     }
+    by_model = {one["model"]: one for one in ended.document["probes"]}
+    called, uncalled = by_model["small"], by_model["far"]
+    assert (uncalled.keys(), uncalled["latency_s"]) == (called.keys(), None)
     shown = cli("probe", "--all").out
-    assert "far: groq needs a key\n    set GROQ_API_KEY" in shown
+    assert "far: GROQ_API_KEY, the key of groq, is not set or empty\n    set GROQ_API_KEY" in shown
 
 
 def test_a_model_that_cannot_be_called_is_a_problem_where_it_was_asked_for(
@@ -190,7 +212,7 @@ def test_a_model_that_cannot_be_called_is_a_problem_where_it_was_asked_for(
 ) -> None:
     configured("small", more=MODEL.format(id="far", provider="nowhere"))
     ended = cli("probe", "far")
-    assert (ended.code, "nobody says where nowhere is" in ended.out) == (1, True)
+    assert (ended.code, "the provider nowhere is unknown" in ended.out) == (1, True)
 
 
 @pytest.mark.parametrize("words", [(), ("small", "--all")])
@@ -233,8 +255,13 @@ def test_doctor_says_which_providers_have_a_key_and_never_shows_one(tmp_path: Pa
     checks = checked(tmp_path, text, {"OWN_KEY": CANARY})
     own, groq, models = checks["provider own"], checks["provider groq"], checks["models"]
     assert own == Check("provider own", Verdict.OK, "http://127.0.0.1:1/v1, a private host, openai, key from OWN_KEY")
-    assert groq == Check("provider groq", Verdict.WARNING, "its key is not there", "set GROQ_API_KEY")
-    assert (models.verdict, models.detail) == (Verdict.WARNING, "1 of 2 can be called; b: groq needs a key")
+    assert groq == Check(
+        "provider groq", Verdict.WARNING, "GROQ_API_KEY, the key of groq, is not set or empty", "set GROQ_API_KEY"
+    )
+    assert (models.verdict, models.detail) == (
+        Verdict.WARNING,
+        "1 of 2 can be called; b: GROQ_API_KEY, the key of groq, is not set or empty",
+    )
     assert CANARY not in str(checks)
 
 
@@ -249,16 +276,33 @@ def test_doctor_asks_for_no_key_where_there_is_no_gateway(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("listener", "verdicts"), [(Listener.NOBODY, [Verdict.FAILED]), (Listener.ROUTEWARD, [])], ids=str
+    ("listener", "verdict", "detail"),
+    [(Listener.NOBODY, Verdict.FAILED, "nobody can listen"), (Listener.ROUTEWARD, Verdict.OK, "something listens on")],
+    ids=str,
 )
 def test_a_taken_port_of_the_gateway_is_a_problem_unless_the_server_runs(
-    listener: Listener, verdicts: list[Verdict], tmp_path: Path
+    listener: Listener, verdict: Verdict, detail: str, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         text = CONFIG.format(port=1).replace("127.0.0.1:0", address) + MODEL.format(id="a", provider="own")
         (tmp_path / "routeward.toml").write_text(text)
         gateway = load(tmp_path / "routeward.toml", {"OWN_KEY": CANARY}).gateway
-        found = list(port_checks.gateway(gateway, Found(listener)))
-    assert [check.verdict for check in found] == verdicts
-    assert all(check.advice == "change listen in [gateway], or stop what uses it" for check in found)
+        [check] = port_checks.gateway(gateway, ServerSettings(), Found(listener))
+    assert (check.verdict, detail in check.detail) == (verdict, True)
+    assert check.advice == ("change listen in [gateway], or stop what uses it" if verdict is Verdict.FAILED else "")
+
+
+def test_a_gateway_that_nobody_hears_beside_a_running_server_is_warned_of() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        free = f"127.0.0.1:{closed.getsockname()[1]}"
+    [check] = port_checks.gateway(GatewaySettings(listen=free), ServerSettings(), Found(Listener.ROUTEWARD))
+    assert (check.verdict, check.detail) == (Verdict.WARNING, f"the server runs, but nobody listens on {free}")
+
+
+def test_keys_that_the_gateway_takes_in_the_clear_are_warned_of() -> None:
+    open_ = GatewaySettings(listen="0.0.0.0:0")
+    names = [check.name for check in port_checks.gateway(open_, ServerSettings(), Found(Listener.NOBODY))]
+    assert names == ["gateway tls", "gateway"]
+    encrypted = ServerSettings(tls=TlsFiles(Path("tls.crt"), Path("tls.key")))
+    assert [one.name for one in port_checks.gateway(open_, encrypted, Found(Listener.NOBODY))] == ["gateway"]

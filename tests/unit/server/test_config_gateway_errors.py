@@ -12,6 +12,7 @@ OLLAMA = MODEL.replace("openai", "ollama")
 GATEWAY = '[gateway]\nlisten = "127.0.0.1:7400"\n'
 CANARY = "SK_CANARY_123"
 KEYS = {"OPENAI_API_KEY": CANARY}
+CALLER = f'[[server.keys]]\nid = "a"\nsha256 = "{"0" * 64}"\n'
 
 
 class Bad(NamedTuple):
@@ -98,8 +99,29 @@ CORPUS = [
     Bad("unknown key", own(URL + 'base_uri = "a"'), 9, 'unknown key "base_uri"', 'did you mean "base_url"?'),
     Bad("port without a host", MODEL + '[gateway]\nlisten = "7400"\n', 7, 'listen is "7400"', '"HOST:PORT"'),
     Bad(
-        *("gateway for everyone", MODEL + '[gateway]\nlisten = "0.0.0.0:7400"\n', 7),
-        *("no API key is configured", "routeward keys create"),
+        *("gateway for everyone", MODEL + '[gateway]\nlisten = "0.0.0.0:7400"\n' + CALLER, 7),
+        *("no key signs decision ids that replicas could share", "routeward keys rotate"),
+    ),
+    Bad("name of a call", own('base_url = "https://a.example/v1/chat/completions/"'), 8, "adds itself", "leave out"),
+    Bad("name of another call", own('base_url = "https://a.example/v1/messages"'), 8, "/messages", "leave out"),
+    Bad(
+        *("placeholder", MODEL + '[providers.azure]\nbase_url = "https://YOUR-RESOURCE.openai.azure.com"\n', 7),
+        *("the name of an example", "put in your own"),
+    ),
+    Bad(
+        "misspelt format beside the gateway that lacks it",
+        GATEWAY + MODEL.replace("openai", "own") + '[providers.own]\nformat = "open-ai"\n' + URL,
+        *(9, 'format is "open-ai"', '"openai"'),
+    ),
+    Bad(
+        "list of providers beside the gateway that lacks them",
+        GATEWAY + MODEL.replace("openai", "own") + '[[providers]]\nformat = "openai"\n',
+        *(8, "providers is", "[providers.NAME]"),
+    ),
+    Bad(
+        "provider without its s",
+        GATEWAY + MODEL.replace("openai", "own") + '[provider.own]\nformat = "openai"\n' + URL,
+        *(8, 'unknown key "provider"', 'did you mean "providers"?'),
     ),
     Bad(
         *("address of the server", MODEL + '[gateway]\nlisten = "127.0.0.1:7443"\n', 7),
@@ -152,7 +174,7 @@ def problems_of(folder: Path, text: str, environ: dict[str, str]) -> list[tuple[
         path.chmod(mode)
     (folder / "here.toml").write_text(text)
     with pytest.raises(ConfigError) as refused:
-        load(folder / "here.toml", environ)
+        load(folder / "here.toml", environ, serving=True)
     return [(one.line, one.message, one.hint) for one in refused.value.problems]
 
 
@@ -163,6 +185,32 @@ def test_a_broken_gateway_is_refused_with_its_line_and_what_to_do(bad: Bad, tmp_
     assert bad.message in message
     assert bad.hint in hint
     assert "canary" not in (message + hint).lower()
+
+
+def test_a_gateway_for_everyone_needs_keys_of_callers_and_keys_that_sign(tmp_path: Path) -> None:
+    found = problems_of(tmp_path, MODEL + '[gateway]\nlisten = "0.0.0.0:7400"\n', KEYS)
+    assert [(line, message.rpartition(", but ")[2]) for line, message, _ in found] == [
+        (7, "no API key is configured"),
+        (7, "no key signs decision ids that replicas could share"),
+    ]
+
+
+def test_keys_that_are_not_there_are_only_wrong_for_who_serves(tmp_path: Path) -> None:
+    (tmp_path / "here.toml").write_text(
+        GATEWAY
+        + MODEL
+        + MODEL.replace('"m"', '"n"').replace("openai", "own")
+        + f'[providers.own]\nformat = "openai"\n{URL}key_file = "{CANARY}"\n'
+        + MODEL.replace('"m"', '"o"').replace("openai", "opeani")
+    )
+    remedies = load(tmp_path / "here.toml", {}).gateway.remedies
+    assert {id_: remedy.why for id_, remedy in remedies.items()} == {
+        "m": "OPENAI_API_KEY, the key of openai, is not set or empty",
+        "n": "there is no such file as key_file of own names",
+        "o": "the provider opeani is unknown",
+    }
+    assert remedies["o"].advice.startswith('did you mean "openai"?')
+    assert CANARY not in str(remedies)
 
 
 def test_a_gateway_that_could_call_nothing_is_refused_with_the_variables_to_set(tmp_path: Path) -> None:

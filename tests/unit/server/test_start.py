@@ -15,8 +15,8 @@ from server.main import run
 MODEL = '[[models]]\nid = "{0}"\nprovider = "{0}"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n'
 
 
-def logged(folder: Path, text: str) -> list[tuple[str, str, str]]:
-    """Level, model and reason of what is logged of models by a server that then finds its port taken."""
+def logged(folder: Path, text: str) -> list[tuple[str, ...]]:
+    """Level, model, reason, provider and advice of models that a server warns of, which then finds its port taken."""
     stream = io.StringIO()
     (folder / "routeward.toml").write_text(text)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -26,14 +26,18 @@ def logged(folder: Path, text: str) -> list[tuple[str, str, str]]:
             run(settings, logger(stream))
     assert "canary" not in stream.getvalue()
     events = map(json.loads, stream.getvalue().splitlines())
-    return [(one["level"], one["model"], one["reason"]) for one in events if one["event"] == "not_callable"]
+    return [
+        (one["level"], one["model"], one["reason"], one["provider"], one["advice"])
+        for one in events
+        if one["event"] == "not_callable"
+    ]
 
 
 def test_models_that_cannot_be_called_are_warned_of(tmp_path: Path) -> None:
     models = "".join(map(MODEL.format, ("openai", "groq", "own")))
     assert logged(tmp_path, '[gateway]\nlisten = "127.0.0.1:0"\n' + models) == [
-        ("warning", "groq", "provider_key"),
-        ("warning", "own", "provider"),
+        ("warning", "groq", "provider_key", "groq", "set GROQ_API_KEY"),
+        ("warning", "own", "provider", "own", "add  [providers.own]  with format and base_url"),
     ]
 
 
