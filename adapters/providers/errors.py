@@ -5,6 +5,7 @@ ProviderError
 ├── ProviderTimeoutError    too slow to connect, to begin, to go on, or to end
 ├── RateLimitedError        429
 ├── ProviderFaultError      5xx, or an error that it reports within a 200
+│   └── UnfitAnswerError    its server works, and does not pass on what the model wrote
 ├── CredentialRefusedError  401, 403: the operator's key is wrong
 ├── ModelMissingError       404: the operator's name of the model is wrong
 ├── RequestRefusedError     400, 413, 422 and the like: the caller's request is wrong, for this model at least
@@ -79,6 +80,15 @@ class RateLimitedError(ProviderError):
 
 class ProviderFaultError(ProviderError):
     """The provider says that it is broken or overloaded."""
+
+
+class UnfitAnswerError(ProviderFaultError):
+    """The model wrote what its provider does not pass on: an invalid call of a tool, or no JSON where JSON was asked.
+
+    Callers can bring that about by what they ask for, so it does not count against the model's availability.
+    """
+
+    is_failure = False
 
 
 class CredentialRefusedError(ProviderError):

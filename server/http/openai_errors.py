@@ -19,6 +19,7 @@ from adapters.providers.errors import (
     RateLimitedError,
     RequestRefusedError,
     StreamBrokenError,
+    UnfitAnswerError,
     UnreachableError,
     UnsupportedRequestError,
 )
@@ -63,6 +64,7 @@ _UPSTREAM: Final[Mapping[type[ProviderError], tuple[int, str, str]]] = {
     ProviderTimeoutError: (504, UPSTREAM, "provider_timeout"),
     UnreachableError: (502, UPSTREAM, "provider_unreachable"),
     ProviderFaultError: (502, UPSTREAM, "provider_fault"),
+    UnfitAnswerError: (502, UPSTREAM, "provider_answer_unfit"),
     CredentialRefusedError: (502, UPSTREAM, "provider_credential_refused"),
     ModelMissingError: (502, UPSTREAM, "provider_model_missing"),
     MalformedAnswerError: (502, UPSTREAM, "provider_answer_malformed"),

@@ -11,6 +11,7 @@ from adapters.providers.errors import (
     ProviderFaultError,
     RateLimitedError,
     RequestRefusedError,
+    UnfitAnswerError,
     UnsupportedRequestError,
     excerpt,
 )
@@ -37,8 +38,8 @@ _BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "internal_server_error": ProviderFaultError,
     "overloaded_error": ProviderFaultError,
     # Groq answers 400 where its model, not the caller, wrote an invalid call of a tool or invalid JSON.
-    "tool_use_failed": ProviderFaultError,
-    "json_validate_failed": ProviderFaultError,
+    "tool_use_failed": UnfitAnswerError,
+    "json_validate_failed": UnfitAnswerError,
     CONTEXT_LENGTH: UnsupportedRequestError,
     "unsupported_parameter": UnsupportedRequestError,
     "unsupported_value": UnsupportedRequestError,
@@ -73,6 +74,7 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     ModelMissingError: "the provider does not have the model, or the address is wrong",
     RateLimitedError: "the provider wants fewer calls",
     ProviderFaultError: "the provider reports a fault of its own",
+    UnfitAnswerError: "the model wrote a call of a tool, or JSON, that is none",
     RequestRefusedError: "the provider does not accept the request",
     UnsupportedRequestError: "the model, or its server, cannot do what the request asks for",
     MalformedAnswerError: "the provider answers with a status that it should not",
@@ -129,6 +131,8 @@ def _kind(status: int, report: Report) -> type[ProviderError]:
     if status >= 500 or status < 200:
         return ProviderFaultError
     said = _BY_CODE.get(report.code) or _BY_CODE.get(report.kind)
+    if not said and status == 404 and report.param not in ("", "model"):
+        return RequestRefusedError  # what the request names is not there: a file, say
     if said or status != 200:
         return said or _by_status(status)
     return RequestRefusedError if report.kind in _VAGUE else _by_status(report.status or 500)

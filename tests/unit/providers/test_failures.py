@@ -12,6 +12,7 @@ from adapters.providers.errors import (
     ProviderFaultError,
     RateLimitedError,
     RequestRefusedError,
+    UnfitAnswerError,
     UnsupportedRequestError,
 )
 from adapters.providers.formats.openai_format import OpenAIFormat
@@ -72,7 +73,9 @@ def test_a_status_means_an_error_whatever_the_body(status, expected, body):
         (404, error("none", code="DeploymentNotFound"), ModelMissingError),
         (429, error("no money", code="insufficient_quota", type="insufficient_quota"), RateLimitedError),
         (403, error("slow down", code="rate_limit_exceeded"), RateLimitedError),
-        (400, error("bad call", code="tool_use_failed", type="invalid_request_error"), ProviderFaultError),
+        (400, error("bad call", code="tool_use_failed", type="invalid_request_error"), UnfitAnswerError),
+        (404, error("no such File object", param="file_id", type="invalid_request_error"), RequestRefusedError),
+        (404, error("no such model", param="model", type="invalid_request_error"), ModelMissingError),
         (403, error("flagged", code=403, metadata={"flagged_input": "x", "reasons": ["y"]}), RequestRefusedError),
         (400, [error("Bad value", code=400, status="INVALID_ARGUMENT")], RequestRefusedError),
         (503, error("Loading model", code=503, type="unavailable_error"), ProviderFaultError),
