@@ -108,3 +108,13 @@ class Fields:
         if value.seconds < 0 or not 0 <= value.nanos < 10**9 or time_us > now_us + FUTURE_LEEWAY_US:
             self.reject(field, "is a time since 1970, at most a day ahead of the server's clock")
         return time_us
+
+
+FINGERPRINT_PREFIX: Final = "auto-"
+FINGERPRINT_BYTES: Final = 6
+"""Of a hundred kinds of tasks two share a name with a chance of 2 in a hundred billion."""
+
+
+def is_fingerprint(category: str) -> bool:
+    """Return whether a category has the form of a name that nobody gave."""
+    return category.startswith(FINGERPRINT_PREFIX) and len(category) == len(FINGERPRINT_PREFIX) + 2 * FINGERPRINT_BYTES

@@ -19,6 +19,7 @@ from server.errors import (
     ProfileUnknownError,
     Violation,
 )
+from server.fields import is_fingerprint
 from server.namespace import Namespace, Published
 from server.requests import Call
 from server.settings import DEFAULT_CATEGORY, DEFAULT_PROFILE, Catalogue, CategorySettings
@@ -150,11 +151,16 @@ class Questions:
 
     def _routed_as(self, namespace: Namespace, name: str) -> str:
         """Return the category that `name` is routed as: itself where it is known or has room."""
-        if name in namespace.categories:
+        if name in namespace.categories or name == DEFAULT_CATEGORY:
             return name
-        if self._catalogue.strict_categories and name != DEFAULT_CATEGORY:
+        if self._catalogue.strict_categories:
             raise CategoryUnknownError(name)
-        return name if len(namespace.categories) < self._catalogue.max_categories else DEFAULT_CATEGORY
+        known, most = namespace.categories, self._catalogue.max_categories
+        has_room = len(known) < most
+        if has_room and is_fingerprint(name):
+            # Prompts that change with the date would else leave no room for categories that somebody names.
+            has_room = sum(map(is_fingerprint, known)) < most // 2
+        return name if has_room else DEFAULT_CATEGORY
 
     def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
         constraints = call.constraints

@@ -2,13 +2,9 @@
 
 import hashlib
 from functools import lru_cache
-from typing import Final
 
+from server.fields import FINGERPRINT_BYTES, FINGERPRINT_PREFIX
 from server.http.prompts import Prompt
-
-PREFIX: Final = "auto-"
-DIGEST_BYTES: Final = 6
-"""Of a hundred kinds of tasks two share a name with a chance of 2 in a hundred billion."""
 
 
 class Fingerprints:
@@ -33,8 +29,8 @@ class Fingerprints:
                 raw = text.encode("utf-8")
                 hashed.update(b"%d:" % len(raw))
                 hashed.update(raw)
-        return PREFIX + hashed.hexdigest()
+        return FINGERPRINT_PREFIX + hashed.hexdigest()
 
     def _key_of(self, namespace: str) -> "hashlib.blake2b":
         own = hashlib.blake2b(namespace.encode("ascii"), key=self._key).digest()
-        return hashlib.blake2b(key=own, digest_size=DIGEST_BYTES)
+        return hashlib.blake2b(key=own, digest_size=FINGERPRINT_BYTES)

@@ -329,3 +329,10 @@ async def test_a_latency_that_is_not_known_is_tried_and_named_as_the_reason(part
 async def test_strict_categories_know_the_default_one_without_being_told(parts_of):
     parts = await parts_of(strict_categories=True, categories={})
     assert parts.route(Call("default")).question.request.category == "default"
+
+
+async def test_fingerprints_take_half_of_the_categories_and_leave_the_rest_to_those_with_a_name(parts_of):
+    parts = await parts_of(max_categories=8)
+    categories = [parts.route(Call(f"auto-{number:012x}")).token.category for number in range(6)]
+    assert categories == [*(f"auto-{number:012x}" for number in range(4)), "default", "default"]
+    assert parts.route(Call("poetry")).token.category == "poetry"
