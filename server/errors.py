@@ -47,6 +47,9 @@ class ServiceError(Exception):
     code: ClassVar[Code]
     reason: ClassVar[str]
 
+    field: str = ""
+    """What of the request it is about, where that is one field."""
+
     def __init__(
         self,
         message: str,
@@ -70,18 +73,19 @@ class InvalidFieldError(ServiceError):
     def __init__(self, violations: Sequence[Violation]) -> None:
         rules = "; ".join(f"{field}: {description}" for field, description in violations)
         super().__init__(rules, {"field": violations[0].field}, violations=violations)
+        self.field = violations[0].field
 
 
 class MalformedMessageError(ServiceError):
-    """The bytes are no message of this method."""
+    """The bytes are no message of this method; `field` is the path of what is wrong, where that is known."""
 
     code, reason = Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE"
 
-    def __init__(self, method: str) -> None:
-        super().__init__(
-            f"the bytes are no {method} request; check that client and server speak the same version",
-            {"method": method},
-        )
+    def __init__(self, method: str, field: str = "") -> None:
+        unread = f"the bytes are no {method} request; check that client and server speak the same version"
+        wrong = f"{field}: a {method} request has no such field, or not with a value of this kind"
+        super().__init__(wrong if field else unread, {"method": method})
+        self.field = field
 
 
 class MessageTooLargeError(ServiceError):
@@ -140,11 +144,12 @@ class CategoryUnknownError(ServiceError):
 
     code, reason = Code.NOT_FOUND, "CATEGORY_UNKNOWN"
 
-    def __init__(self, category: str) -> None:
+    def __init__(self, category: str, field: str = "category") -> None:
         super().__init__(
             f"category {category!r} is neither configured nor used so far; check the name, or configure it",
             {"category": category},
         )
+        self.field = field
 
 
 class ModelUnknownError(ServiceError):
@@ -168,6 +173,7 @@ class ProfileUnknownError(ServiceError):
         names = ", ".join(sorted(known)[:SHOWN_NAMES])
         advice = f"name one of: {names}" if names else "name one that is"
         super().__init__(f"profile {profile!r} is not configured; {advice}", {"profile": profile})
+        self.field = "profile"
 
 
 class DecisionNotLoggedError(ServiceError):

@@ -9,10 +9,10 @@ from server.errors import ModelUnknownError
 from server.gateway.chats import Chat, Served
 from server.http.call_headers import Said, said_in
 from server.http.categories import Categories, named_model
-from server.http.conversations import MIN_CACHED_TOKENS, Conversations, LastAnswer
+from server.http.conversations import MIN_CACHED_TOKENS, Conversations, LastAnswer, cached_next
 from server.http.exchange import Document
 from server.http.fingerprints import Fingerprints
-from server.http.needs import Needs, declared_by, needs_of
+from server.http.needs import RequestNeeds, declared_by, needs_of
 from server.http.prompts import prompt_of, refuse
 from server.requests import UNCONSTRAINED, Call, Constraints
 from server.settings import Settings
@@ -21,11 +21,15 @@ MAX_CHOICES: Final = 128
 
 
 class Wish(NamedTuple):
-    """A chat, and how its caller wants it: streamed or whole, with the chunk that tells the usage or without."""
+    """A chat, and how its caller wants it: streamed or whole, with the chunk that tells the usage or without.
+
+    `category_field` is what of the request names the category.
+    """
 
     chat: Chat
     is_streamed: bool
     includes_usage: bool
+    category_field: str = "category"
 
 
 class ChatRequests:
@@ -43,7 +47,7 @@ class ChatRequests:
 
     def read(self, body: Document, headers: Mapping[str, str], caller: Principal, now_us: int) -> Wish:
         """Return what is wished. Raises InvalidFieldError, which names a field or a header, and ModelUnknownError."""
-        model, category = named_model(body.get("model"))
+        model, named = named_model(body.get("model"))
         if model and model not in self._models:
             raise ModelUnknownError(model, ("auto", *self._models))
         is_streamed, includes_usage = _streaming(body)
@@ -51,33 +55,35 @@ class ChatRequests:
         said = said_in(headers, self._ruled)
         prompt = prompt_of(body)
         needs = needs_of(body, prompt, self._declared)
-        category = self._categories.of(said.category or category, headers, prompt, caller)
+        category = self._categories.of(said.category or named, headers, prompt, caller)
         call = self._continued(_call(category, model, said, needs), caller, now_us)
         deadline_s = self._total_s if said.timeout_seconds is None else min(said.timeout_seconds, self._total_s)
-        return Wish(Chat(body, call, deadline_s), is_streamed, includes_usage)
+        category_field = "model" if named and not said.category else "category"
+        return Wish(Chat(body, call, deadline_s), is_streamed, includes_usage, category_field)
 
     def answered(self, chat: Chat, served: Served, usage: Usage, caller: Principal, now_us: int) -> None:
         """Remember who answered, so that the conversation may go on there."""
         call = chat.call
         if call.session_id:
-            tokens = call.input_tokens if usage.input_tokens is None else usage.input_tokens
-            if usage.cached_input_tokens == 0 and served.model == served.decision.question.request.cached_model:
-                tokens = 0  # nothing of it was in the cache where it should have been: the model keeps none
-            answer = LastAnswer(served.decision_id, tokens or 0, now_us)
-            self._conversations.remember(caller.namespace, call.session_id, answer)
+            key = caller.namespace, call.session_id
+            tokens = (call.input_tokens if usage.input_tokens is None else usage.input_tokens) or 0
+            last = self._conversations.last(*key, now_us)
+            cached = cached_next(last, served.model, tokens, usage.cached_input_tokens)
+            answer = LastAnswer(served.decision_id, served.model, tokens, cached, now_us)
+            self._conversations.remember(*key, answer)
 
     def _continued(self, call: Call, caller: Principal, now_us: int) -> Call:
         """Fill in which model holds the conversation's prompt, where the caller leaves that to us."""
         if not call.session_id or call.previous_decision_id:
             return call
-        turn = self._conversations.warm(caller.namespace, call.session_id, now_us)
-        if turn is None or (call.input_tokens or 0) < MIN_CACHED_TOKENS:
+        last = self._conversations.last(caller.namespace, call.session_id, now_us)
+        if last is None or not last.cached_tokens or (call.input_tokens or 0) < MIN_CACHED_TOKENS:
             return call
-        cached = min(turn.input_tokens, call.input_tokens or 0)
-        return call._replace(previous_decision_id=turn.decision_id, cached_input_tokens=cached)
+        cached = min(last.cached_tokens, call.input_tokens or 0)
+        return call._replace(previous_decision_id=last.decision_id, cached_input_tokens=cached)
 
 
-def _call(category: str, model: str, said: Said, needs: Needs) -> Call:
+def _call(category: str, model: str, said: Said, needs: RequestNeeds) -> Call:
     if said.cached_input_tokens is not None and not said.previous_decision_id:
         refuse("x-routeward-cached-input-tokens", "needs x-routeward-previous-decision-id, whose model holds the cache")
     cached = said.cached_input_tokens

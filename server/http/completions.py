@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from adapters.providers.chat import Usage
 from adapters.providers.errors import ProviderError
 from server.credentials import Principal
+from server.errors import CategoryUnknownError
 from server.gateway.chats import Chat, Chats, Served, Streaming
 from server.http.chat_replies import served_headers
-from server.http.chat_requests import ChatRequests
+from server.http.chat_requests import ChatRequests, Wish
 from server.http.dialect import Dialect, EventWriter
 from server.http.exchange import Events, Incoming, Reply
 from server.http.json_bodies import parsed
@@ -32,6 +33,12 @@ class Completions:
     async def answer(self, incoming: Incoming, body: bytes, caller: Principal) -> Reply | Events:
         """Return a model's answer. Raises RequestError, ServiceError, CallFailedError."""
         wish = self._requests.read(self._dialect.request(parsed(body)), incoming.headers, caller, self._clock())
+        try:
+            return await self._asked(wish, caller)
+        except CategoryUnknownError as error:
+            raise CategoryUnknownError(wish.chat.call.category, wish.category_field) from error
+
+    async def _asked(self, wish: Wish, caller: Principal) -> Reply | Events:
         chat = wish.chat
         if wish.is_streamed:
             streaming = await self._chats.stream(chat, caller)

@@ -11,32 +11,48 @@ MAX_CONVERSATIONS: Final = 10_000
 
 
 class LastAnswer(NamedTuple):
-    """The last answer of a conversation: the decision that gave it, and how many tokens its prompt had."""
+    """The last answer of a conversation: the decision and the model that gave it, and how long its prompt was.
+
+    `cached_tokens` is how much of it a next prompt may find in the model's cache.
+    """
 
     decision_id: str
+    model: str
     input_tokens: int
+    cached_tokens: int
     answered_us: int
 
 
 class Conversations:
-    """The last turns, by namespace and session; the oldest makes room for a new one. Times are microseconds."""
+    """The last answers, by namespace and session; the oldest makes room for a new one. Times are microseconds."""
 
     def __init__(self, most: int = MAX_CONVERSATIONS) -> None:
-        self._turns: OrderedDict[tuple[str, str], LastAnswer] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], LastAnswer] = OrderedDict()
         self._most = most
 
-    def warm(self, namespace: str, session: str, now_us: int) -> LastAnswer | None:
-        """Return the last turn where its prompt may still be cached."""
-        turn = self._turns.get((namespace, session))
+    def last(self, namespace: str, session: str, now_us: int) -> LastAnswer | None:
+        """Return the last answer where its prompt may still be cached."""
+        answer = self._answers.get((namespace, session))
         # A clock that was set back may say anything.
-        return turn if turn is not None and 0 <= now_us - turn.answered_us <= LIFETIME_US else None
+        return answer if answer is not None and 0 <= now_us - answer.answered_us <= LIFETIME_US else None
 
-    def remember(self, namespace: str, session: str, turn: LastAnswer) -> None:
+    def remember(self, namespace: str, session: str, answer: LastAnswer) -> None:
         """Keep who answered; too short a prompt is cached nowhere, and forgets what was."""
         key = namespace, session
-        self._turns.pop(key, None)
-        if turn.input_tokens < MIN_CACHED_TOKENS:
+        self._answers.pop(key, None)
+        if answer.input_tokens < MIN_CACHED_TOKENS:
             return
-        self._turns[key] = turn
-        if len(self._turns) > self._most:
-            self._turns.popitem(last=False)
+        self._answers[key] = answer
+        if len(self._answers) > self._most:
+            self._answers.popitem(last=False)
+
+
+def cached_next(last: LastAnswer | None, model: str, input_tokens: int, counted: int | None) -> int:
+    """Return how much of a prompt its model may have in a cache when the next one comes.
+
+    All of it, unless the model also gave the `last` answer: then it could have found that prompt, and what the provider
+    counted as cached says whether, and how much, it keeps.
+    """
+    if last is not None and last.model == model and counted is not None:
+        return min(counted, input_tokens)
+    return input_tokens

@@ -12,7 +12,7 @@ _ONLY_WHERE_DECLARED: Final = (AUDIO, FILES)
 """What no model can be assumed to read."""
 
 
-class Needs(NamedTuple):
+class RequestNeeds(NamedTuple):
     """What is asked of the model; `max_output_tokens` is None where the request does not limit the answer."""
 
     input_tokens: int
@@ -25,7 +25,7 @@ def declared_by(models: Iterable[Model]) -> frozenset[str]:
     return frozenset().union(*(model.capabilities for model in models if model.enabled))
 
 
-def needs_of(body: Document, prompt: Prompt, declared: frozenset[str]) -> Needs:
+def needs_of(body: Document, prompt: Prompt, declared: frozenset[str]) -> RequestNeeds:
     """Return the needs of a request.
 
     A capability that no model declares is not required: an operator who declares none means that all have it. Sound
@@ -40,7 +40,7 @@ def needs_of(body: Document, prompt: Prompt, declared: frozenset[str]) -> Needs:
     for capability in _ONLY_WHERE_DECLARED:
         if capability in wanted and capability not in declared:
             refuse(wanted[capability], f"needs a model with the capability {capability!r}, which no model declares")
-    return Needs(prompt.input_tokens, _max_output_tokens(body), declared.intersection(wanted))
+    return RequestNeeds(prompt.input_tokens, _max_output_tokens(body), declared.intersection(wanted))
 
 
 def _max_output_tokens(body: Document) -> int | None:

@@ -29,7 +29,6 @@ from server.errors import (
     ApiKeyInvalidError,
     BudgetExhaustedError,
     Code,
-    ModelUnknownError,
     NoEligibleModelError,
     ServiceError,
 )
@@ -54,8 +53,6 @@ _STATUSES: Final[Mapping[Code, tuple[int, str]]] = {
 
 _CODES: Final = {"API_KEY_INVALID": "invalid_api_key", "MODEL_UNKNOWN": "model_not_found"}
 """Reasons that OpenAI's clients know under a name of their own; the others go by the reason in lower case."""
-
-_FIELDS: Final = {"MODEL_UNKNOWN": "model", "CATEGORY_UNKNOWN": "category", "PROFILE_UNKNOWN": "profile"}
 
 _UPSTREAM: Final[Mapping[type[ProviderError], tuple[int, str, str]]] = {
     RequestRefusedError: (400, WRONG_REQUEST, "request_refused"),
@@ -119,10 +116,7 @@ def of_service(error: ServiceError, params: Mapping[str, str] = NO_HEADERS) -> A
     if isinstance(error, NoEligibleModelError):
         return _no_model(error)
     status, kind = _STATUSES[error.code]
-    field = error.violations[0].field if error.violations else _FIELDS.get(error.reason)
-    if isinstance(error, ModelUnknownError):
-        field = error.field
-    param = params.get(field, field) if field else None
+    param = params.get(error.field, error.field) or None
     headers = dict(_retry_after(error.retry_after_s))
     if isinstance(error, BudgetExhaustedError):
         headers |= _DO_NOT_RETRY

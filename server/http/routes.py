@@ -59,7 +59,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class EdgeSources:
     """What makes two runs differ: the clock in microseconds, and ids of incidents."""
 
     clock: Callable[[], int]
@@ -82,7 +82,7 @@ class Routes:
         credentials: Credentials | None,
         figures: HttpFigures,
         log: FilteringBoundLogger,
-        sources: Sources,
+        sources: EdgeSources,
     ) -> None:
         self._credentials = credentials
         self._figures = figures

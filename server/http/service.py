@@ -6,7 +6,7 @@ from server.credentials import Credentials
 from server.edge import Method
 from server.gateway.assembly import Foundation, call_loop
 from server.http.figures import HttpFigures
-from server.http.routes import Routes, Sources
+from server.http.routes import EdgeSources, Routes
 from server.http.sockets import HttpEdge
 from server.ports import Provider
 from server.settings import Settings
@@ -34,7 +34,7 @@ class GatewayService:
             credentials=credentials,
             figures=HttpFigures(base.metrics.registry),
             log=base.log,
-            sources=Sources(base.clock, incident),
+            sources=EdgeSources(base.clock, incident),
         )
         self._edge = HttpEdge(routes, settings.gateway.listen, settings.server.tls)
 

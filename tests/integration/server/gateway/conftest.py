@@ -19,7 +19,7 @@ from bandit.catalogue import Model, Prices
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
 from server.http.figures import HttpFigures
-from server.http.routes import Routes, Sources
+from server.http.routes import EdgeSources, Routes
 from server.http.sockets import HttpEdge, Patience
 from server.learning import Learner
 from server.logs import logger
@@ -130,7 +130,7 @@ def serve():
             credentials=Credentials(settings.server.keys) if settings.server.keys else None,
             figures=HttpFigures(metrics.registry),
             log=lines,
-            sources=Sources(clock, lambda: "incident-1"),
+            sources=EdgeSources(clock, lambda: "incident-1"),
         )
         http = HttpEdge(routes, settings.gateway.listen, settings.server.tls, patience)
         writing = asyncio.create_task(writer.run())

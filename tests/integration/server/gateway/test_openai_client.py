@@ -1,6 +1,7 @@
 """OpenAI's own client against the edge: nothing but its base_url is changed."""
 
 import asyncio
+from dataclasses import replace
 
 import openai
 import pytest
@@ -15,6 +16,8 @@ from adapters.providers.errors import (
     UnreachableError,
 )
 from server.errors import BudgetExhaustedError, NoEligibleModelError
+from server.settings import CategorySettings
+from tests.integration.server.gateway.conftest import SETTINGS
 from tests.integration.server.gateway.scripted import USAGE, chunk, completion, usage_chunk
 
 HELLO = [{"role": "user", "content": "Hello?"}]
@@ -121,6 +124,20 @@ async def test_a_failure_after_attempts_names_the_last_one_and_when_to_come_back
     assert (headers["x-routeward-decision-id"], headers["x-routeward-model"]) == ("second", "large")
     assert headers["x-routeward-provider-request-id"] == "upstream-9"
     assert "large: slow down" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "headers", "param"),
+    [("auto/poetry", {}, "model"), ("auto", {"x-routeward-category": "poetry"}, "x-routeward-category")],
+)
+async def test_an_unknown_category_is_told_by_what_named_it_and_default_is_always_known(serve, model, headers, param):
+    catalogue = replace(SETTINGS.catalogue, strict_categories=True, categories={"chat": CategorySettings()})
+    async with serve(replace(SETTINGS, catalogue=catalogue)) as edge, edge.client() as client:
+        with pytest.raises(openai.NotFoundError) as raised:
+            await client.chat.completions.create(model=model, messages=HELLO, extra_headers=headers)
+        raw = await client.chat.completions.with_raw_response.create(model="auto", messages=HELLO)
+    assert (raised.value.code, raised.value.param) == ("category_unknown", param)
+    assert raw.headers["x-routeward-category"] == "default"
 
 
 async def test_a_spent_budget_is_not_asked_again(edge):

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -177,7 +176,7 @@ def answered(requests, usage=Usage(3000), caller=ACME, messages=(LONG,)):  # noq
     """Have a conversation answered at time 0."""
 
     class Served:
-        decision_id = "d-1"
+        decision_id, model = "d-1", "small"
 
     wish = read(SESSION, requests=requests, caller=caller, messages=messages)
     requests.answered(wish.chat, Served(), usage, caller, 0)
@@ -211,14 +210,13 @@ def test_nothing_is_filled_in_where_no_cache_can_be_warm(change):
     assert (made.previous_decision_id, made.cached_input_tokens) == ("", None)
 
 
-@pytest.mark.parametrize(("cached", "goes_on"), [(0, False), (2900, True), (None, True)])
-def test_a_model_that_read_nothing_from_its_cache_where_it_should_have_keeps_none(cached, goes_on):
+@pytest.mark.parametrize(("counted", "cached"), [(0, None), (1200, 1200), (None, 2004)])
+def test_a_second_answer_of_a_model_tells_how_much_of_a_conversation_its_provider_keeps(counted, cached):
     requests = ChatRequests(SETTINGS, KEY)
-    question = SimpleNamespace(request=SimpleNamespace(cached_model="small"))
-    served = SimpleNamespace(decision_id="d-1", model="small", decision=SimpleNamespace(question=question))
-    wish = read(SESSION, requests=requests, messages=(LONG,))
-    requests.answered(wish.chat, served, Usage(3000, cached), ACME, 0)  # type: ignore[arg-type]
-    assert bool(call(SESSION, requests=requests, messages=[LONG]).previous_decision_id) is goes_on
+    answered(requests, Usage(3000, 0))
+    for _ in range(2):
+        answered(requests, Usage(3000, counted))
+        assert call(SESSION, requests=requests, messages=[LONG]).cached_input_tokens == cached
 
 
 def test_what_the_caller_says_of_his_cache_counts_before_what_is_remembered():
@@ -231,7 +229,7 @@ def test_what_the_caller_says_of_his_cache_counts_before_what_is_remembered():
 def test_a_short_answer_forgets_what_was_and_the_oldest_conversation_makes_room():
     conversations = Conversations(most=2)
     for session in ("a", "b", "a", "c"):
-        conversations.remember("acme", session, LastAnswer(session, 2000, 0))
-    assert [conversations.warm("acme", session, 0) is not None for session in "abc"] == [True, False, True]
-    conversations.remember("acme", "a", LastAnswer("a", 10, 0))
-    assert conversations.warm("acme", "a", 0) is None
+        conversations.remember("acme", session, LastAnswer(session, "small", 2000, 2000, 0))
+    assert [conversations.last("acme", session, 0) is not None for session in "abc"] == [True, False, True]
+    conversations.remember("acme", "a", LastAnswer("a", "small", 10, 10, 0))
+    assert conversations.last("acme", "a", 0) is None
