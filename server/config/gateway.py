@@ -13,9 +13,9 @@ from server.config.provider_checks import CREDENTIALS, TOKEN, check_providers
 from server.config.provider_keys import ProviderKeys
 from server.config.providers import Plan, is_listening, uncallable_of
 from server.config.tables import Tables, entries_of, number_of, table_of, text_in, text_of
-from server.http.fingerprints import DIGEST_BYTES, PREFIX
+from server.fields import FINGERPRINT_BYTES, FINGERPRINT_PREFIX
 
-FINGERPRINT: Final = re.compile(f"{re.escape(PREFIX)}[0-9a-f]{{{2 * DIGEST_BYTES}}}")
+FINGERPRINT: Final = re.compile(f"{re.escape(FINGERPRINT_PREFIX)}[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}")
 """Name of a category that nobody named."""
 _PLACE: Final = ("gateway", "listen")
 _CAUSES: Final = {"models", "provider", "providers"}

@@ -7,6 +7,7 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.providers.errors import ProviderError
 from server.gateway.breaker import PROBE_EVERY_S, Breaker, State
+from server.gateway.failures import logged
 
 JITTER: Final = 0.1
 """Share by which waits differ, so that replicas do not probe at once."""
@@ -59,7 +60,7 @@ class Availability:
         now_s, breaker = self._clock_s(), self._breakers[model]
         if breaker.failed(caller, began_s, now_s, self._wait_s()):
             self._troubled.add(model)
-            self._log.warning("model_failing", model=model, error=error.message, http_status=error.http_status)
+            self._log.warning("model_failing", model=model, **logged(error))
         if error.retry_after_s:
             self._log.info("model_held", model=model, seconds=error.retry_after_s)
             breaker.hold(now_s, error.retry_after_s)

@@ -12,6 +12,7 @@ from adapters.providers.chat import Body, Timeouts
 from adapters.providers.errors import ProviderError
 from server.gateway.availability import Availability
 from server.gateway.breaker import PROBE_EVERY_S
+from server.gateway.failures import logged
 from server.gateway.figures import Figures
 from server.gateway.live import Beginning
 from server.gateway.outcomes import Outcomes, Turn
@@ -70,7 +71,7 @@ class Probes:
             self._outcomes.failed(turn, error)
             # A request without words in its format was never sent; one that the provider refused shows that it is back.
             served = not error.is_failure and error.http_status is not None
-            self._log.info("probe_failed", model=turn.model, error=error.message)
+            self._log.info("probe_failed", model=turn.model, **logged(error))
         finally:
             self._availability.end_probe(turn.model, served=served)
             self._figures.probed(turn.model, served=served)

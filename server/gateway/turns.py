@@ -9,13 +9,13 @@ from typing import Final
 from adapters.providers.errors import (
     CredentialRefusedError,
     ModelMissingError,
-    ProviderError,
     RateLimitedError,
     RequestRefusedError,
 )
 from server.gateway.availability import Availability
 from server.gateway.breaker import State
 from server.gateway.chats import Attempt
+from server.gateway.failures import cause
 from server.gateway.figures import Figures
 from server.gateway.outcomes import Turn
 from server.gateway.retries import LONGEST_HOLD_S, MAX_PER_CALL, RetryBudget, wait_s
@@ -130,9 +130,3 @@ class Turns:
         if granted:
             await asyncio.sleep(wait)
         return granted
-
-
-def cause(error: ProviderError) -> str:
-    """Return the name of an error as figures have it: `provider_fault` of ProviderFaultError."""
-    name = type(error).__name__.removesuffix("Error")
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")

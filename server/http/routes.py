@@ -136,7 +136,7 @@ class Routes:
         except Exception as error:  # noqa: BLE001 - the one place that keeps defects from the caller, and logs them
             api_error = self._explain(error, route.params)
             status = str(api_error.status)
-            self._log.debug("refused", route=route.path, status=api_error.status, code=api_error.code, error=str(error))
+            self._log.debug("refused", route=route.path, status=api_error.status, code=api_error.code)
             told = {**failed_headers(error.attempts)} if isinstance(error, CallFailedError) else {}
             if request_id := shown(incoming.headers.get(f"{PREFIX}request-id", "")):
                 told[REQUEST_ID] = request_id
