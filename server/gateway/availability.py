@@ -70,9 +70,9 @@ class Availability:
         """Return whether the caller may try whether a model is back; it then calls `end_probe`."""
         return self._breakers[model].begin_probe(self._clock_s())
 
-    def end_probe(self, model: str, *, served: bool) -> None:
-        """Hear how a probe went."""
-        if self._breakers[model].end_probe(served, self._clock_s(), self._wait_s()):
+    def end_probe(self, model: str, caller: str, *, served: bool) -> None:
+        """Hear how a probe with a call of this namespace went."""
+        if self._breakers[model].end_probe(served, caller, self._clock_s(), self._wait_s()):
             self._log.info("model_back", model=model)
 
     def _wait_s(self) -> float:

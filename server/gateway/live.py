@@ -35,6 +35,7 @@ class LiveAnswer:
         self._turn = turn
         self._outcomes = outcomes
         self._usage = Usage()
+        self._is_usage_final = False
         self._is_finished = False
         self._is_settled = False
         self.served = served
@@ -59,12 +60,18 @@ class LiveAnswer:
             self._settle_served()
         elif not self._is_settled:
             self._is_settled = True
-            self._outcomes.cancelled(self._turn, self._beginning.first_token_s, self._usage)
+            self._outcomes.cancelled(self._turn, self._beginning.first_token_s, self._final_usage)
         await self._beginning.stream.aclose()
+
+    @property
+    def _final_usage(self) -> Usage:
+        """What an answer used that has no end; unknown where a provider keeps counting along with its chunks."""
+        return self._usage if self._is_usage_final else Usage()
 
     def _note(self, chunk: Chunk) -> None:
         if chunk.usage is not None:
             self._usage = chunk.usage
+            self._is_usage_final = not chunk.has_choices
         if chunk.finish_reason:
             self._is_finished = True
 
@@ -76,4 +83,4 @@ class LiveAnswer:
     def _settle_failed(self, error: ProviderError) -> None:
         if not self._is_settled:
             self._is_settled = True
-            self._outcomes.failed(self._turn, error, self._beginning.first_token_s, self._usage)
+            self._outcomes.failed(self._turn, error, self._beginning.first_token_s, self._final_usage)

@@ -18,11 +18,14 @@ from server.tokens import DecisionToken
 
 UNKNOWN: Final = Usage()
 
+SHORTEST_S: Final = 0.05
+"""With less time left than this, nothing new is begun."""
+
 
 class Turn(NamedTuple):
     """One call to a model under its own decision id, which says `token`.
 
-    It began at `began_s` and may take `allotted_s` seconds.
+    It began at `began_s` and may take `allotted_s` seconds: where it `is_after_others`, what those left of the time.
     """
 
     decision: Decision
@@ -31,6 +34,7 @@ class Turn(NamedTuple):
     number: int
     began_s: float
     allotted_s: float
+    is_after_others: bool = False
 
     @property
     def model(self) -> str:
@@ -91,7 +95,7 @@ class Outcomes:
         if error.is_failure and self._is_its_fault(turn, error):
             self._availability.failed(turn.model, turn.token.namespace, turn.began_s, error)
         status = error.status
-        if isinstance(error, ProviderTimeoutError) and turn.number and not turn.is_long_enough:
+        if isinstance(error, ProviderTimeoutError) and turn.is_after_others and not turn.is_long_enough:
             # What the models before it left of the time says nothing about this one.
             status = Status.CANCELLED
         ended_s = self._clock_s() if status is Status.TIMEOUT else None
@@ -110,7 +114,7 @@ class Outcomes:
         if not isinstance(error, ProviderTimeoutError):
             return True
         allowed_s = {"first_token": self._timeouts.first_token_s, "total": self._timeouts.total_s}.get(error.phase, 0.0)
-        return turn.allotted_s >= allowed_s or turn.is_long_enough
+        return turn.allotted_s >= allowed_s - SHORTEST_S or turn.is_long_enough
 
     def _settle(
         self, turn: Turn, status: Status, usage: Usage, first_token_s: float | None, ended_s: float | None

@@ -73,7 +73,7 @@ class Probes:
             served = not error.is_failure and error.http_status is not None
             self._log.info("probe_failed", model=turn.model, **logged(error))
         finally:
-            self._availability.end_probe(turn.model, served=served)
+            self._availability.end_probe(turn.model, turn.token.namespace, served=served)
             self._figures.probed(turn.model, served=served)
 
     async def _answers(self, turn: Turn, body: Body) -> bool:

@@ -17,13 +17,10 @@ from server.gateway.breaker import State
 from server.gateway.chats import Attempt
 from server.gateway.failures import cause
 from server.gateway.figures import Figures
-from server.gateway.outcomes import Turn
+from server.gateway.outcomes import SHORTEST_S, Turn
 from server.gateway.retries import LONGEST_HOLD_S, MAX_PER_CALL, RetryBudget, wait_s
 from server.routing import Decision, Router
 from server.tokens import DecisionToken
-
-SHORTEST_S: Final = 0.05
-"""With less time left than this, nothing new is begun."""
 
 LASTING: Final = (CredentialRefusedError, ModelMissingError, RequestRefusedError)
 """What trying again does not mend."""
@@ -77,11 +74,13 @@ class Turns:
             token, decision_id = fallbacks[0]
             failure = attempts[-1].error
             self._figures.fell_back(turn.model, token.model, cause(failure) if failure else "")
-            return self._turn(decision, token, decision_id, number, deadline_s, is_last=len(fallbacks) == 1)
+            is_last = len(fallbacks) == 1
+            return self._turn(decision, token, decision_id, number, deadline_s, is_last=is_last, is_after_others=True)
         retry, again = len(attempts) - len({attempt.model for attempt in attempts}), self._worth_again(attempts)
         if retry == MAX_PER_CALL or not again or not await self._may_retry(decision, again, retry, deadline_s):
             return None
-        return self._turn(decision, *self._router.further(decision, again), number, deadline_s, is_last=True)
+        further = self._router.further(decision, again)
+        return self._turn(decision, *further, number, deadline_s, is_last=True, is_after_others=True)
 
     def _turn(
         self,
@@ -92,9 +91,11 @@ class Turns:
         deadline_s: float,
         *,
         is_last: bool,
+        is_after_others: bool = False,
     ) -> Turn:
         now_s = self._clock_s()
-        return Turn(decision, token, decision_id, number, now_s, (deadline_s - now_s) / (1.0 if is_last else 2.0))
+        allotted_s = (deadline_s - now_s) / (1.0 if is_last else 2.0)
+        return Turn(decision, token, decision_id, number, now_s, allotted_s, is_after_others)
 
     def _fallbacks(self, decision: Decision, attempts: Sequence[Attempt]) -> Sequence[tuple[DecisionToken, str]]:
         """Return the tokens of the fallbacks that may be tried yet, with their ids, those that fail just now last.

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from adapters.toml.explain import did_you_mean
 from server.converters import MAX_LABEL_CHARACTERS, MAX_MODELS
 from server.fields import MAX_TOKENS, MAX_USD, NAME
-from server.gateway.turns import SHORTEST_S
+from server.gateway.outcomes import SHORTEST_S
 from server.http.prompts import refuse
 from server.tokens import MAX_CHARACTERS
 

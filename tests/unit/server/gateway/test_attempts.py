@@ -253,8 +253,9 @@ async def test_a_call_whose_cost_is_limited_is_not_copied(desk):
 
 async def test_routing_without_chats_gets_a_model_back_after_a_minute(desk):
     await take_out(desk, "small")
+    desk.seconds.now_s += 1000.0
     assert "small" in desk.parts.route(desk.chat().call).question.exclusions
-    desk.seconds.now_s += 70.0
+    desk.seconds.now_s += 60.0
     assert "small" not in desk.parts.route(desk.chat().call).question.exclusions
 
 

@@ -63,11 +63,11 @@ def test_there_is_one_probe_at_a_time_and_none_before_it_is_time():
 def test_a_probe_that_is_served_closes_it_and_one_that_is_not_waits_for_the_next():
     breaker = opened(100.0)
     assert breaker.begin_probe(105.0)
-    breaker.end_probe(False, 106.0, PROBE_EVERY_S)
+    breaker.end_probe(False, "acme", 106.0, PROBE_EVERY_S)
     assert breaker.state(106.0) is State.OPEN
     assert not breaker.begin_probe(105.0 + PROBE_EVERY_S - 0.1)
     assert breaker.begin_probe(105.0 + PROBE_EVERY_S)
-    breaker.end_probe(True, 111.0, PROBE_EVERY_S)
+    breaker.end_probe(True, "acme", 111.0, PROBE_EVERY_S)
     assert breaker.state(111.0) is State.CLOSED
 
 
@@ -115,16 +115,35 @@ def test_it_is_never_open_without_five_failures_in_a_row_or_half_of_twenty(calls
 def test_failures_of_calls_from_before_it_closed_do_not_open_it_again():
     breaker = opened(100.0)
     assert breaker.begin_probe(105.0)
-    breaker.end_probe(True, 106.0, PROBE_EVERY_S)
+    breaker.end_probe(True, "acme", 106.0, PROBE_EVERY_S)
     assert not any(breaker.failed("acme", 101.0, 130.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE))
     assert breaker.state(130.0) is State.CLOSED
 
 
 def test_what_fails_for_one_caller_alone_is_not_taken_from_the_others():
     breaker = Breaker()
-    breaker.succeeded("globex", 99.0, 99.5)
+    for call in range(10):
+        breaker.succeeded("globex", 99.0, 99.0 + call / 20)
     assert not any(breaker.failed("acme", 100.0, 100.0, PROBE_EVERY_S) for _ in range(30))
+    assert not breaker.failed("globex", 100.0, 100.5, PROBE_EVERY_S), "one of another is chance"
     assert breaker.failed("globex", 100.0, 100.5, PROBE_EVERY_S)
+
+
+def test_after_a_probe_of_another_caller_one_alone_does_not_open_it_again():
+    breaker = opened(100.0)
+    assert breaker.begin_probe(105.0)
+    assert breaker.end_probe(True, "globex", 106.0, PROBE_EVERY_S)
+    assert not any(breaker.failed("acme", 107.0, 107.0, PROBE_EVERY_S) for _ in range(30))
+
+
+def test_a_probe_of_another_outage_neither_closes_it_nor_delays_the_next():
+    breaker = opened(100.0)
+    assert breaker.begin_probe(105.0)
+    assert breaker.succeeded("acme", 105.5, 106.0)
+    assert [breaker.failed("acme", 106.5, 107.0, PROBE_EVERY_S) for _ in range(CONSECUTIVE)][-1]
+    assert not breaker.end_probe(True, "acme", 108.0, PROBE_EVERY_S)
+    assert breaker.state(108.0) is State.OPEN
+    assert breaker.begin_probe(107.0 + PROBE_EVERY_S)
 
 
 def test_a_caller_without_company_opens_it():
@@ -135,7 +154,8 @@ def test_a_caller_without_company_opens_it():
 
 def test_where_nobody_comes_to_probe_calls_decide_again():
     breaker = opened(100.0)
-    assert not breaker.forget(105.0 + FORGOTTEN_S - 0.1)
-    assert breaker.forget(105.0 + FORGOTTEN_S)
-    assert breaker.state(170.0) is State.CLOSED
-    assert not breaker.forget(171.0)
+    assert not breaker.forget(1000.0), "whoever asks first may be the probe"
+    assert not breaker.forget(1000.0 + FORGOTTEN_S - 0.1)
+    assert breaker.forget(1000.0 + FORGOTTEN_S)
+    assert breaker.state(1100.0) is State.CLOSED
+    assert not breaker.forget(1100.0)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from adapters.providers.chat import Usage
 from adapters.providers.errors import ProviderFaultError, StreamBrokenError
 from bandit.signals import Status
 from server.gateway.chats import CallFailedError
@@ -116,3 +117,12 @@ async def test_what_a_broken_stream_said_that_it_billed_is_kept(desk):
     await live.aclose()
     (record,) = await desk.stored()
     assert (record.fact.status, record.fact.input_tokens, record.fact.output_tokens) == (Status.ERROR, 1000, 100)
+
+
+async def test_what_is_counted_along_with_chunks_is_not_what_an_answer_used_that_was_left(desk):
+    all_do(desk, (chunk("he")._replace(usage=Usage(1000, None, 3)), asyncio.Event()))
+    live = await desk.stream()
+    await anext(aiter(live))
+    await live.aclose()
+    (record,) = await desk.stored()
+    assert (record.fact.status, record.fact.output_tokens) == (Status.CANCELLED, None)
