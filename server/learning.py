@@ -117,11 +117,13 @@ class Learner:
     ) -> Sequence[SignalRecord] | ServiceError:
         try:
             check_age(token, now_us, self._max_age_s)
+            return self._records(token, Report("", (observation,)), now_us, caller)
         except TokenExpiredError:
             return DecisionExpiredError(self._max_age_s)
         except TokenInvalidError:
             return DecisionIdInvalidError()
-        return self._records(token, Report("", (observation,)), now_us, caller)
+        except ServiceError as error:
+            return error
 
     def _records(self, token: DecisionToken, report: Report, now_us: int, caller: Principal) -> Sequence[SignalRecord]:
         self._admit_scores(report, self._namespaces[token.namespace])
