@@ -35,12 +35,13 @@ class Availability:
         if not self._troubled:
             return ()
         now_s = self._clock_s()
-        for model in self._troubled:
+        # A copy, and nothing is taken out here: explanations ask from another thread.
+        for model in tuple(self._troubled):
             if self._breakers[model].forget(now_s):
                 self._log.info("model_untried", model=model)
-        self._troubled = {model for model in self._troubled if self.state(model) is not State.CLOSED}
-        order = sorted(self._troubled, key=lambda model: (self._breakers[model].opened_s or now_s, model))
-        return tuple([self._positions[model] for model in order])
+        failing = [model for model in tuple(self._troubled) if self._breakers[model].state(now_s) is not State.CLOSED]
+        failing.sort(key=lambda model: (self._breakers[model].opened_s or now_s, model))
+        return tuple([self._positions[model] for model in failing])
 
     def state(self, model: str) -> State:
         """Return the state of a model's breaker."""
@@ -54,6 +55,8 @@ class Availability:
         """Hear that a model served a call of this namespace, which began at this time of the clock."""
         if self._breakers[model].succeeded(caller, began_s, self._clock_s()):
             self._log.info("model_back", model=model)
+        if model in self._troubled and self.state(model) is State.CLOSED:
+            self._troubled.discard(model)
 
     def failed(self, model: str, caller: str, began_s: float, error: ProviderError) -> None:
         """Hear that a model failed to serve a call of this namespace, which began at this time of the clock."""
