@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.sums import RowKey
 from benchmarks._processes import ServiceProcess, write_configuration
 from routeward.v1 import routing_service_pb2 as pb
@@ -109,7 +109,7 @@ async def judged(folder: Path, traffic: Traffic, ready_s: Sequence[float]) -> Ve
     keys = TokenKeys(read_keys(folder / "routeward.keys"))
     now_us = time.time_ns() // 1000
     told = {(keys.verify(one, now_us, YEAR_S).nonce, signal) for one in traffic.acknowledged for signal in SIGNALS}
-    store = await SqlStore.open(folder / "routeward.db", bucket_us=BUCKET_US)
+    store = await SqliteStore.open(folder / "routeward.db", bucket_us=BUCKET_US)
     try:
         kept = [(record.nonce, record.signal) async for record in store.signals()]
         state = await store.load("default")

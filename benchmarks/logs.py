@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 import duckdb
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from adapters.sql.traffic import decisions_of, extent_of, store_log
 from adapters.traffic.calls import Call
 from adapters.traffic.formats import open_log
@@ -83,7 +83,7 @@ def records_of(call: Call, number: int, drawn_from: DistributionRecord) -> tuple
 
 async def fill(file: Path, calls: Iterable[Call]) -> None:
     """Write a store of these calls. Calls that follow each other share what they were drawn from, as a server's do."""
-    store, numbered = await SqlStore.open(file, bucket_us=HOUR_US), enumerate(calls)
+    store, numbered = await SqliteStore.open(file, bucket_us=HOUR_US), enumerate(calls)
     known: dict[tuple[tuple[str, float], ...], DistributionRecord] = {}
     while batch := list(islice(numbered, BATCH)):
         pairs = []

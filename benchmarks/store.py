@@ -21,7 +21,8 @@ import numpy as np
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.sql import SqlStore, writing
+from adapters.sql import writing
+from adapters.sql.sqlite import SqliteStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 
@@ -77,7 +78,7 @@ def batches_of(size: int, count: int, rng: np.random.Generator, *, by_time: bool
 
 async def in_our_thread(file: Path, rng: np.random.Generator, *, size: int, count: int, by_time: bool = True) -> Cost:
     batches = batches_of(size, count, rng, by_time=by_time)
-    store = await SqlStore.open(file, bucket_us=BUCKET_US)
+    store = await SqliteStore.open(file, bucket_us=BUCKET_US)
     try:
         return await cost_per_signal(store.write, batches)
     finally:
@@ -86,7 +87,7 @@ async def in_our_thread(file: Path, rng: np.random.Generator, *, size: int, coun
 
 async def through_aiosqlite(file: Path, rng: np.random.Generator, *, size: int, count: int) -> Cost:
     """The same transactions, each statement by itself in the thread of aiosqlite."""
-    await (await SqlStore.open(file, bucket_us=BUCKET_US)).close()
+    await (await SqliteStore.open(file, bucket_us=BUCKET_US)).close()
     engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
     event.listen(engine.sync_engine, "connect", take_over_transactions)
     event.listen(engine.sync_engine, "begin", begin)
@@ -116,13 +117,13 @@ def begin(connection: Connection) -> None:
 async def start_and_load(file: Path, rng: np.random.Generator) -> tuple[float, float, float]:
     """Return seconds to make a store, to open it again, and to load a row of its sums."""
     began = time.perf_counter()
-    store = await SqlStore.open(file, bucket_us=BUCKET_US)
+    store = await SqliteStore.open(file, bucket_us=BUCKET_US)
     made = time.perf_counter()
     for second in range(0, 500, 10):
         await store.write(signals(200, rng, first=second * 100))
     await store.close()
     closed = time.perf_counter()
-    store = await SqlStore.open(file, bucket_us=BUCKET_US)
+    store = await SqliteStore.open(file, bucket_us=BUCKET_US)
     opened = time.perf_counter()
     loaded = await store.load("default")
     read = time.perf_counter()

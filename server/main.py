@@ -19,7 +19,7 @@ from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
@@ -87,7 +87,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         service = Service(settings, store, keys, sources, log, by_model, fingerprint)
         try:
             addresses = await service.start()
-            if isinstance(store, SqlStore):
+            if isinstance(store, SqliteStore):
                 store.note_address(addresses.grpc)
             _spare_collection()
             log.info(
@@ -111,7 +111,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
     if settings.store.path == IN_MEMORY:
         store = MemoryStore(bucket_us=bucket_us)
     else:
-        store = await SqlStore.open(settings.store.path, bucket_us=bucket_us)
+        store = await SqliteStore.open(settings.store.path, bucket_us=bucket_us)
     try:
         yield store
     finally:

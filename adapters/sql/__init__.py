@@ -1,5 +1,1 @@
-"""The store in SQL: one SQLite file per server."""
-
-from adapters.sql.store import SqlStore
-
-__all__ = ["SqlStore"]
+"""The store in SQL: in one SQLite file (`sqlite`), or in PostgreSQL for several replicas (`postgres`)."""

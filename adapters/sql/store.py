@@ -1,10 +1,8 @@
-"""The store of a server: signals, sums, decisions and registry in one SQLite file."""
+"""What every store in SQL does alike: signals, sums, decisions and registry in the tables of `schema`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,7 +16,6 @@ from adapters.sql import (
     retention,
     schema,
     verification,
-    versions,
     writing,
 )
 from adapters.sql.database import Database
@@ -29,27 +26,11 @@ RecordT = TypeVar("RecordT", SignalRecord, DecisionRecord)
 
 
 class SqlStore:
-    """A `server.ports.Store` on disk. `SqlStore.open` makes one."""
+    """A `server.ports.Store` over a database. `bucket_us` is the width of a time bucket of its sums."""
 
     def __init__(self, database: Database, *, bucket_us: int) -> None:
         self._database = database
         self._bucket_us = bucket_us
-
-    @classmethod
-    async def open(cls, file: Path | str, *, bucket_us: int, busy_timeout_s: float = 5.0) -> Self:
-        """Open the store in `file`, making it when it is missing; its folder must exist.
-
-        `bucket_us` is the width of a time bucket of the sums and cannot change later. `busy_timeout_s` bounds
-        the wait for another program that writes to the file. Raises StoreLockedError when another server has
-        it, StoreSchemaError when a newer version wrote it, StoreError when it is not usable.
-        """
-        database = await Database.open(Path(file), busy_timeout_s=busy_timeout_s)
-        try:
-            await database.run(versions.prepare, bucket_us=bucket_us)
-        except BaseException:
-            await database.close()
-            raise
-        return cls(database, bucket_us=bucket_us)
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change, durably."""
@@ -98,7 +79,7 @@ class SqlStore:
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions in transactions of a bounded size."""
         dropped = 0
-        before_us = min(before_us, await self._database.run(marks.advance, marks.RETAINED, before_us))
+        before_us = min(before_us, await self._database.run_alone(marks.advance, marks.RETAINED, before_us))
         for drop in (partial(retention.drop_signals, bucket_us=self._bucket_us), retention.drop_decisions):
             while chunk := await self._database.run(drop, before_us):
                 dropped += chunk
@@ -107,28 +88,20 @@ class SqlStore:
     async def compact(self, now_us: int) -> None:
         """Merge old rows of the sums and the spend in transactions of a bounded size."""
         # The mark moves first: `verify` must know the grid while pages are merged along it.
-        compacted_us = await self._database.run(marks.advance, marks.COMPACTED, now_us)
+        compacted_us = await self._database.run_alone(marks.advance, marks.COMPACTED, now_us)
         starts = grid(compacted_us, self._bucket_us)
         for table in (schema.sums, schema.sums_base):
             last = None
-            while last := await self._database.run(compaction.merge_page, table, last, starts=starts):
+            while last := await self._database.run_alone(compaction.merge_page, table, last, starts=starts):
                 pass
         for table in (schema.spend, schema.spend_base):
             last = None
-            while last := await self._database.run(compaction.merge_spend_page, table, last, now_us=compacted_us):
+            while last := await self._database.run_alone(compaction.merge_spend_page, table, last, now_us=compacted_us):
                 pass
 
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
         """Compare the sums and the spend with the log; other calls wait meanwhile."""
         return await self._database.run(verification.verify, bucket_us=self._bucket_us)
-
-    def note_address(self, address: str) -> None:
-        """Tell whoever finds the store in use where its server listens: see `inspection.holder_of`."""
-        self._database.note_address(address)
-
-    async def free_bytes(self) -> int:
-        """Return the space that is left on the disk of the file."""
-        return await asyncio.to_thread(self._database.free_bytes)
 
     async def close(self) -> None:
         """Finish what was begun and release everything."""

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from adapters.ledger import StoreError
 from adapters.sql import timeline
-from adapters.sql.inspection import facts_of, read_only
 from adapters.sql.logged import logged_decisions
 from adapters.sql.marks import RETAINED, mark
 from adapters.sql.registry import all_models
+from adapters.sql.sqlite.inspection import facts_of, read_only
 from adapters.sql.timeline import DrawnFrom
 from adapters.traffic.calls import BATCH, Call, Calls, batches
 from adapters.traffic.errors import LogError

@@ -31,7 +31,7 @@ def ok(name: str, detail: str, remark: str = "") -> Check:
 
 def library() -> Check:
     """Look at the SQLite library. Its bug is no warning: it needs what the lock keeps servers from doing."""
-    from adapters.sql.library import FIXED_IN, has_wal_reset_bug, version
+    from adapters.sql.sqlite.library import FIXED_IN, has_wal_reset_bug, version
 
     used = ".".join(map(str, version()))
     if not has_wal_reset_bug(version()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from routeward.cli.checks import Check, Verdict, ok
 
 if TYPE_CHECKING:
-    from adapters.sql.lock import Holder
+    from adapters.sql.sqlite.lock import Holder
     from routeward.cli.port_checks import Found
     from server.settings import Settings
 
@@ -39,7 +39,7 @@ def files(settings: "Settings", now_s: float, holder: "Holder | None", listening
 def holder_of(settings: "Settings") -> "Holder | None":
     """Return which server has the database of a configuration, None where none has or nobody can tell."""
     from adapters.ledger import StoreError
-    from adapters.sql.inspection import holder_of
+    from adapters.sql.sqlite.inspection import holder_of
 
     try:
         return None if settings.store.in_memory else holder_of(settings.store.path)
@@ -50,7 +50,7 @@ def holder_of(settings: "Settings") -> "Holder | None":
 def database_in_use(settings: "Settings") -> bool | None:
     """Tell whether a server has the database of a configuration; None where there is none, or nobody can tell."""
     from adapters.ledger import StoreError
-    from adapters.sql.inspection import holder_of
+    from adapters.sql.sqlite.inspection import holder_of
 
     try:
         return None if settings.store.in_memory else holder_of(settings.store.path) is not None
@@ -84,7 +84,7 @@ def _database(settings: "Settings", now_s: float, holder: "Holder | None", liste
 
 def _content(settings: "Settings") -> Check:
     from adapters.ledger import StoreError
-    from adapters.sql.inspection import facts_of, holder_of
+    from adapters.sql.sqlite.inspection import facts_of, holder_of
 
     path = settings.store.path
     try:

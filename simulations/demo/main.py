@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adapters.sql.store import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from simulations.demo.command import Demo, demo
 from simulations.demo.configuration import BUCKET_S
 from simulations.demo.options import DemoOptions
@@ -17,5 +17,5 @@ def play(options: DemoOptions, console: Console) -> Demo:
         return demo(options, screen, _opened)
 
 
-async def _opened(file: Path) -> SqlStore:
-    return await SqlStore.open(file, bucket_us=round(BUCKET_S * 1e6))
+async def _opened(file: Path) -> SqliteStore:
+    return await SqliteStore.open(file, bucket_us=round(BUCKET_S * 1e6))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.memory import MemoryStore
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Fact, Kind
 from bandit.spend import SpendKey, Tally
@@ -54,7 +54,7 @@ def sql_backend(folder: Path) -> Backend:
     @asynccontextmanager
     async def opened() -> AsyncIterator[Store]:
         file = folder / f"{next(numbers)}.db"
-        store = await SqlStore.open(file, bucket_us=HOUR_US)
+        store = await SqliteStore.open(file, bucket_us=HOUR_US)
         files[id(store)] = file
         try:
             yield store

@@ -9,7 +9,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 
@@ -23,7 +23,7 @@ def signal(number: int) -> SignalRecord:
 
 
 async def write(file: Path, first: int) -> None:
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     for start in count(first, 20):
         fresh = [signal(number) for number in range(start, start + 20)]
         repeated = [signal(start * prime % (start + 20)) for prime in (3, 7919, 104_729)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from adapters.sql.traffic import decisions_of
 from adapters.traffic.formats import open_log
 from adapters.traffic.own.folder import HOUR_US
@@ -22,7 +22,7 @@ DECISIONS, HOURS = 400, 5
 
 async def filled(file: Path) -> None:
     """A store of decisions over some hours, each with its outcome."""
-    rng, store = np.random.default_rng(1), await SqlStore.open(file, bucket_us=HOUR_US)
+    rng, store = np.random.default_rng(1), await SqliteStore.open(file, bucket_us=HOUR_US)
     drawn_from = DistributionRecord(1, 1, "", 0.05, 0.001, {"large": ModelForecast(1.0, 0.9, 0.01, 1.0, 0.0)}, {})
     decided, said = [], []
     for time_us in sorted((START_US + rng.integers(0, HOURS * HOUR_US, DECISIONS)).tolist()):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.ledger import StoreLockedError
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.signals import Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ async def test_kill_9_loses_no_acknowledged_signal_and_counts_none_twice(tmp_pat
     for lines in (1, 17, 4, 30):
         with writer(file, first=upto) as process:
             upto = acknowledged(process, lines)
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     try:
         kept = [record async for record in store.signals()]
         numbers = {int.from_bytes(record.nonce, "big") for record in kept}
@@ -64,10 +64,10 @@ async def test_a_second_server_is_refused_until_the_first_is_gone(tmp_path):
         assert process.stdout is not None
         process.stdout.readline()
         with pytest.raises(StoreLockedError, match="in use by another server"):
-            await SqlStore.open(file, bucket_us=HOUR_US)
+            await SqliteStore.open(file, bucket_us=HOUR_US)
         process.kill()
         process.wait()
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     assert await store.verify() == {}
     await store.close()
 
@@ -76,10 +76,10 @@ async def test_a_second_server_is_refused_until_the_first_is_gone(tmp_path):
 def test_a_process_that_is_done_ends(tmp_path, ending):
     code = f"""
 import asyncio
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 
 async def main():
-    store = await SqlStore.open({str(tmp_path / "store.db")!r}, bucket_us=1)
+    store = await SqliteStore.open({str(tmp_path / "store.db")!r}, bucket_us=1)
     {ending}
 
 asyncio.run(main())

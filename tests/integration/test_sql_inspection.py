@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapters.ledger import StoreError, StoreSchemaError
-from adapters.sql import SqlStore
-from adapters.sql.inspection import StoreFacts, facts_of, holder_of
-from adapters.sql.lock import Holder
+from adapters.sql.sqlite import SqliteStore
+from adapters.sql.sqlite.inspection import StoreFacts, facts_of, holder_of
+from adapters.sql.sqlite.lock import Holder
 from adapters.sql.versions import HEAD
 
 HOUR_US = 3_600_000_000
@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 async def made(file: Path) -> None:
-    await (await SqlStore.open(file, bucket_us=HOUR_US)).close()
+    await (await SqliteStore.open(file, bucket_us=HOUR_US)).close()
 
 
 async def test_a_store_tells_its_version_and_bucket_width_and_stays_as_it_was(file, tmp_path):
@@ -46,7 +46,7 @@ def test_an_empty_file_tells_nothing_and_stays_empty(file, tmp_path):
 
 
 async def test_what_a_crash_left_in_the_log_is_read(file, tmp_path):
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     crashed = tmp_path / "crashed"
     crashed.mkdir()
     for name in ("store.db", "store.db-wal"):
@@ -58,7 +58,7 @@ async def test_what_a_crash_left_in_the_log_is_read(file, tmp_path):
 
 
 async def test_a_store_that_a_server_has_is_in_use_by_whatever_name(file, tmp_path):
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     (tmp_path / "alias.db").symlink_to(file)
     assert holder_of(file) == holder_of(tmp_path / "alias.db") == Holder(os.getpid())
     await store.close()
@@ -66,17 +66,17 @@ async def test_a_store_that_a_server_has_is_in_use_by_whatever_name(file, tmp_pa
 
 
 async def test_a_server_that_has_a_store_says_where_it_listens_and_the_next_one_does_not_inherit_that(file):
-    first = await SqlStore.open(file, bucket_us=HOUR_US)
+    first = await SqliteStore.open(file, bucket_us=HOUR_US)
     first.note_address("127.0.0.1:7443")
     assert holder_of(file) == Holder(os.getpid(), "127.0.0.1:7443")
     await first.close()
-    second = await SqlStore.open(file, bucket_us=HOUR_US)
+    second = await SqliteStore.open(file, bucket_us=HOUR_US)
     assert holder_of(file) == Holder(os.getpid())
     await second.close()
 
 
 async def test_a_lock_whose_note_cannot_be_read_still_says_that_a_store_is_in_use(file, tmp_path):
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     (tmp_path / "store.db.lock").write_bytes(b"\xff")
     assert holder_of(file) == Holder()
     await store.close()

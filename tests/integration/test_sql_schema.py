@@ -16,9 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from adapters.ledger import StoreSchemaError
-from adapters.sql import SqlStore
-from adapters.sql.database import APPLICATION_ID
 from adapters.sql.schema import metadata
+from adapters.sql.sqlite import SqliteStore
+from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.traffic import decisions_of
 from adapters.sql.versions import HEAD, MIGRATIONS, upgrade
 from bandit.records import ModelForecast, SignalRecord
@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 
 async def made(file: Path) -> None:
-    await (await SqlStore.open(file, bucket_us=1)).close()
+    await (await SqliteStore.open(file, bucket_us=1)).close()
 
 
 def tables(file: Path) -> dict[str, object]:
@@ -75,13 +75,13 @@ def test_the_newest_migration_is_the_one_the_code_names():
 
 
 async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_was_intended(file, a_decision):
-    store = await SqlStore.open(file, bucket_us=1)
+    store = await SqliteStore.open(file, bucket_us=1)
     await store.log_decisions([a_decision])
     await store.close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("ALTER TABLE distributions DROP COLUMN intended")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
-    store = await SqlStore.open(file, bucket_us=1)
+    store = await SqliteStore.open(file, bucket_us=1)
     drawn_from = a_decision.distribution._replace(intended={"large": 0.25, "small": 0.75})
     newer = a_decision._replace(nonce=b"m" * 12, decided_us=6, distribution=drawn_from)
     await store.log_decisions([newer])
@@ -92,14 +92,14 @@ async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_w
 async def test_decisions_logged_before_a_number_was_kept_are_read_without_it(file, a_decision):
     expected = ModelForecast(0.75, 0.9, 0.002, 1.5, 0.01, 0.003, 40.0, 12.0, 0.1, 0.2, 0.3)
     drawn_from = a_decision.distribution._replace(forecasts={"large": expected})
-    store = await SqlStore.open(file, bucket_us=1)
+    store = await SqliteStore.open(file, bucket_us=1)
     await store.log_decisions([a_decision._replace(distribution=drawn_from)])
     await store.close()
     with closing(sqlite3.connect(file)) as connection, connection:
         ((columns,),) = connection.execute("SELECT forecasts FROM distributions")
         first_five = {name: json.loads(columns)[name] for name in ("model", *ModelForecast._fields[:5])}
         connection.execute("UPDATE distributions SET forecasts = ?", [json.dumps(first_five)])
-    store = await SqlStore.open(file, bucket_us=1)
+    store = await SqliteStore.open(file, bucket_us=1)
     found = await store.decision("acme", a_decision.nonce, 5)
     assert found is not None
     assert found.distribution.forecasts == {"large": ModelForecast(*expected[:5])}
@@ -116,12 +116,12 @@ async def test_opening_again_changes_nothing(file):
 def test_a_start_that_has_nothing_to_migrate_does_not_load_alembic(file):
     code = f"""
 import asyncio, sys
-from adapters.sql import SqlStore
-from adapters.sql.database import APPLICATION_ID
+from adapters.sql.sqlite import SqliteStore
+from adapters.sql.sqlite.database import APPLICATION_ID
 
 async def main():
     for _ in range(2):
-        await (await SqlStore.open({str(file)!r}, bucket_us=1)).close()
+        await (await SqliteStore.open({str(file)!r}, bucket_us=1)).close()
 
 asyncio.run(main())
 print("alembic" in sys.modules)
@@ -138,7 +138,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_was(file):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = file.read_bytes()
     with pytest.raises(StoreSchemaError, match=f"schema 9999, this version knows {HEAD}; upgrade routeward"):
-        await SqlStore.open(file, bucket_us=1)
+        await SqliteStore.open(file, bucket_us=1)
     assert file.read_bytes() == before
 
 
@@ -175,7 +175,7 @@ async def test_a_store_of_the_first_version_keeps_its_signals_and_decisions_and_
         )
     [found] = decisions_of(file, 0, 9)
     assert found.judgements == {"thumb": (1.0, 7)}
-    store = await SqlStore.open(file, bucket_us=1)
+    store = await SqliteStore.open(file, bucket_us=1)
     assert [record async for record in store.signals()] == [thumb]
     assert [record.distribution.budget_price async for record in store.decisions()] == [0.0]
     bill = Bill("fast", True, 5)

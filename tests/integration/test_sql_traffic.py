@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql import SqlStore, timeline
+from adapters.sql import timeline
+from adapters.sql.sqlite import SqliteStore
 from adapters.sql.traffic import decisions_of, extent_of, is_store, next_time_of, store_log
 from adapters.traffic.calls import Call
 from adapters.traffic.cells import LATEST_US
@@ -33,7 +34,7 @@ def about(decision: DecisionRecord, fact, *, signal: str = "", parent: bytes = b
 
 
 async def held(file: Path, decided: list[DecisionRecord], said: list[SignalRecord]) -> None:
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     await store.log_decisions(decided)
     await store.write(said)
     await store.close()
@@ -144,7 +145,7 @@ async def test_the_report_of_a_store_tells_what_it_knows(file, a_decision):
 
 
 async def test_a_store_is_read_beside_its_server_and_left_as_it_was(file, a_decision, tmp_path):
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     await store.log_decisions([a_decision])
     assert len(list(store_log(file).calls())) == 1
     await store.log_decisions([a_decision._replace(nonce=b"o" * 12)])

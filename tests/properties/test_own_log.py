@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from adapters.sql.traffic import decisions_of, store_log
 from adapters.traffic.calls import Calls, batches
 from adapters.traffic.formats import open_log
@@ -88,7 +88,7 @@ def stores(draw: st.DrawFn) -> tuple[list[DecisionRecord], list[SignalRecord]]:
 
 
 async def stored(file: Path, decided: Sequence[DecisionRecord], said: Sequence[SignalRecord]) -> None:
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     await store.log_decisions(decided)
     await store.write(said)
     await store.close()

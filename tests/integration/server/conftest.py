@@ -18,7 +18,7 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.catalogue import Model, Prices
 from bandit.request import Objective
 from routeward.v1 import admin_service_pb2_grpc, routing_service_pb2_grpc
@@ -161,7 +161,7 @@ def serve(tmp_path: Path):
 
     @asynccontextmanager
     async def run(settings: Settings, *, store: Store | None = None, rng: Any = None) -> AsyncIterator[Running]:
-        opened = store or await SqlStore.open(tmp_path / "routeward.db", bucket_us=BUCKET_US)
+        opened = store or await SqliteStore.open(tmp_path / "routeward.db", bucket_us=BUCKET_US)
         log = io.StringIO()
         sources = Sources(
             clock=lambda: time.time_ns() // 1000,

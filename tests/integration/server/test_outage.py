@@ -6,7 +6,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from adapters.ledger import StoreUnavailableError
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from routeward.v1 import routing_service_pb2 as pb
 from server.health import FEEDBACK, ROUTING
 
@@ -49,7 +49,7 @@ class FragileStore:
 
 
 async def fragile(tmp_path):
-    return FragileStore(await SqlStore.open(tmp_path / "fragile.db", bucket_us=10_000_000))
+    return FragileStore(await SqliteStore.open(tmp_path / "fragile.db", bucket_us=10_000_000))
 
 
 async def health(client, service):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from adapters.sql import SqlStore, library
-from adapters.sql.lock import Holder
+from adapters.sql.sqlite import SqliteStore, library
+from adapters.sql.sqlite.lock import Holder
 from adapters.sql.versions import HEAD
 from routeward.cli import checks
 from routeward.cli.checks import Check, Verdict
@@ -53,7 +53,7 @@ def store_in(folder: Path, *, bucket_us: int = 10_000_000) -> None:
     """Make a store as a server does."""
 
     async def made() -> None:
-        await (await SqlStore.open(folder / "routeward.db", bucket_us=bucket_us)).close()
+        await (await SqliteStore.open(folder / "routeward.db", bucket_us=bucket_us)).close()
 
     asyncio.run(made())
 
@@ -181,7 +181,7 @@ def test_a_store_with_other_time_buckets_is_a_problem(tmp_path: Path) -> None:
 async def test_that_a_server_has_the_store_is_news_only_if_it_does_not_answer(
     listener: Listener, verdict: Verdict, told: str, tmp_path: Path
 ) -> None:
-    store = await SqlStore.open(tmp_path / "routeward.db", bucket_us=10_000_000)
+    store = await SqliteStore.open(tmp_path / "routeward.db", bucket_us=10_000_000)
     store.note_address("127.0.0.1:5")
     check = file_check("database", settings_in(tmp_path), listener)
     assert (check.verdict, told in check.detail) == (verdict, True)

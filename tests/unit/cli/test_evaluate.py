@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.catalogue import Model, Prices
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
@@ -247,7 +247,7 @@ async def fill(file: Path, a_decision: DecisionRecord) -> None:
             SignalRecord("acme", decision.nonce, signal, fact, decision.decided_us, decision.decided_us, facts, 0.75)
             for signal, fact in (("outcome", outcome), ("thumb", Thumb(place % 3 > 0)))
         ]
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     await store.apply_models([Model("large", Prices(3.0, 15.0)), Model("small", Prices(0.1, 0.4))])
     await store.log_decisions(decided)
     await store.write(said)

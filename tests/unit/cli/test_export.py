@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.sql import SqlStore
+from adapters.sql.sqlite import SqliteStore
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 
@@ -32,7 +32,7 @@ async def fill(file: Path, a_decision: DecisionRecord, namespaces: tuple[str, ..
                 SignalRecord(namespace, nonce, signal, fact, time_us, time_us, facts, 0.75)
                 for signal, fact in (("outcome", outcome), ("thumb", thumb))
             ]
-    store = await SqlStore.open(file, bucket_us=HOUR_US)
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
     await store.log_decisions(decided)
     await store.write(said)
     await store.close()
@@ -178,7 +178,7 @@ def test_decisions_of_a_clock_that_was_wrong_make_no_parts_of_days_between_them(
     cli: Cli, a_decision: DecisionRecord, tmp_path: Path
 ) -> None:
     async def filled() -> None:
-        store = await SqlStore.open(tmp_path / "odd.db", bucket_us=HOUR_US)
+        store = await SqliteStore.open(tmp_path / "odd.db", bucket_us=HOUR_US)
         times = (5_000_000, START_US, START_US + 1, 1 << 62)
         decided = [a_decision._replace(nonce=bytes([n] * 12), decided_us=time) for n, time in enumerate(times)]
         await store.log_decisions(decided)

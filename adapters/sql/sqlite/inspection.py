@@ -13,9 +13,9 @@ from sqlite3 import connect
 from sqlalchemy import Connection, NullPool, create_engine
 
 from adapters.ledger import StoreError, StoreLockedError, StoreSchemaError
-from adapters.sql.database import APPLICATION_ID
-from adapters.sql.errors import DRIVER_ERRORS, typed_error
-from adapters.sql.lock import FileLock, Holder
+from adapters.sql.sqlite.database import APPLICATION_ID
+from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
+from adapters.sql.sqlite.lock import FileLock, Holder
 from adapters.sql.versions import HEAD
 
 
