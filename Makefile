@@ -52,7 +52,7 @@ lock: $(BIN)/pip ## Write requirements/ anew (UPGRADE=--upgrade for newer versio
 	$(LOCK) requirements/client.txt pyproject.toml --no-annotate --constraints requirements/dev.txt
 	$(LOCK) requirements/build.txt --group build --no-annotate --constraints requirements/dev.txt
 # Ray is large, and only a log too large for one machine needs it.
-SERVICE = --extra server --extra gateway --extra replay --extra report
+SERVICE = --extra server --extra gateway --extra postgres --extra replay --extra report
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --no-config --quiet $(UPGRADE) --universal \
     --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links --output-file
 

@@ -36,6 +36,10 @@ class StoreUnavailableError(StoreError):
     """The store does not answer just now; the call may be repeated."""
 
 
+class SpoolFullError(StoreError):
+    """The spool holds as many bytes as it may."""
+
+
 class StoreLockedError(StoreError):
     """Another server already uses this store."""
 
@@ -69,6 +73,24 @@ class StoredSums:
     rows: Rows = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     spend: SpendRows = field(default_factory=dict)
+
+
+Position = tuple[int, int]
+"""How much of a shared store was seen: names a moment of it, and changes whenever rows were merged or taken away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What changed in a shared store since a position, and the position after it; all of it is of one moment.
+
+    `namespaces` holds absolute rows: those that may have changed, or all of them where `whole`. `registry` counts
+    the changes of the registry.
+    """
+
+    position: Position
+    whole: bool
+    namespaces: Mapping[str, StoredSums]
+    registry: int = 0
 
 
 @dataclass(frozen=True, slots=True)

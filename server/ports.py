@@ -6,7 +6,7 @@ Arguments and results are immutable values; nothing here is shared with the impl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-from adapters.ledger import Discrepancy, StoredSums, Written
+from adapters.ledger import Discrepancy, Followed, Position, StoredSums, Written
 from adapters.providers.chat import Answer, AnswerStream, Body, Timeouts
 from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
@@ -84,6 +84,39 @@ class Store(Protocol):
 
     async def free_bytes(self) -> int | None:
         """Return the space left where the store writes; None where that is not known."""
+
+    async def close(self) -> None:
+        """Finish what was begun and release everything. Safe to call twice."""
+
+
+class SharedStore(Store, Protocol):
+    """A store that other replicas write to as well, so that what was learned is read from it alone."""
+
+    async def follow(self, seen: Position | None, *, billed_since_us: Mapping[str, int]) -> Followed:
+        """Return what changed since `seen`, however late its transactions were committed; None asks for everything.
+
+        It may return more than what changed, and everything where it cannot tell. Spend is read of the namespaces in
+        `billed_since_us`, from that time on.
+        """
+
+
+class Spool(Protocol):
+    """A local journal of signals that the store did not take. Calls are served one after the other.
+
+    Every method raises adapters.ledger.StoreUnavailableError where its disk fails; then nothing happened.
+    """
+
+    async def append(self, records: Sequence[SignalRecord]) -> None:
+        """Add records; on the disk when it returns. Raises SpoolFullError, and adds none, where they find no room."""
+
+    async def oldest(self, count: int) -> tuple[Sequence[SignalRecord], int]:
+        """Return up to so many of the oldest records, and the place after them; none where it is empty."""
+
+    async def forget(self, place: int) -> None:
+        """Remove what stands before a place: the store has it."""
+
+    async def extent(self) -> tuple[int, int]:
+        """Return how many records, and how many bytes, it holds."""
 
     async def close(self) -> None:
         """Finish what was begun and release everything. Safe to call twice."""

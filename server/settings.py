@@ -62,17 +62,50 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """How to reach a PostgreSQL that several replicas share. `url` may hold a password, and is never shown.
+
+    A replica looks at the store every `sync_s`. The other times bound, in seconds, connecting, one statement, and
+    waiting for a connection.
+    """
+
+    url: str = field(repr=False)
+    sync_s: float = 0.5
+    connect_s: float = 5.0
+    statement_s: float = 5.0
+    connections: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """Where to keep what is learned. An empty path keeps it in memory."""
+    """Where to keep what is learned: in PostgreSQL, else in the SQLite file `path`. An empty path keeps it in memory.
+
+    `snapshot_path` is a local file with the last that was learned, for a start while PostgreSQL does not answer; None
+    writes none. `export_folder` takes the log before its days are dropped; None drops without.
+    """
 
     path: Path = Path("routeward.db")
+    postgres: PostgresSettings | None = None
+    snapshot_path: Path | None = None
+    export_folder: Path | None = None
     retention_s: float = 30 * 86400.0
     min_free_bytes: int = 256 * 1024 * 1024
 
     @property
     def in_memory(self) -> bool:
         """Whether what is learned ends with the process."""
-        return self.path == Path()
+        return self.path == Path() and self.postgres is None
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """Where to keep feedback while the store does not take it: a file on a durable disk, of at most `max_bytes`.
+
+    Without a path such feedback is refused.
+    """
+
+    path: Path | None = None
+    max_bytes: int = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +194,7 @@ class Settings:
 
     server: ServerSettings = field(default_factory=ServerSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
     learning: LearningSettings = field(default_factory=LearningSettings)
     catalogue: Catalogue = field(default_factory=Catalogue)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)

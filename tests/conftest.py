@@ -1,10 +1,13 @@
-"""Properties draw the same examples in every run; and a decision as it is logged."""
+"""Properties draw the same examples in every run; a decision as it is logged; and a PostgreSQL to use."""
+
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast
 from bandit.signals import Kind
+from benchmarks._postgres import PostgresServer
 
 settings.register_profile(
     "routeward", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -38,3 +41,19 @@ def a_decision():
             exclusions={"small": "max_cost_usd"},
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server for all tests of a process; what halts or freezes one starts its own."""
+    server = PostgresServer.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_url(postgres) -> Iterator[str]:
+    """An empty database."""
+    name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)

@@ -17,6 +17,7 @@ from bandit.snapshot import PolicySettings
 from server.config.checks import key_file_of
 from server.config.knowledge import past_of, priors_of, sources_of
 from server.config.schema import BudgetTable, CategoryTable, Document, LearningTable, ModelTable, ServerTable
+from server.config.store import spool_of, store_of
 from server.settings import (
     DEFAULT_PROFILE,
     ApiKey,
@@ -26,14 +27,12 @@ from server.settings import (
     LearningSettings,
     ServerSettings,
     Settings,
-    StoreSettings,
     TlsFiles,
     TokenKey,
 )
 
 _DAY_S: Final = 86_400.0
 _HOUR_S: Final = 3600
-_MIB: Final = 1024 * 1024
 
 
 def settings_of(
@@ -42,18 +41,15 @@ def settings_of(
     folder: Path,
     token_keys: Sequence[TokenKey],
     gateway: GatewaySettings,
+    postgres_url: str = "",
 ) -> Settings:
     """Return the settings that a document describes; relative paths in it start in `folder`."""
     learning, catalogue = _learning(document, folder), _catalogue(document)
     server = _server(document.server, folder)
-    store = document.store
     return Settings(
         server=dataclasses.replace(server, token_keys=tuple(token_keys), token_key_file=key_file_of(raw, folder)),
-        store=StoreSettings(
-            path=folder / store.path if store.path else Path(),
-            retention_s=store.retention_days * _DAY_S,
-            min_free_bytes=store.min_free_mb * _MIB,
-        ),
+        store=store_of(document.store, folder, postgres_url),
+        spool=spool_of(document.spool, folder),
         learning=learning,
         catalogue=catalogue,
         gateway=gateway,

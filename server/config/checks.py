@@ -100,13 +100,6 @@ def _files(document: Tables, folder: FilePath) -> Iterator[Finding]:
         if names[name] and not os.path.isfile(folder / names[name]):
             message = f"there is no file {folder / names[name]}"
             yield Finding(("server", name), message, "make it, or name another; relative paths start at this file")
-    database = text_of(document, "store", "path")
-    if database == ":memory:":
-        yield Finding(("store", "path"), "the store cannot have this name", 'write  path = ""  to keep it in memory')
-    elif database and os.path.isdir(folder / database):
-        yield Finding(("store", "path"), f"{folder / database} is a folder", "name a file in it")
-    elif database and not os.path.isdir((folder / database).parent):
-        yield Finding(("store", "path"), f"there is no folder {(folder / database).parent}", "make it, or name another")
 
 
 def _models(document: Tables) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from adapters.toml.problems import Problem
+from server.config.store import POSTGRES_VARIABLE
 from server.http import fingerprint_keys
 from server.key_files import KeyFileError
 from server.settings import TokenKey
@@ -17,14 +18,26 @@ class Secrets(NamedTuple):
 
     token_keys: tuple[TokenKey, ...]
     fingerprint_key: bytes
+    postgres_url: str
     problems: tuple[Problem, ...]
 
 
 def secrets_of(environ: Mapping[str, str]) -> Secrets:
-    """Read the keys that sign decision ids, and the one of fingerprints."""
+    """Read the keys that sign decision ids, the one of fingerprints, and where PostgreSQL is."""
     token_keys, wrong_token_keys = _token_keys(environ)
     fingerprint_key, wrong_fingerprint_key = _fingerprint_key(environ)
-    return Secrets(token_keys, fingerprint_key, (*wrong_token_keys, *wrong_fingerprint_key))
+    postgres_url, wrong_url = _postgres_url(environ)
+    wrong = *wrong_token_keys, *wrong_fingerprint_key, *wrong_url
+    return Secrets(token_keys, fingerprint_key, postgres_url, wrong)
+
+
+def _postgres_url(environ: Mapping[str, str]) -> tuple[str, list[Problem]]:
+    text = environ.get(POSTGRES_VARIABLE, "")
+    if not text or text.startswith(("postgres://", "postgresql://")):
+        return text, []
+    # It may hold a password, so it is not shown.
+    hint = "write  postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    return "", [Problem(POSTGRES_VARIABLE, "it is no URL of a PostgreSQL", hint)]
 
 
 def _token_keys(environ: Mapping[str, str]) -> tuple[tuple[TokenKey, ...], list[Problem]]:

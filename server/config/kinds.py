@@ -40,6 +40,11 @@ KeyVariable = Annotated[
     StringConstraints(pattern=r"^([A-Z][A-Z0-9_]{0,99})?$"),
     Rule("empty, or the name of a variable, in capitals; the key itself does not stand here"),
 ]
+PostgresUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(postgres(ql)?://\S{1,1000})?$"),
+    Rule("empty, or like postgresql://USER@HOST:PORT/DATABASE; a socket's folder is ?host=/run/postgresql"),
+]
 Days = Annotated[float, Field(ge=0.01, le=3650)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000)]

@@ -18,6 +18,7 @@ from server.config.provider_keys import read_keys
 from server.config.providers import is_listening, plans_of
 from server.config.reference import REFERENCE
 from server.config.schema import Document
+from server.config.store import check_store
 from server.settings import Settings
 
 
@@ -38,6 +39,7 @@ def load(
     problems = [*secrets.problems, *keys.problems]
     has_token_keys = bool(environ.get(TOKEN_KEYS_VARIABLE))
     findings = list(check(document, path.parent, has_token_keys=has_token_keys))
+    findings += check_store(document, path.parent)
     findings += check_gateway(document, plans, keys, has_token_keys=has_token_keys, folder=path.parent)
     try:
         valid = Document.model_validate(document)
@@ -50,7 +52,7 @@ def load(
         typed = {f"server.{name}": f"--{name}" for name in options}
         raise ConfigError(path, [*located(path, text, findings, typed), *problems])
     gateway = gateway_of(valid, document, path.parent, plans, keys, secrets.fingerprint_key)
-    return settings_of(valid, document, path.parent, secrets.token_keys, gateway)
+    return settings_of(valid, document, path.parent, secrets.token_keys, gateway, secrets.postgres_url)
 
 
 def _with(options: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, Any]:

