@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Table
 from adapters.bills import without_zeros
 from adapters.ledger import NOTHING, add, covering
 from adapters.sql import reading
+from adapters.sql.marks import advance_layout
 from adapters.sql.statements import delete_rows
 from adapters.sql.writing import add_to_spend, add_to_sums
 from bandit.spend import MINUTE_US, SpendKey, Tally, bucket_of
@@ -32,17 +33,20 @@ def merge_page(
 
 
 def _is_needless(row: Row[*tuple[Any, ...]], starts: tuple[int, ...]) -> bool:
-    return covering(starts, row.bucket) != row.bucket or not (row.n or row.y or row.yy)
+    is_spread = row.shard and row.bucket < starts[-1]
+    return is_spread or covering(starts, row.bucket) != row.bucket or not (row.n or row.y or row.yy)
 
 
 def _merge(
     connection: Connection, table: Table, rows: Sequence[Row[*tuple[Any, ...]]], starts: tuple[int, ...]
 ) -> None:
     merged: defaultdict[str, defaultdict[RowKey, Moments]] = defaultdict(lambda: defaultdict(lambda: NOTHING))
-    for namespace, category, model, signal, source, bucket, n, y, yy in rows:
+    for namespace, category, model, signal, source, bucket, _, n, y, yy, *_ in rows:
         key = RowKey(category, model, signal, source, covering(starts, bucket))
         merged[namespace][key] += Moments(n, y, yy)
-    delete_rows(connection, table, [tuple(row)[:6] for row in rows])
+    if rows:
+        advance_layout(connection)
+    delete_rows(connection, table, [tuple(row)[:7] for row in rows])
     add_to_sums(connection, table, {namespace: add(total, {}) for namespace, total in merged.items()})
 
 
@@ -52,11 +56,18 @@ def merge_spend_page(
     """Merge the rows of `spend` or `spend_base` that follow the key `last`; return the last key, None at the end."""
     rows = reading.page(connection, table, tuple(table.primary_key), last)
     now = now_us // MINUTE_US
-    needless = [row for row in rows if bucket_of(row.minute, now) != row.minute or not (row.n or row.nano_usd)]
+    needless = [row for row in rows if _is_needless_spend(row, now)]
     merged: defaultdict[str, defaultdict[SpendKey, Tally]] = defaultdict(lambda: defaultdict(lambda: NO_SPEND))
     for row in needless:
-        namespace, category, profile, priced, minute, n, nano_usd = tuple(row)
+        namespace, category, profile, priced, minute, _, n, nano_usd, *_ = tuple(row)
         merged[namespace][SpendKey(category, profile, priced, bucket_of(minute, now))] += Tally(n, nano_usd)
+    if needless:
+        advance_layout(connection)
     delete_rows(connection, table, [tuple(row)[: len(table.primary_key)] for row in needless])
     add_to_spend(connection, table, {namespace: without_zeros(total) for namespace, total in merged.items()})
     return tuple(rows[-1])[: len(table.primary_key)] if rows else None
+
+
+def _is_needless_spend(row: Row[*tuple[Any, ...]], now: int) -> bool:
+    is_spread = row.shard and row.minute < now
+    return is_spread or bucket_of(row.minute, now) != row.minute or not (row.n or row.nano_usd)

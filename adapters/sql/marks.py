@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from adapters.ledger import moved
 from adapters.sql.schema import meta
-from adapters.sql.statements import execute, insert_or_replace
+from adapters.sql.statements import execute, insert_or_add, insert_or_replace, insert_rows
 
 COMPACTED: Final = "compacted_us"
 """Time whose grid no row of the sums is finer than is needed for."""
@@ -14,8 +14,10 @@ COMPACTED: Final = "compacted_us"
 RETAINED: Final = "retained_us"
 """Time of the oldest decision whose signals are still kept; older ones were dropped."""
 
+LAYOUT: Final = "layout"
+"""How often rows of the sums or the spend were merged or taken away; no time, but it only moves forward too."""
+
 _VALUE: Final = select(meta.c.value).where(meta.c.name == bindparam("name"))
-_REMEMBER: Final = insert_or_replace(meta, meta.c.keys())
 
 
 def mark(connection: Connection, name: str) -> int:
@@ -27,5 +29,10 @@ def mark(connection: Connection, name: str) -> int:
 def advance(connection: Connection, name: str, value_us: int) -> int:
     """Move a mark towards `value_us`, as `moved` allows; return where it is."""
     latest = moved(mark(connection, name), value_us)
-    connection.execute(_REMEMBER, {"name": name, "value": latest})
+    insert_rows(connection, meta, insert_or_replace, [(name, latest)])
     return latest
+
+
+def advance_layout(connection: Connection) -> None:
+    """Let whoever follows the sums read all of them anew: rows were merged or taken away."""
+    insert_rows(connection, meta, insert_or_add, [(LAYOUT, 1)])

@@ -1,13 +1,14 @@
 """What a server reads: the sums when it starts, and the logs page by page."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Row, Table, select, tuple_, union
+from sqlalchemy import BigInteger, Cast, Column, Connection, Row, Select, Table, cast, func, select, tuple_, union
 
 from adapters.bills import SpendRows
 from adapters.ledger import Rows, StoredSums
-from adapters.sql.schema import categories, revisions, spend, sums
+from adapters.sql.schema import CHANGED, categories, revisions, spend, sums
 from bandit.spend import MINUTE_US, SpendKey, Tally
 from bandit.sums import Moments, RowKey
 
@@ -17,7 +18,7 @@ PAGE: Final = 1000
 
 def load(connection: Connection, namespace: str, *, billed_since_us: int) -> StoredSums:
     """Return the sums, revision and categories of a namespace, and its spend from `billed_since_us` on."""
-    revision = connection.scalar(select(revisions.c.revision).where(revisions.c.namespace == namespace))
+    revision = connection.scalar(select(_total(revisions.c.revision)).where(revisions.c.namespace == namespace))
     names = connection.scalars(
         select(categories.c.name).where(categories.c.namespace == namespace).order_by(categories.c.name)
     )
@@ -38,26 +39,35 @@ def namespaces_in(connection: Connection, *tables: Table) -> Sequence[str]:
 
 def sums_of(connection: Connection, table: Table, namespace: str) -> Rows:
     """Return the rows of `sums` or `sums_base` that are not zero, in sorted order."""
-    rows = connection.execute(
-        select(table)
-        .where(table.c.namespace == namespace, (table.c.n != 0) | (table.c.y != 0) | (table.c.yy != 0))
-        .order_by(*table.primary_key)
-    )
+    found = connection.execute(_added_up(table).where(table.c.namespace == namespace))
     return {
         RowKey(category, model, signal, source, bucket): Moments(n, y, yy)
-        for _, category, model, signal, source, bucket, n, y, yy in rows
+        for _, category, model, signal, source, bucket, n, y, yy in found
+        if n or y or yy
     }
 
 
 def spend_of(connection: Connection, table: Table, namespace: str, first_minute: int = 0) -> SpendRows:
     """Return the rows of `spend` or `spend_base` that are not zero, from a minute on, in sorted order."""
-    filled = (table.c.n != 0) | (table.c.nano_usd != 0)
-    wanted = select(table).where(table.c.namespace == namespace, table.c.minute >= first_minute, filled)
-    rows = connection.execute(wanted.order_by(*table.primary_key))
+    wanted = _added_up(table).where(table.c.namespace == namespace, table.c.minute >= first_minute)
     return {
         SpendKey(category, profile, priced, minute): Tally(n, nano_usd)
-        for _, category, profile, priced, minute, n, nano_usd in rows
+        for _, category, profile, priced, minute, n, nano_usd in connection.execute(wanted)
+        if n or nano_usd
     }
+
+
+@cache
+def _added_up(table: Table) -> Select[*tuple[Any, ...]]:
+    """Select the rows of a table by their key without the shard, added up over the shards, in sorted order."""
+    key = [column for column in table.primary_key if column.name != "shard"]
+    numbers = [_total(column) for column in table.c if not column.primary_key and column.name != CHANGED]
+    return select(*key, *numbers).group_by(*key).order_by(*key)
+
+
+def _total(column: Column[Any]) -> Cast[Any]:
+    # PostgreSQL adds int64 up as decimal numbers.
+    return cast(func.sum(column), BigInteger)
 
 
 def page(

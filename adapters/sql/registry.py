@@ -1,26 +1,20 @@
 """Models and categories, with who manages them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
 from adapters.ledger import MANAGED_BY_FILE
 from adapters.sql.schema import categories, models
-from adapters.sql.statements import insert_or_keep, insert_or_replace
+from adapters.sql.statements import given_columns, insert_or_keep, insert_or_replace, insert_rows
 from bandit.catalogue import Model, Prices
-
-_NAME_CATEGORY: Final = insert_or_replace(categories, categories.c.keys())
-_FIND_CATEGORY: Final = insert_or_keep(categories, categories.c.keys())
-_PUT_MODEL: Final = insert_or_replace(models, models.c.keys())
 
 
 def add_categories(connection: Connection, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
     """Remember categories; only the file takes over known ones."""
-    statement = _NAME_CATEGORY if managed_by == MANAGED_BY_FILE else _FIND_CATEGORY
-    rows = [{"namespace": namespace, "name": name, "managed_by": managed_by} for name in names]
-    if rows:
-        connection.execute(statement, rows)
+    statement = insert_or_replace if managed_by == MANAGED_BY_FILE else insert_or_keep
+    insert_rows(connection, categories, statement, [(namespace, name, managed_by) for name in names])
 
 
 def apply_models(connection: Connection, wanted: Sequence[Model]) -> None:
@@ -28,7 +22,8 @@ def apply_models(connection: Connection, wanted: Sequence[Model]) -> None:
     removed = models.c.id.not_in([model.id for model in wanted])
     connection.execute(update(models).where(models.c.managed_by == MANAGED_BY_FILE, removed).values(enabled=False))
     if wanted:
-        connection.execute(_PUT_MODEL, [_row(model) for model in wanted])
+        put = insert_or_replace(models, given_columns(models), connection.dialect)
+        connection.execute(put, [_row(model) for model in wanted])
 
 
 def all_models(connection: Connection) -> Sequence[Model]:

@@ -1,9 +1,10 @@
 """The tables. Times are microseconds since 1970-01-01 UTC, money nano-dollars, sums fixed point of 2^-20.
 
-No type or option here belongs to one database only. NULL is unknown.
+They are the same in every database; what PostgreSQL makes of them besides stands in `adapters.sql.postgres.tables`.
+NULL is unknown.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -18,11 +19,47 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
 
 from bandit.sums import MAX_COUNT
 
 metadata: Final = MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s", "pk": "pk_%(table_name)s"})
+
+CHANGED: Final = "changed"
+"""Name of the column that holds the number of the last transaction that wrote a row, where several write at once."""
+
+_Text: Final = String().with_variant(String(collation="C"), "postgresql")
+"""Sorted as Python sorts it."""
+
+
+class _Transaction(ColumnElement[int]):
+    """Number of the present transaction; 0 in a database that only one connection writes to."""
+
+    inherit_cache = True
+
+
+@compiles(_Transaction)
+def _nobody_else(_: _Transaction, __: Any, **___: Any) -> str:
+    return "0"
+
+
+@compiles(_Transaction, "postgresql")
+def _current(_: _Transaction, __: Any, **___: Any) -> str:
+    return "(pg_current_xact_id()::text::bigint)"
+
+
+def _changed() -> "Column[int]":
+    """Make the column by which replicas find what changed since they last looked."""
+    return Column(CHANGED, BigInteger, nullable=False, server_default=_Transaction())
+
+
+def _shard() -> "Column[int]":
+    """Make the column that spreads a row over several, so that replicas do not wait for each other to add to it."""
+    return Column("shard", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0"))
+
 
 COUNT_RANGE: Final = "ck_sums_count_range"
 """Name of the constraint that refuses cells beyond `MAX_COUNT`."""
@@ -30,20 +67,20 @@ COUNT_RANGE: Final = "ck_sums_count_range"
 signals: Final = Table(
     "signals",
     metadata,
-    Column("namespace", String, primary_key=True),
+    Column("namespace", _Text, primary_key=True),
     Column("nonce", LargeBinary, primary_key=True),
-    Column("signal", String, primary_key=True),
+    Column("signal", _Text, primary_key=True),
     Column("observed_us", BigInteger, nullable=False),
     Column("received_us", BigInteger, nullable=False),
-    Column("category", String, nullable=False),
-    Column("model", String, nullable=False),
+    Column("category", _Text, nullable=False),
+    Column("model", _Text, nullable=False),
     Column("kind", SmallInteger, nullable=False),
     Column("decided_us", BigInteger, nullable=False),
     Column("request_input_tokens", BigInteger),
     Column("propensity", Double, nullable=False),
     Column("parent", LargeBinary, nullable=False),
-    Column("client", String, nullable=False),
-    Column("rater", String, nullable=False),
+    Column("client", _Text, nullable=False),
+    Column("rater", _Text, nullable=False),
     Column("retracted", Boolean, nullable=False),
     Column("status", SmallInteger),
     Column("latency_us", BigInteger),
@@ -54,7 +91,7 @@ signals: Final = Table(
     Column("cost_nano_usd", BigInteger),
     Column("up", Boolean),
     Column("value", BigInteger),
-    Column("bill_profile", String),
+    Column("bill_profile", _Text),
     Column("bill_priced", Boolean),
     Column("bill_nano_usd", BigInteger),
     Index("ix_signals_decided_us", "decided_us"),
@@ -62,45 +99,48 @@ signals: Final = Table(
 )
 
 
-def _sums_table(name: str, *constraints: CheckConstraint) -> Table:
+def _sums_table(name: str, *more: CheckConstraint | Column[Any]) -> Table:
     return Table(
         name,
         metadata,
-        Column("namespace", String, primary_key=True),
-        Column("category", String, primary_key=True),
-        Column("model", String, primary_key=True),
-        Column("signal", String, primary_key=True),
-        Column("source", String, primary_key=True),
+        Column("namespace", _Text, primary_key=True),
+        Column("category", _Text, primary_key=True),
+        Column("model", _Text, primary_key=True),
+        Column("signal", _Text, primary_key=True),
+        Column("source", _Text, primary_key=True),
         Column("bucket", BigInteger, primary_key=True),
+        _shard(),
         Column("n", BigInteger, nullable=False),
         Column("y", BigInteger, nullable=False),
         Column("yy", BigInteger, nullable=False),
-        *constraints,
+        *more,
         sqlite_with_rowid=False,
     )
 
 
-sums: Final = _sums_table("sums", CheckConstraint(f"n <= {MAX_COUNT}", "count_range"))
+sums: Final = _sums_table("sums", _changed(), CheckConstraint(f"n <= {MAX_COUNT}", "count_range"))
 sums_base: Final = _sums_table("sums_base")
 """What signals that were dropped have taught; part of `sums` too."""
 
 
-def _spend_table(name: str) -> Table:
+def _spend_table(name: str, *more: Column[Any]) -> Table:
     return Table(
         name,
         metadata,
-        Column("namespace", String, primary_key=True),
-        Column("category", String, primary_key=True),
-        Column("profile", String, primary_key=True),
+        Column("namespace", _Text, primary_key=True),
+        Column("category", _Text, primary_key=True),
+        Column("profile", _Text, primary_key=True),
         Column("priced", Boolean, primary_key=True),
         Column("minute", BigInteger, primary_key=True),
+        _shard(),
         Column("n", BigInteger, nullable=False),
         Column("nano_usd", BigInteger, nullable=False),
+        *more,
         sqlite_with_rowid=False,
     )
 
 
-spend: Final = _spend_table("spend")
+spend: Final = _spend_table("spend", _changed())
 """What was billed, while there are budgets; by minute, and by hour once it is old."""
 spend_base: Final = _spend_table("spend_base")
 """What was billed for signals that were dropped; part of `spend` too."""
@@ -108,24 +148,26 @@ spend_base: Final = _spend_table("spend_base")
 revisions: Final = Table(
     "revisions",
     metadata,
-    Column("namespace", String, primary_key=True),
+    Column("namespace", _Text, primary_key=True),
+    _shard(),
     Column("revision", BigInteger, nullable=False),
+    _changed(),
 )
 
 distributions: Final = Table(
     "distributions",
     metadata,
-    Column("namespace", String, primary_key=True),
+    Column("namespace", _Text, primary_key=True),
     Column("id", LargeBinary, primary_key=True),
     Column("used_us", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("snapshot_us", BigInteger, nullable=False),
-    Column("config_hash", String, nullable=False),
+    Column("config_hash", _Text, nullable=False),
     Column("answer_value_usd", Double, nullable=False),
     Column("second_value_usd", Double, nullable=False),
     Column("forecasts", JSON, nullable=False),
     Column("exclusions", JSON, nullable=False),
-    Column("cached_model", String, nullable=False),
+    Column("cached_model", _Text, nullable=False),
     Column("max_cost_usd", Double),
     Column("max_latency_s", Double),
     Column("min_quality", Double),
@@ -140,22 +182,22 @@ decisions: Final = Table(
     "decisions",
     metadata,
     Column("decided_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("namespace", String, primary_key=True),
+    Column("namespace", _Text, primary_key=True),
     Column("nonce", LargeBinary, primary_key=True),
-    Column("category", String, nullable=False),
-    Column("model", String, nullable=False),
+    Column("category", _Text, nullable=False),
+    Column("model", _Text, nullable=False),
     Column("kind", SmallInteger, nullable=False),
     Column("propensity", Double, nullable=False),
     Column("uniform", Double),
-    Column("reason", String, nullable=False),
-    Column("profile", String, nullable=False),
+    Column("reason", _Text, nullable=False),
+    Column("profile", _Text, nullable=False),
     Column("distribution", LargeBinary, nullable=False),
     Column("input_tokens", BigInteger),
     Column("max_output_tokens", BigInteger),
     Column("cached_input_tokens", BigInteger),
-    Column("request_id", String, nullable=False),
-    Column("session_id", String, nullable=False),
-    Column("client", String, nullable=False),
+    Column("request_id", _Text, nullable=False),
+    Column("session_id", _Text, nullable=False),
+    Column("client", _Text, nullable=False),
     sqlite_with_rowid=False,
 )
 """By time, so that rows are appended, read and dropped in the order of one tree."""
@@ -163,32 +205,33 @@ decisions: Final = Table(
 models: Final = Table(
     "models",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("id", _Text, primary_key=True),
     Column("input_usd_per_mtok", Double, nullable=False),
     Column("output_usd_per_mtok", Double, nullable=False),
     Column("cached_input_usd_per_mtok", Double),
-    Column("family", String, nullable=False),
-    Column("provider", String, nullable=False),
-    Column("region", String, nullable=False),
+    Column("family", _Text, nullable=False),
+    Column("provider", _Text, nullable=False),
+    Column("region", _Text, nullable=False),
     Column("context_tokens", BigInteger),
     Column("max_output_tokens", BigInteger),
     Column("capabilities", JSON, nullable=False),
     Column("enabled", Boolean, nullable=False),
-    Column("managed_by", String, nullable=False),
+    Column("managed_by", _Text, nullable=False),
 )
 
 categories: Final = Table(
     "categories",
     metadata,
-    Column("namespace", String, primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("managed_by", String, nullable=False),
+    Column("namespace", _Text, primary_key=True),
+    Column("name", _Text, primary_key=True),
+    Column("managed_by", _Text, nullable=False),
+    _changed(),
 )
 
 meta: Final = Table(
     "meta",
     metadata,
-    Column("name", String, primary_key=True),
+    Column("name", _Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
 """What was fixed when the store was made."""

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from adapters.ledger import StoreError, StoreSchemaError
 from adapters.sql.schema import meta, metadata
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, cast, func, select
 
 from adapters.bills import SpendRows
 from adapters.ledger import Change, Rows, SignalKey, Written, key_of, settle
@@ -19,7 +19,9 @@ from bandit.records import SignalRecord
 CHUNK: Final = 512
 """Decisions that one statement looks up."""
 
-_COUNT: Final = insert_or_add(revisions, revisions.c.keys()).returning(revisions.c.revision)
+_REVISION: Final = select(cast(func.sum(revisions.c.revision), BigInteger)).where(
+    revisions.c.namespace == bindparam("namespace")
+)
 
 
 def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us: int) -> Written:
@@ -29,23 +31,35 @@ def write(connection: Connection, records: Sequence[SignalRecord], *, bucket_us:
     insert_rows(connection, signals, insert_or_replace, map(signal_row, settled.kept.values()))
     add_to_sums(connection, sums, settled.rows)
     add_to_spend(connection, spend, settled.spend)
-    changes = {}
-    for namespace, rows in settled.rows.items():
-        ((revision,),) = execute(connection, _COUNT, (namespace, settled.counted[namespace]))
-        changes[namespace] = Change(revision, rows, settled.spend[namespace])
+    add_to_revisions(connection, settled.counted)
+    changes = {
+        namespace: Change(revision_of(connection, namespace), rows, settled.spend[namespace])
+        for namespace, rows in settled.rows.items()
+    }
     return Written(settled.statuses, changes)
 
 
-def add_to_sums(connection: Connection, table: Table, added: Mapping[str, Rows]) -> None:
+def add_to_revisions(connection: Connection, counted: Mapping[str, int], shard: int = 0) -> None:
+    """Add to the revision of each namespace; it is known from then on."""
+    insert_rows(connection, revisions, insert_or_add, [(name, shard, count) for name, count in counted.items()])
+
+
+def revision_of(connection: Connection, namespace: str) -> int:
+    """Return the revision of a namespace, 0 for an unknown one."""
+    ((revision,),) = execute(connection, _REVISION, (namespace,))
+    return int(revision or 0)
+
+
+def add_to_sums(connection: Connection, table: Table, added: Mapping[str, Rows], shard: int = 0) -> None:
     """Add rows of each namespace to `sums` or `sums_base`."""
-    rows = [(namespace, *key, *moments) for namespace, part in added.items() for key, moments in part.items()]
+    rows = [(namespace, *key, shard, *moments) for namespace, part in added.items() for key, moments in part.items()]
     insert_rows(connection, table, insert_or_add, rows)
 
 
-def add_to_spend(connection: Connection, table: Table, added: Mapping[str, SpendRows]) -> None:
+def add_to_spend(connection: Connection, table: Table, added: Mapping[str, SpendRows], shard: int = 0) -> None:
     """Add rows of each namespace to `spend` or `spend_base`."""
     rows = [
-        (namespace, category, profile, int(priced), minute, *tally)
+        (namespace, category, profile, int(priced), minute, shard, *tally)
         for namespace, part in added.items()
         for (category, profile, priced, minute), tally in part.items()
     ]

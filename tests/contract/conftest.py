@@ -20,6 +20,10 @@ from server.ports import Store
 
 HOUR_US = 3_600_000_000
 DECIDED_US = 480_000 * HOUR_US
+PLANT_SUMS = """INSERT OR REPLACE INTO sums (namespace, category, model, signal, source, bucket, n, y, yy)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+PLANT_SPEND = """INSERT OR REPLACE INTO spend (namespace, category, profile, priced, minute, n, nano_usd)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,11 @@ def sql_backend(folder: Path) -> Backend:
 
     def plant(store: Store, namespace: str, key: RowKey, moments: Moments) -> None:
         with closing(sqlite3.connect(files[id(store)], isolation_level=None)) as connection:
-            connection.execute("INSERT OR REPLACE INTO sums VALUES (?,?,?,?,?,?,?,?,?)", (namespace, *key, *moments))
+            connection.execute(PLANT_SUMS, (namespace, *key, *moments))
 
     def plant_spend(store: Store, namespace: str, key: SpendKey, tally: Tally) -> None:
         with closing(sqlite3.connect(files[id(store)], isolation_level=None)) as connection:
-            connection.execute("INSERT OR REPLACE INTO spend VALUES (?,?,?,?,?,?,?)", (namespace, *key, *tally))
+            connection.execute(PLANT_SPEND, (namespace, *key, *tally))
 
     return Backend(opened, plant, plant_spend)
 

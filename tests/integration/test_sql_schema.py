@@ -80,6 +80,7 @@ async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_w
     await store.close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("ALTER TABLE distributions DROP COLUMN intended")
+        connection.execute("ALTER TABLE categories DROP COLUMN changed")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = await SqliteStore.open(file, bucket_us=1)
     drawn_from = a_decision.distribution._replace(intended={"large": 0.25, "small": 0.75})
