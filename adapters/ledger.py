@@ -36,6 +36,10 @@ class StoreUnavailableError(StoreError):
     """The store does not answer just now; the call may be repeated."""
 
 
+class StoreForbiddenError(StoreUnavailableError):
+    """The store answers, but does not let us in, or not do what it takes: whoever runs it has to change that."""
+
+
 class SpoolFullError(StoreError):
     """The spool holds as many bytes as it may."""
 

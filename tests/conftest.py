@@ -45,8 +45,8 @@ def a_decision():
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A server for all tests of a process; what halts or freezes one starts its own."""
-    server = PostgresServer.start()
+    """A server for all tests of a process; what halts, freezes or trusts one starts its own."""
+    server = PostgresServer.start(fsync="off")
     yield server
     server.stop()
 

@@ -20,10 +20,8 @@ Columns = tuple[Sequence[object], ...]
 
 
 def columns_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[object]]) -> Columns:
-    """Return the values of each column; nothing for no rows."""
-    columns: list[Sequence[object]] = list(zip(*rows, strict=True))
-    if not columns:
-        return ()
+    """Return the values of each column."""
+    columns: list[Sequence[object]] = list(zip(*rows, strict=True)) or [()] * len(names)
     for place in _booleans(table, tuple(names)):
         columns[place] = [None if value is None else bool(value) for value in columns[place]]
     return tuple(columns)

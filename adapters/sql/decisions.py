@@ -6,7 +6,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, select, tuple_
+from sqlalchemy import Connection, Row, Table, delete, select, tuple_
 
 from adapters.sql.reading import PAGE
 from adapters.sql.schema import decisions, distributions
@@ -51,10 +51,10 @@ def find(connection: Connection, namespace: str, nonce: bytes, decided_us: int) 
     return None if row is None else _record(row)
 
 
-def drop(connection: Connection, before_us: int) -> int:
-    """Drop decisions before this time and what only they were drawn from; return how many decisions."""
+def drop(connection: Connection, before_us: int, log: Table = decisions) -> int:
+    """Drop decisions of `log` before this time and what only they were drawn from; return how many decisions."""
     connection.execute(delete(distributions).where(distributions.c.used_us < before_us))
-    return connection.execute(delete(decisions).where(decisions.c.decided_us < before_us)).rowcount
+    return connection.execute(delete(log).where(log.c.decided_us < before_us)).rowcount
 
 
 def _distribution_row(namespace: str, one: DistributionRecord, used_us: int) -> Values:

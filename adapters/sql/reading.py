@@ -39,7 +39,7 @@ def namespaces_in(connection: Connection, *tables: Table) -> Sequence[str]:
 
 def sums_of(connection: Connection, table: Table, namespace: str) -> Rows:
     """Return the rows of `sums` or `sums_base` that are not zero, in sorted order."""
-    found = connection.execute(_added_up(table).where(table.c.namespace == namespace))
+    found = connection.execute(added_up(table).where(table.c.namespace == namespace))
     return {
         RowKey(category, model, signal, source, bucket): Moments(n, y, yy)
         for _, category, model, signal, source, bucket, n, y, yy in found
@@ -49,7 +49,7 @@ def sums_of(connection: Connection, table: Table, namespace: str) -> Rows:
 
 def spend_of(connection: Connection, table: Table, namespace: str, first_minute: int = 0) -> SpendRows:
     """Return the rows of `spend` or `spend_base` that are not zero, from a minute on, in sorted order."""
-    wanted = _added_up(table).where(table.c.namespace == namespace, table.c.minute >= first_minute)
+    wanted = added_up(table).where(table.c.namespace == namespace, table.c.minute >= first_minute)
     return {
         SpendKey(category, profile, priced, minute): Tally(n, nano_usd)
         for _, category, profile, priced, minute, n, nano_usd in connection.execute(wanted)
@@ -58,7 +58,7 @@ def spend_of(connection: Connection, table: Table, namespace: str, first_minute:
 
 
 @cache
-def _added_up(table: Table) -> Select[*tuple[Any, ...]]:
+def added_up(table: Table) -> Select[*tuple[Any, ...]]:
     """Select the rows of a table by their key without the shard, added up over the shards, in sorted order."""
     key = [column for column in table.primary_key if column.name != "shard"]
     numbers = [_total(column) for column in table.c if not column.primary_key and column.name != CHANGED]

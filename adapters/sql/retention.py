@@ -1,5 +1,6 @@
 """Dropping what is old without forgetting what it taught."""
 
+from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -12,6 +13,7 @@ from adapters.sql import decisions as decision_log
 from adapters.sql.rows import signal_record
 from adapters.sql.schema import decisions, signals, spend_base, sums_base
 from adapters.sql.writing import add_to_spend, add_to_sums
+from bandit.records import SignalRecord
 
 CHUNK: Final = 2000
 """Rows that one transaction drops, so that feedback never waits long."""
@@ -23,21 +25,29 @@ def newest_us(connection: Connection) -> int | None:
     return max((time for time in times if time is not None), default=None)
 
 
-def drop_signals(connection: Connection, before_us: int, *, bucket_us: int) -> int:
-    """Move what a chunk of old signals taught, and cost, into the bases; return how many there were."""
-    old = signals.c.decided_us < _end_of_chunk(connection, signals, before_us)
-    records = sorted(map(signal_record, connection.execute(select(signals).where(old))), key=key_of)
+def drop_signals(connection: Connection, before_us: int, *, bucket_us: int, log: Table = signals) -> int:
+    """Move what a chunk of old signals taught, and cost, into the bases; return how many there were.
+
+    `log` is where they are looked for: the signals, or a part of them.
+    """
+    old = log.c.decided_us < _end_of_chunk(connection, log, before_us)
+    keep_what_is_known(connection, map(signal_record, connection.execute(select(log).where(old))), bucket_us)
+    return connection.execute(delete(log).where(old)).rowcount
+
+
+def keep_what_is_known(connection: Connection, dropped: Iterable[SignalRecord], bucket_us: int) -> None:
+    """Add what signals taught, and cost, to the bases: they will be dropped."""
+    records = sorted(dropped, key=key_of)
     taught = {namespace: fold(group, bucket_us) for namespace, group in groupby(records, attrgetter("namespace"))}
     billed = {namespace: fold_bills(group) for namespace, group in groupby(records, attrgetter("namespace"))}
     add_to_sums(connection, sums_base, taught)
     add_to_spend(connection, spend_base, billed)
-    return connection.execute(delete(signals).where(old)).rowcount
 
 
-def drop_decisions(connection: Connection, before_us: int) -> int:
-    """Drop a chunk of old decisions; return how many there were."""
-    end = _end_of_chunk(connection, decisions, before_us)
-    return decision_log.drop(connection, end)
+def drop_decisions(connection: Connection, before_us: int, *, log: Table = decisions) -> int:
+    """Drop a chunk of old decisions; return how many there were. `log` is where they are looked for."""
+    end = _end_of_chunk(connection, log, before_us)
+    return decision_log.drop(connection, end, log)
 
 
 def _end_of_chunk(connection: Connection, table: Table, before_us: int) -> int:

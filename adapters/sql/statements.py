@@ -76,7 +76,8 @@ def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows
     """
     if connection.dialect.name == POSTGRESQL:
         names = given_columns(table)
-        if values := arrays.columns_of(table, names, rows):
+        values = arrays.columns_of(table, names, rows)
+        if values[0]:
             _driver(connection).execute(arrays.text(table, statement, names, connection.dialect), values)
         return
     for absent, group in _alike(table, rows):

@@ -6,7 +6,9 @@ from typing import Final
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
 from adapters.ledger import StoreError, StoreSchemaError
+from adapters.sql.postgres import tables
 from adapters.sql.schema import meta, metadata
+from adapters.sql.statements import POSTGRESQL
 
 HEAD: Final = "0004"
 """The newest migration."""
@@ -59,7 +61,10 @@ def _version(connection: Connection) -> str | None:
 
 
 def _create(connection: Connection, bucket_us: int) -> None:
-    metadata.create_all(connection)
+    if connection.dialect.name == POSTGRESQL:
+        tables.create(connection)
+    else:
+        metadata.create_all(connection)
     _stamp.create(connection)
     connection.execute(insert(_stamp).values(version_num=HEAD))
     connection.execute(insert(meta).values(name="bucket_us", value=bucket_us))

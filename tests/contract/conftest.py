@@ -1,7 +1,8 @@
 """Every test here runs over every store; what is true of one is true of all."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from itertools import count
@@ -9,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 
 from adapters.memory import MemoryStore
+from adapters.sql.postgres.database import Reach
+from adapters.sql.postgres.store import PostgresStore
+from adapters.sql.schema import metadata
 from adapters.sql.sqlite import SqliteStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Fact, Kind
 from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey
+from benchmarks._postgres import PostgresServer
 from server.ports import Store
 
 HOUR_US = 3_600_000_000
@@ -24,15 +30,23 @@ PLANT_SUMS = """INSERT OR REPLACE INTO sums (namespace, category, model, signal,
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 PLANT_SPEND = """INSERT OR REPLACE INTO spend (namespace, category, profile, priced, minute, n, nano_usd)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
+PLANT_SUMS_THERE = """INSERT INTO sums (namespace, category, model, signal, source, bucket, n, y, yy)
+    VALUES ('{}', '{}', '{}', '{}', '{}', {}, {}, {}, {})"""
+PLANT_SPEND_THERE = """INSERT INTO spend (namespace, category, profile, priced, minute, n, nano_usd)
+    VALUES ('{}', '{}', '{}', {}, {}, {}, {})"""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A kind of store: how to get an empty one, and how to corrupt a row of its sums or spend behind its back."""
+    """A kind of store: how to get an empty one, and how to corrupt a row of its sums or spend behind its back.
+
+    `run` runs a coroutine that opens it, again and again.
+    """
 
     opened: Callable[[], AbstractAsyncContextManager[Store]]
     plant: Callable[[Store, str, RowKey, Moments], None]
     plant_spend: Callable[[Store, str, SpendKey, Tally], None]
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
 
 
 def memory_backend() -> Backend:
@@ -51,7 +65,7 @@ def memory_backend() -> Backend:
     return Backend(opened, plant, plant_spend)
 
 
-def sql_backend(folder: Path) -> Backend:
+def sqlite_backend(folder: Path) -> Backend:
     numbers = count()
     files: dict[int, Path] = {}
 
@@ -76,9 +90,66 @@ def sql_backend(folder: Path) -> Backend:
     return Backend(opened, plant, plant_spend)
 
 
-@pytest.fixture(params=["memory", "sql"])
-def backend(request, tmp_path) -> Backend:
-    return memory_backend() if request.param == "memory" else sql_backend(tmp_path)
+def emptied(connection: Connection) -> None:
+    for name in metadata.tables.keys() - {"meta"}:
+        connection.execute(text(f"DELETE FROM {name}"))
+    connection.execute(text("DELETE FROM meta WHERE name <> 'bucket_us'"))
+
+
+def postgres_backend(server: PostgresServer, database: str) -> Iterator[Backend]:
+    numbers = count()
+    kept: dict[asyncio.AbstractEventLoop, PostgresStore] = {}
+
+    async def connected() -> PostgresStore:
+        store = PostgresStore.connect(Reach(server.url(database)), bucket_us=HOUR_US, shard=next(numbers))
+        await store.prepare()
+        return store
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Store]:
+        loop = asyncio.get_running_loop()
+        store = kept.get(loop) or await connected()
+        if loop is runner.get_loop():
+            kept[loop] = store
+        await store._postgres.run(emptied)
+        try:
+            yield store
+        finally:
+            if loop not in kept:
+                await store.close()
+
+    async def closed() -> None:
+        for store in kept.values():
+            await store.close()
+
+    def plant(_: Store, namespace: str, key: RowKey, moments: Moments) -> None:
+        server.psql(f"DELETE FROM sums WHERE namespace = '{namespace}' AND bucket = {key.bucket}", database)
+        server.psql(PLANT_SUMS_THERE.format(namespace, *key, *moments), database)
+
+    def plant_spend(_: Store, namespace: str, key: SpendKey, tally: Tally) -> None:
+        server.psql(f"DELETE FROM spend WHERE namespace = '{namespace}' AND minute = {key.minute}", database)
+        server.psql(PLANT_SPEND_THERE.format(namespace, *key, *tally), database)
+
+    with asyncio.Runner() as runner:
+        # Connecting anew for each of the examples of a property would take most of its time.
+        yield Backend(opened, plant, plant_spend, runner.run)
+        runner.run(closed())
+
+
+@pytest.fixture(scope="session")
+def emptied_database(postgres: PostgresServer) -> str:
+    """One database for all tests here: making tables takes longer than most of them."""
+    return postgres.create_database()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def backend(request, tmp_path) -> Iterator[Backend]:
+    if request.param == "memory":
+        yield memory_backend()
+    elif request.param == "sqlite":
+        yield sqlite_backend(tmp_path)
+    else:
+        yield from postgres_backend(request.getfixturevalue("postgres"), request.getfixturevalue("emptied_database"))
 
 
 @pytest.fixture

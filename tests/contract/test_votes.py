@@ -1,6 +1,5 @@
 """What a store makes of signals: each counts once, whatever is sent how often in which order."""
 
-import asyncio
 from collections.abc import Mapping
 
 from hypothesis import given, settings
@@ -189,4 +188,4 @@ def test_any_order_with_repeats_in_any_batches_ends_the_same(backend, a_signal, 
         in_parts = await outcome([shuffled[i : i + size] for i in range(0, len(shuffled), size)])
         assert at_once == in_parts
 
-    asyncio.run(both())
+    backend.run(both())

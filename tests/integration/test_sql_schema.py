@@ -159,14 +159,14 @@ async def test_a_store_of_the_first_version_keeps_its_signals_and_decisions_and_
         plain.execute("INSERT INTO meta VALUES ('bucket_us', 1)")
         columns = "namespace, nonce, signal, observed_us, received_us, category, model, kind, decided_us, propensity"
         plain.execute(
-            f"INSERT INTO signals ({columns}, parent, client, rater, retracted, up)"  # noqa: S608 - no input
+            f"INSERT INTO signals ({columns}, parent, client, rater, retracted, up)"
             " VALUES ('acme', ?, 'thumb', 7, 8, 'chat', 'm', 1, 6, 0.5, x'', '', '', 0, 1)",
             (b"n" * 12,),
         )
         nothing = json.dumps({name: [] for name in ("model", *ModelForecast._fields)})
         drawn = "namespace, id, used_us, revision, snapshot_us, config_hash, answer_value_usd, second_value_usd"
         plain.execute(
-            f"INSERT INTO distributions ({drawn}, forecasts, exclusions, cached_model)"  # noqa: S608 - no input
+            f"INSERT INTO distributions ({drawn}, forecasts, exclusions, cached_model)"
             " VALUES ('acme', x'00', 6, 0, 0, '', 0, 0, ?, '{}', '')",
             (nothing,),
         )

@@ -29,7 +29,7 @@ def test_null_and_nan_in_parquet_are_unknown(tmp_path: Path) -> None:
 
 
 def test_bad_rows_in_parquet_are_counted(tmp_path: Path, parquet: Path) -> None:
-    path = written(tmp_path / "bad.parquet", f"SELECT * REPLACE (quality * 2 AS quality) FROM '{parquet}'")  # noqa: S608
+    path = written(tmp_path / "bad.parquet", f"SELECT * REPLACE (quality * 2 AS quality) FROM '{parquet}'")
     outcomes = read_outcomes(path)
     good = sum(answer.quality == 1.0 for answer in read_outcomes(parquet).answers)
     assert outcomes.rejected == {"quality is out of range": good}

@@ -100,12 +100,12 @@ def selected(plain: Path, cells: Mapping[str, str], where: str) -> str:
     replaced = ", ".join(f"{cell} AS {name}" for name, cell in cells.items() if name in known)
     added = "".join(f", {cell} AS {name}" for name, cell in cells.items() if name not in known)
     listed = f"* REPLACE ({replaced})" if replaced else "*"
-    rows = f"(SELECT * RENAME (file_row_number AS row) FROM read_parquet('{plain}', file_row_number = true))"  # noqa: S608 -- only of own and quoted names
-    return f"SELECT {listed}{added} FROM {rows} WHERE {where}"  # noqa: S608 -- only of own and quoted names
+    rows = f"(SELECT * RENAME (file_row_number AS row) FROM read_parquet('{plain}', file_row_number = true))"
+    return f"SELECT {listed}{added} FROM {rows} WHERE {where}"
 
 
 def written_to(path: Path, query: str) -> None:
-    duckdb.execute(f"COPY (SELECT * EXCLUDE (row) FROM ({query})) TO '{path}' (FORMAT parquet)")  # noqa: S608 -- only of own and quoted names
+    duckdb.execute(f"COPY (SELECT * EXCLUDE (row) FROM ({query})) TO '{path}' (FORMAT parquet)")
 
 
 def written_in_stretches(
@@ -118,9 +118,9 @@ def written_in_stretches(
         for name in names
     }
     replaced = ", ".join(f"CASE if(row = 9, part, -1) {case} ELSE {name} END AS {name}" for name, case in cases.items())
-    rows = f"({selected(plain, cells, f'row < {STRETCH}')}), (SELECT range AS part FROM range({len(wrong) + 1}))"  # noqa: S608 -- only of own and quoted names
-    query = f"SELECT * REPLACE ({replaced}) FROM {rows} ORDER BY part, row"  # noqa: S608 -- only of own and quoted names
-    written_to(path, f"SELECT * EXCLUDE (part) FROM ({query})")  # noqa: S608 -- only of own and quoted names
+    rows = f"({selected(plain, cells, f'row < {STRETCH}')}), (SELECT range AS part FROM range({len(wrong) + 1}))"
+    query = f"SELECT * REPLACE ({replaced}) FROM {rows} ORDER BY part, row"
+    written_to(path, f"SELECT * EXCLUDE (part) FROM ({query})")
     return frozenset(duckdb.read_parquet(str(path)).columns)
 
 

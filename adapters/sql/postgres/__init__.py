@@ -1,0 +1,1 @@
+"""The store in one PostgreSQL, for replicas that share what they learn."""

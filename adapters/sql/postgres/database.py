@@ -1,0 +1,155 @@
+"""A pool of connections to one PostgreSQL, and the transactions that run on them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import asyncpg
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from adapters.ledger import StoreUnavailableError
+from adapters.sql.postgres.errors import DRIVER_ERRORS, REPEATABLE, state_of, typed_error
+from adapters.sql.postgres.locks import Lock
+
+ATTEMPTS: Final = 6
+"""How often a transaction is tried that meets others."""
+
+PAUSE_S: Final = 0.005
+
+MARGIN_S: Final = 1.0
+"""How much longer than the server we wait for a statement to time out: it may be frozen, or unreachable."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a PostgreSQL is, and how long to wait for it, in seconds: to connect, and for one statement."""
+
+    url: str = field(repr=False)
+    connect_s: float = 5.0
+    statement_s: float = 5.0
+    connections: int = 4
+
+
+class PostgresDatabase:
+    """Runs functions of a Connection in transactions. Nothing is connected to before it is needed."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._engine = _engine(reach)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` returns once its transaction is durable. What it reads is of one moment.
+
+        It may be run several times, where its transaction meets others.
+        """
+        return await self.through(lambda: self._transact(work, args, kwargs, "REPEATABLE READ"))
+
+    async def run_alone(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do so while no signals are written."""
+        return await self.through(lambda: self._transact(work, args, kwargs, "READ COMMITTED", Lock.WRITES))
+
+    async def run_locked(
+        self, lock: Lock, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do so while nobody else has this lock."""
+        return await self.through(lambda: self._transact(work, args, kwargs, "READ COMMITTED", lock))
+
+    async def through(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Await a transaction to its end, whoever gives up waiting, and again where it met others.
+
+        Raises StoreUnavailableError, StoreError, BanditError for what the driver raises.
+        """
+        if self._closed:
+            raise StoreUnavailableError("the connections to PostgreSQL were closed")
+        task = asyncio.create_task(self._repeated(transaction))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection of the pool; what is left unfinished on it is rolled back."""
+        async with self._engine.connect() as connection:
+            try:
+                yield connection
+            except BaseException as error:
+                if not state_of(error):
+                    # It did not answer: whatever is sent after that would wait for an answer too.
+                    raw = await connection.get_raw_connection()
+                    if raw.driver_connection is not None:
+                        raw.driver_connection.terminate()
+                    await connection.invalidate()
+                raise
+
+    async def close(self) -> None:
+        """Let what was begun end, then close every connection. Safe to call twice."""
+        self._closed = True
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._engine.dispose()
+
+    async def _repeated(self, transaction: Callable[[], Awaitable[T]]) -> T:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await transaction()
+            except DRIVER_ERRORS as error:
+                if state_of(error) not in REPEATABLE or attempt == ATTEMPTS:
+                    raise typed_error(error) from error
+            await asyncio.sleep(PAUSE_S * attempt)
+
+    async def _transact(
+        self,
+        work: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        isolation: str,
+        lock: Lock | None = None,
+    ) -> T:
+        async with self.connection() as connection:
+            await connection.execution_options(isolation_level=isolation)
+            # What runs on the driver's own cursor does not begin one.
+            transaction = await connection.begin()
+            if lock is not None:
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({int(lock)})")
+            result = await connection.run_sync(work, *args, **kwargs)
+            await transaction.commit()
+            return result
+
+
+def _engine(reach: Reach) -> AsyncEngine:
+    milliseconds = round(reach.statement_s * 1000)
+    settings = {
+        "application_name": "routeward",
+        "statement_timeout": str(milliseconds),
+        "lock_timeout": str(milliseconds // 2),
+        "idle_in_transaction_session_timeout": str(milliseconds * 2),
+        "timezone": "UTC",
+        "jit": "off",
+    }
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(
+            reach.url,
+            timeout=reach.connect_s,
+            command_timeout=reach.statement_s + MARGIN_S,
+            server_settings=settings,
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=reach.connections,
+        max_overflow=0,
+        pool_timeout=reach.connect_s,
+        pool_pre_ping=True,
+    )

@@ -1,0 +1,72 @@
+"""The one place where errors of the driver become errors of the store."""
+
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from adapters.ledger import StoreError, StoreForbiddenError, StoreUnavailableError
+from adapters.sql.schema import COUNT_RANGE
+from bandit.errors import BanditError, SumsOverflowError
+from bandit.sums import MAX_COUNT
+
+DRIVER_ERRORS: Final = (
+    DBAPIError,
+    PoolTimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    TimeoutError,
+    OSError,
+)
+"""What the driver and the pool raise."""
+
+REPEATABLE: Final = frozenset({"40001", "40P01"})
+"""Two transactions met in a way that one of them has to be done again: serialization failure, deadlock."""
+
+_PASSING: Final = {
+    "25006": "is read-only: connect to the primary server",
+    "42703": "has other tables than this version: run  routeward db status",
+    "42P01": "has other tables than this version: run  routeward db status",
+    "53": "has no room left (disk, memory or connections)",
+    "53100": "has no disk space left: free some",
+    "53300": "takes no more connections: raise max_connections, or lower store.connections",
+    "55P03": "is locked: another program holds what is needed",
+    "57014": "took too long for a statement",
+    "57P01": "is shutting down",
+    "57P03": "is starting",
+    "58": "cannot read or write its disk",
+}
+_FORBIDDEN: Final = {
+    "28": "does not let us in: check user and password of the URL",
+    "3D000": "does not have this database: create it",
+    "42501": "does not grant what is needed: see the guide of deployment for the rights of the user",
+}
+
+
+def typed_error(error: BaseException) -> StoreError | BanditError:
+    """Return what to raise for an error of the driver; its transaction has been rolled back, or its end is unknown."""
+    cause = _cause(error)
+    state = state_of(error)
+    if state == "23514" and getattr(cause, "constraint_name", "") == COUNT_RANGE:
+        return SumsOverflowError(
+            f"a cell would hold more than {MAX_COUNT} observations; nothing of the call was stored"
+        )
+    if words := _FORBIDDEN.get(state) or _FORBIDDEN.get(state[:2]):
+        return StoreForbiddenError(f"PostgreSQL {words}")
+    if words := _PASSING.get(state) or _PASSING.get(state[:2]):
+        return StoreUnavailableError(f"PostgreSQL {words}; then try again, nothing was lost")
+    if not state or state[:2] in {"08", "57", *(code[:2] for code in REPEATABLE)}:
+        return StoreUnavailableError("PostgreSQL does not answer; try again, nothing was lost")
+    return StoreError(f"PostgreSQL does not accept a statement of this version (SQLSTATE {state})")
+
+
+def state_of(error: BaseException) -> str:
+    """Return the SQLSTATE that the server answered with; empty where it did not answer."""
+    return str(getattr(_cause(error), "sqlstate", None) or "")
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error

@@ -1,0 +1,78 @@
+"""The store of several replicas: everything in one PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from asyncpg import Connection
+
+from adapters.ledger import Followed, Position, Written
+from adapters.sql import marks, versions
+from adapters.sql.postgres import days, following
+from adapters.sql.postgres.database import PostgresDatabase, Reach
+from adapters.sql.postgres.flush import Batch, flush
+from adapters.sql.postgres.locks import Lock
+from adapters.sql.store import SqlStore
+from bandit.records import SignalRecord
+
+SHARDS = 16
+"""Rows that one row of the sums is spread over at most."""
+
+
+class PostgresStore(SqlStore):
+    """A `server.ports.SharedStore`. `PostgresStore.connect` makes one."""
+
+    def __init__(self, database: PostgresDatabase, *, bucket_us: int, shard: int) -> None:
+        super().__init__(database, bucket_us=bucket_us)
+        self._postgres = database
+        self._shard = shard
+        self._retained_us = 0
+
+    @classmethod
+    def connect(cls, reach: Reach, *, bucket_us: int, shard: int = 0) -> Self:
+        """Return a store that connects when it is used; `prepare` must succeed before anything else is asked.
+
+        Replicas that write to different shards, 0 to `SHARDS` - 1, do not wait for each other.
+        """
+        return cls(PostgresDatabase(reach), bucket_us=bucket_us, shard=shard % SHARDS)
+
+    async def prepare(self) -> None:
+        """Make the tables, or bring them up to date; one replica does, and the others wait for it.
+
+        Raises StoreUnavailableError while the server does not answer, StoreForbiddenError when it does not let us in,
+        StoreSchemaError when a newer version wrote the tables, StoreError for another bucket width.
+        """
+        await self._postgres.run_locked(Lock.SCHEMA, versions.prepare, bucket_us=self._bucket_us)
+
+    async def write(self, records: Sequence[SignalRecord]) -> Written:
+        """Store signals and what they change, durably."""
+        batch = Batch(records, self._bucket_us, self._shard)
+        written, self._retained_us = await self._postgres.through(lambda: self._flush(batch))
+        return written
+
+    async def follow(self, seen: Position | None, *, billed_since_us: Mapping[str, int]) -> Followed:
+        """Return what changed since a position."""
+        return await self._postgres.run(following.follow, seen, billed_since_us)
+
+    async def retain(self, before_us: int) -> int:
+        """Drop old signals and decisions, by whole days where a day has a partition of its own."""
+        before_us = min(before_us, await self._postgres.run_alone(marks.advance, marks.RETAINED, before_us))
+        return await days.drop(self._postgres, before_us, bucket_us=self._bucket_us)
+
+    async def compact(self, now_us: int) -> None:
+        """Merge old rows of the sums and the spend, and make room for the next days."""
+        await days.make_ahead(self._postgres, now_us)
+        await super().compact(now_us)
+
+    async def free_bytes(self) -> None:
+        """Return None: the disk is that of the server."""
+
+    async def _flush(self, batch: Batch) -> tuple[Written, int]:
+        async with self._postgres.connection() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            driver: Connection = raw
+            try:
+                return await flush(driver, batch, self._retained_us)
+            except BaseException:
+                if not driver.is_closed() and driver.is_in_transaction():
+                    await driver.execute("ROLLBACK")
+                raise
