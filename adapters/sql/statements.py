@@ -68,6 +68,11 @@ def given_columns(table: Table) -> tuple[str, ...]:
     return tuple(name for name in table.c.keys() if name != CHANGED)  # noqa: SIM118 - columns, not names, else
 
 
+def insert_only(table: Table, given: Iterable[str]) -> Insert:
+    """Insert a row whose key is new."""
+    return _insert(table, given)
+
+
 def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows: Iterable[Values]) -> None:
     """Insert rows that hold a value for each of the `given_columns` of the table, in its order.
 
