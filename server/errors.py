@@ -8,7 +8,7 @@ ServiceError
 ├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
 ├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
 ├── DecisionNotLoggedError
-└── SpoolFullError
+└── SpoolExhaustedError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -253,7 +253,7 @@ class FeedbackUnavailableError(ServiceError):
         )
 
 
-class SpoolFullError(ServiceError):
+class SpoolExhaustedError(ServiceError):
     """The store does not answer, and the spool is full."""
 
     code, reason = Code.RESOURCE_EXHAUSTED, "SPOOL_FULL"

@@ -75,6 +75,16 @@ class Metrics:
         self.write_queue_depth = Gauge(
             "routeward_write_queue_depth", "Signals waiting to be written.", registry=registry
         )
+        self.store_up = Gauge("routeward_store_up", "1 unless the store failed at the last write.", registry=registry)
+        self.store_up.set(1)
+        self.spool_records = Gauge("routeward_spool_records", "Signals in the spool.", registry=registry)
+        self.spool_bytes = Gauge("routeward_spool_bytes", "Bytes of the spool in use.", registry=registry)
+        self.spool_oldest_seconds = Gauge(
+            "routeward_spool_oldest_seconds", "How long the oldest signal in the spool has waited.", registry=registry
+        )
+        self.spool_dropped = Counter(
+            "routeward_spool_dropped", "Spooled signals that the store refused for good.", registry=registry
+        )
         self.decision_log_dropped = Counter(
             "routeward_decision_log_dropped", "Decisions that the log had no room for.", registry=registry
         )

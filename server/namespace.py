@@ -3,12 +3,13 @@
 The event loop owns it. Whatever a thread computes from it, it computes from immutable values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from adapters.ledger import Change, StoredSums
+from adapters.ledger import Change, StoredSums, Written
 from bandit.priors import FUSED_PREFIX
+from bandit.records import SignalRecord
 from bandit.request import Request
 from bandit.signals import SCORE_PREFIX
 from bandit.snapshot import Snapshot
@@ -64,6 +65,20 @@ class Namespace:
         """Remember the categories and score names that the store knows."""
         self.categories.update(stored.categories, (key.category for key in stored.rows))
         self.score_names |= score_names(key.source for key in stored.rows)
+
+
+def take_in(namespaces: Mapping[str, Namespace], written: Written) -> None:
+    """Take in what a write changed, where this server knows the namespace."""
+    for name, change in written.changes.items():
+        if namespace := namespaces.get(name):
+            namespace.apply(change)
+
+
+def doubt(namespaces: Mapping[str, Namespace], records: Iterable[SignalRecord]) -> None:
+    """Have the store read anew: whether records were written is unknown."""
+    for record in records:
+        if namespace := namespaces.get(record.namespace):
+            namespace.stale = True
 
 
 def score_names(sources: Iterable[str]) -> set[str]:

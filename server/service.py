@@ -23,12 +23,13 @@ from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
 from server.metrics import Metrics
-from server.ports import Provider, Store
+from server.ports import Provider, Spool, Store
 from server.publisher import Publisher
 from server.questions import Questions
 from server.routing import Router
 from server.rpc import ADMIN_SERVICE, ROUTING_SERVICE, AdminService, RoutingService
 from server.settings import DEFAULT_NAMESPACE, Settings
+from server.spooling import Spooling
 from server.supervision import supervised
 from server.tokens import TokenKeys
 from server.upkeep import Upkeep
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 FLUSH_S: Final = 10.0
 """How long a stop waits for what is not stored yet: half of it for outcomes of the gateway, half for the rest."""
 
-ENDLESS: Final = ("publisher", "upkeep")
+ENDLESS: Final = ("publisher", "spooling", "upkeep")
 """Tasks that a stop cancels; the others end when what they hold is written."""
 
 
@@ -77,7 +78,7 @@ def _nothing() -> None:
 
 
 class Service:
-    """One server over one store, which stays the caller's to close, as do the providers (by model id).
+    """One server over one store, which stays the caller's to close, as do the spool and the providers (by model id).
 
     The providers and the key of fingerprints are for the gateway, where there is one.
     """
@@ -91,6 +92,7 @@ class Service:
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
+        spool: Spool | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -99,7 +101,13 @@ class Service:
         self._metrics = Metrics(settings.catalogue.categories)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
-        self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
+        self._spooling: Spooling | None = None
+        if spool is not None:
+            self._spooling = Spooling(
+                *(store, spool, namespaces, self._metrics, log),
+                *(sources.clock, sources.uniform, self._feedback_serves),
+            )
+        self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
         self._gateway: GatewayService | None = None
@@ -152,6 +160,8 @@ class Service:
     async def start(self) -> Addresses:
         """Load what was learned, then listen. Raises StartError, StoreError."""
         await self._load()
+        if self._spooling is not None:
+            await self._spooling.start()
         server = grpc.aio.server(options=OPTIONS)
         server.add_generic_rpc_handlers(self._handlers)
         settings = self._settings.server
@@ -159,6 +169,8 @@ class Service:
         if settings.metrics_listen:
             metrics_address, self._stop_metrics = serve_metrics(settings.metrics_listen, self._metrics.registry)
         self._begin("writer", self._writer.run, self._feedback_fails)
+        if self._spooling is not None:
+            self._begin("spooling", self._spooling.run)
         self._begin("publisher", self._publisher.run)
         self._begin("decision_log", self._decisions.run)
         self._begin("upkeep", self._upkeep.run)
@@ -229,6 +241,8 @@ class Service:
 
     def _feedback_serves(self, serving: bool = True) -> None:
         self._health.set(FEEDBACK, serving=serving)
+        if self._spooling is None:
+            self._metrics.store_up.set(serving)
         self._upkeep.note_write(serving)
 
     def _feedback_fails(self) -> None:
