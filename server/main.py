@@ -19,13 +19,14 @@ from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
+from adapters.snapshot_file import SnapshotFile
 from adapters.sql.sqlite import Journal, SqliteStore
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
 from server.nonces import Nonces
-from server.ports import Provider, Spool, Store
+from server.ports import Provider, SavedSums, Spool, Store
 from server.service import Service, Sources
 from server.settings import Settings, SpoolSettings
 from server.token_keys import TokenKeyError, token_keys
@@ -84,7 +85,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
     async with _opened(settings) as store, _spool(settings.spool) as spool, _providers(settings, log) as by_model:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint, spool)
+        service = Service(settings, store, keys, sources, log, by_model, fingerprint, spool, _saved(settings))
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
@@ -116,6 +117,11 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def _saved(settings: Settings) -> SavedSums | None:
+    file = settings.store.snapshot_path
+    return SnapshotFile(file, bucket_us=round(settings.learning.bucket_s * 1e6)) if file is not None else None
 
 
 @asynccontextmanager

@@ -140,6 +140,9 @@ class _Snapshots(Collector):
             "Probability that a model is at another level than usual.",
             labels=["namespace", "model", "signal"],
         )
+        degraded = GaugeMetricFamily(
+            "routeward_degraded", "1 while the store has not been read since the start.", labels=["namespace"]
+        )
         spent, price, target, exhausted = (
             GaugeMetricFamily(f"routeward_budget_{what}", text, labels=["namespace", "budget"])
             for what, text in _BUDGET_FIGURES.items()
@@ -153,10 +156,11 @@ class _Snapshots(Collector):
                 exhausted.add_metric([name, budget.name], float(standing.exhausted))
             age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
             revision.add_metric([name], snapshot.revision)
+            degraded.add_metric([name], float(namespace.degraded))
             for (shifted, signal), probability in snapshot.posterior.shifts.items():
                 shift.add_metric([name, shifted, signal], probability)
             for category in self._categories:
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)
-        yield from (age, revision, quality, shift, spent, price, target, exhausted)
+        yield from (age, revision, degraded, quality, shift, spent, price, target, exhausted)

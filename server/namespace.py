@@ -23,10 +23,14 @@ MAX_CHOICES: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """A snapshot, and the distributions that were already computed from it."""
+    """A snapshot, and the distributions that were already computed from it.
+
+    `degraded` says that the store has not been read since the start.
+    """
 
     snapshot: Snapshot
     choices: dict[Request, Choices] = field(default_factory=dict)
+    degraded: bool = False
 
     def remember(self, request: Request, choices: Choices) -> None:
         """Keep a distribution for the next request of its key; a full memory starts anew."""
@@ -41,7 +45,7 @@ class Namespace:
 
     `sums` and `spend` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that
     a write may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
-    created by requests and are not in the store yet.
+    created by requests and are not in the store yet. `degraded` says that the store has not been read since the start.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Namespace:
     sums_revision: int = 0
     revision: int = 0
     stale: bool = True
+    degraded: bool = False
     changes: list[Change] = field(default_factory=list)
     categories: set[str] = field(default_factory=set)
     unsaved_categories: set[str] = field(default_factory=set)

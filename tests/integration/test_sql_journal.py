@@ -42,6 +42,16 @@ def thumbs(first: int, number: int) -> list[SignalRecord]:
     return [a_thumb(n) for n in range(first, first + number)]
 
 
+async def fill(journal: Journal) -> int:
+    """Append until there is no room; return how many found some."""
+    taken = 0
+    with pytest.raises(SpoolFullError, match=r"raise spool\.max_mb"):  # noqa: PT012 - which one fails is the question
+        while True:
+            await journal.append(thumbs(taken, 200))
+            taken += 200
+    return taken
+
+
 async def drained(journal: Journal, at_once: int = 1000) -> list[SignalRecord]:
     found: list[SignalRecord] = []
     while (chunk := await journal.oldest(at_once))[0]:
@@ -100,11 +110,7 @@ async def test_the_bound_holds_on_the_disk_and_an_emptied_journal_takes_as_much_
     journal = await Journal.open(file, max_bytes=max_bytes)
     taken = []
     for _ in range(3):
-        taken.append(0)
-        with pytest.raises(SpoolFullError, match=r"raise spool\.max_mb"):
-            while True:
-                await journal.append(thumbs(taken[-1], 200))
-                taken[-1] += 200
+        taken.append(await fill(journal))
         assert bytes_on_disk(file) <= max_bytes
         assert await drained(journal) == thumbs(0, taken[-1])
     assert taken[0] > 0
@@ -140,7 +146,8 @@ async def test_a_disk_that_fails_refuses_and_keeps_what_it_has(file, journal):
     assert await drained(journal) == thumbs(0, 15)
 
 
-async def test_a_second_server_on_the_same_journal_is_refused(file, journal):
+@pytest.mark.usefixtures("journal")
+async def test_a_second_server_on_the_same_journal_is_refused(file):
     with pytest.raises(StoreLockedError, match="in use by another server"):
         await Journal.open(file, max_bytes=MIB)
 
@@ -165,16 +172,21 @@ async def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_was(file, 
         assert connection.execute("SELECT count(*) FROM spooled").fetchone() == (1,)
 
 
+def killed_after(lines: int, file: Path, first: int) -> int:
+    """Kill a process that appends; return up to where it acknowledged."""
+    command = [sys.executable, str(Path(__file__).with_name("spool_writer.py")), str(file), str(first)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as process:
+        assert process.stdout is not None
+        heard = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        heard += process.stdout.readlines()
+    return int(heard[-1])
+
+
 async def test_kill_9_loses_nothing_that_was_acknowledged(file):
     upto = 0
     for lines in (1, 9, 4):
-        command = [sys.executable, str(Path(__file__).with_name("spool_writer.py")), str(file), str(upto)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as process:
-            assert process.stdout is not None
-            heard = [process.stdout.readline() for _ in range(lines)]
-            process.kill()
-            heard += process.stdout.readlines()
-        upto = int(heard[-1])
+        upto = killed_after(lines, file, upto)
     journal = await Journal.open(file, max_bytes=64 * MIB)
     found = [int.from_bytes(record.nonce, "big") for record in await drained(journal)]
     await journal.close()

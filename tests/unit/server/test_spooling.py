@@ -124,9 +124,7 @@ def outcomes():
 @pytest.fixture
 async def spooling(store, spool, parts, log, outcomes):
     namespaces = parts.publisher.namespaces
-    return Spooling(
-        *(store, spool, namespaces, parts.metrics, log.logger), parts.clock, lambda: 0.5, outcomes.append
-    )
+    return Spooling(*(store, spool, namespaces, parts.metrics, log.logger), parts.clock, lambda: 0.5, outcomes.append)
 
 
 async def drained(spooling, spool):
@@ -280,9 +278,7 @@ async def test_the_task_drains_as_soon_as_the_store_is_back_and_sleeps_when_ther
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_callers_that_never_pause_cannot_keep_the_spool_from_getting_empty(
-    spooling, store, spool, monkeypatch
-):
+async def test_callers_that_never_pause_cannot_keep_the_spool_from_getting_empty(spooling, store, monkeypatch):
     monkeypatch.setattr("server.spooling.RETRY_EVERY_S", 0.0)
     task = asyncio.create_task(spooling.run())
     store.error = DOWN
@@ -334,9 +330,9 @@ async def test_a_full_spool_is_told_to_callers_with_a_time_to_retry(spooling, st
 
 
 votes = st.lists(
-    st.builds(
-        a_thumb, st.integers(0, 3), up=st.booleans(), observed_us=st.integers(START_US, START_US + 2)
-    ).map(lambda record: record if record.observed_us % 2 else record._replace(fact=None)),
+    st.builds(a_thumb, st.integers(0, 3), up=st.booleans(), observed_us=st.integers(START_US, START_US + 2)).map(
+        lambda record: record if record.observed_us % 2 else record._replace(fact=None)
+    ),
     min_size=1,
     max_size=4,
 )
