@@ -57,6 +57,11 @@ class Spooling:
         self._appending = asyncio.Lock()
         metrics.spool_oldest_seconds.set_function(self._oldest_s)
 
+    @property
+    def diverted(self) -> bool:
+        """Whether feedback takes the way over the spool."""
+        return self._diverted.is_set()
+
     async def start(self) -> None:
         """Find what an earlier run left. Raises StoreUnavailableError where the spool's disk fails."""
         (oldest, _) = await self._spool.oldest(1)
