@@ -90,6 +90,15 @@ class Spend:
         """First minute of each bucket, ascending; shape (B,)."""
         return starts(self.now, self.hours)
 
+    def rows(self) -> dict[SpendKey, Tally]:
+        """Return what is not zero, keyed by the first minute of its bucket, in sorted order; `ahead` too."""
+        grid, rows = self.starts, dict(self.ahead)
+        for priced, g, b in np.argwhere(self.tallies.any(axis=0)):
+            category, profile = self.groups[g]
+            key = SpendKey(category, profile, bool(priced), int(grid[b]))
+            rows[key] = Tally(*self.tallies[:, priced, g, b].tolist())
+        return dict(sorted(rows.items()))
+
 
 def starts(now: int, hours: int) -> Ints:
     """Return the first minutes of the buckets seen from a minute."""

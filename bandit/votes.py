@@ -20,6 +20,8 @@ class SignalStatus(IntEnum):
     RETRACTED = 3
     DUPLICATE = 4
     SUPERSEDED = 5
+    SPOOLED = 6
+    """Durable, but not compared with what is stored yet."""
 
     @property
     def counted(self) -> bool:

@@ -37,6 +37,7 @@ class RouteReason(OpenEnum):
     LEAST_VIOLATION = 2
     LATENCY_UNKNOWN = 3
     BASELINE_EXCLUDED = 4
+    DEGRADED = 5
 
 
 class OnInfeasible(IntEnum):

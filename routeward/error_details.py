@@ -35,6 +35,7 @@ BY_REASON: Final[Mapping[str, type[RoutewardError]]] = {
     "MESSAGE_TOO_LARGE": errors.MessageTooLargeError,
     "BUDGET_EXHAUSTED": errors.BudgetExhaustedError,
     "DECISION_NOT_LOGGED": errors.DecisionNotLoggedError,
+    "SPOOL_FULL": errors.SpoolFullError,
 }
 """Error of each ErrorReason of the contract, by its name without the prefix."""
 

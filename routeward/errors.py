@@ -19,6 +19,7 @@ RoutewardError
 │   └── NoEligibleModelError       `metadata` names, for each model, what excluded it
 ├── LimitReachedError              a limit of the server is reached
 │   ├── OverloadedError            retry after `retry_after_s`
+│   ├── SpoolFullError             its database does not answer; retry after `retry_after_s`
 │   ├── ScoreNameLimitError        use one of the score names that exist
 │   └── BudgetExhaustedError       the money of the period is spent; `retry_after_s` is its rest
 ├── UnavailableError               the server cannot be reached, or cannot store anything
@@ -148,6 +149,10 @@ class LimitReachedError(RoutewardError):
 
 class OverloadedError(LimitReachedError):
     """The server has too much to do; nothing was recorded."""
+
+
+class SpoolFullError(LimitReachedError):
+    """The server's database does not answer, and its spool is full; no OK was given."""
 
 
 class ScoreNameLimitError(LimitReachedError):

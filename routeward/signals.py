@@ -96,7 +96,10 @@ class Feedback:
 
 
 class SignalStatus(OpenEnum):
-    """What became of a signal; UNSPECIFIED stands for a status that is newer than this client."""
+    """What became of a signal; UNSPECIFIED stands for a status that is newer than this client.
+
+    SPOOLED: the server has it on its disk, and counts it once its database answers.
+    """
 
     UNSPECIFIED = 0
     APPLIED = 1
@@ -104,6 +107,7 @@ class SignalStatus(OpenEnum):
     RETRACTED = 3
     DUPLICATE = 4
     SUPERSEDED = 5
+    SPOOLED = 6
 
     @property
     def counted(self) -> bool:

@@ -21,14 +21,17 @@ from server.choices import Option
 from server.errors import ServiceError
 from server.explanations import Explanation
 from server.learning import Recorded
-from server.routing import CATEGORY_LIMIT, Decision
+from server.routing import CATEGORY_LIMIT, DEGRADED, Decision
 from server.statuses import MAX_VIOLATIONS, fitting, text
 
 _KINDS: Final = {kind: pb.DecisionKind.Value(f"DECISION_KIND_{kind.name}") for kind in Kind}
 _STATUSES: Final = {status: pb.SignalStatus.Value(f"SIGNAL_STATUS_{status.name}") for status in SignalStatus}
 _REASONS: Final = {
     "": pb.ROUTE_REASON_UNSPECIFIED,
-    **{name: pb.RouteReason.Value(f"ROUTE_REASON_{name}") for name in (CATEGORY_LIMIT, *(one.value for one in Reason))},
+    **{
+        name: pb.RouteReason.Value(f"ROUTE_REASON_{name}")
+        for name in (CATEGORY_LIMIT, DEGRADED, *(one.value for one in Reason))
+    },
 }
 
 

@@ -7,7 +7,8 @@ ServiceError
 ├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
 ├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
 ├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
-└── DecisionNotLoggedError
+├── DecisionNotLoggedError
+└── SpoolExhaustedError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -248,6 +249,18 @@ class FeedbackUnavailableError(ServiceError):
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(
             "the store does not answer; no OK was given, so retry: what was stored is not counted twice",
+            retry_after_s=retry_after_s,
+        )
+
+
+class SpoolExhaustedError(ServiceError):
+    """The store does not answer, and the spool is full."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "SPOOL_FULL"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "the store does not answer, and the spool that stands in for it is full; no OK was given, so retry later",
             retry_after_s=retry_after_s,
         )
 

@@ -85,7 +85,7 @@ class Explanations:
         return Explanation(
             category=category,
             kind=Kind.FORCED if call.model else distribution.kind,
-            reason=reason_of(call, category, distribution),
+            reason=reason_of(call, question, distribution),
             input_tokens=call.input_tokens,
             drawn_from=distribution_record(question, distribution),
             best=_stated_best(question, distribution),

@@ -1,7 +1,7 @@
 """grpc.health.v1: who may be sent what.
 
 "" and the routing service serve while the server accepts calls, because Route needs nothing but memory;
-FEEDBACK serves while feedback can be stored. The servicer that comes with grpcio-health-checking forgets
+FEEDBACK serves while feedback can be stored or spooled. The servicer that comes with grpcio-health-checking forgets
 watchers of a service when one of them leaves, so this is our own.
 """
 

@@ -19,15 +19,16 @@ from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
-from adapters.sql.sqlite import SqliteStore
+from adapters.snapshot_file import SnapshotFile
+from adapters.sql.sqlite import Journal, SqliteStore
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
 from server.nonces import Nonces
-from server.ports import Provider, Store
+from server.ports import Provider, SavedSums, Spool, Store
 from server.service import Service, Sources
-from server.settings import Settings
+from server.settings import Settings, SpoolSettings
 from server.token_keys import TokenKeyError, token_keys
 
 IN_MEMORY: Final = Path()
@@ -81,10 +82,10 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         clock_s=time.monotonic,
         uniform=random.Random().random,  # noqa: S311 - chance, not a secret
     )
-    async with _opened(settings) as store, _providers(settings, log) as by_model:
+    async with _opened(settings) as store, _spool(settings.spool) as spool, _providers(settings, log) as by_model:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint)
+        service = Service(settings, store, keys, sources, log, by_model, fingerprint, spool, _saved(settings))
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
@@ -116,6 +117,23 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def _saved(settings: Settings) -> SavedSums | None:
+    file = settings.store.snapshot_path
+    return SnapshotFile(file, bucket_us=round(settings.learning.bucket_s * 1e6)) if file is not None else None
+
+
+@asynccontextmanager
+async def _spool(settings: SpoolSettings) -> AsyncIterator[Spool | None]:
+    if settings.path is None:
+        yield None
+        return
+    journal = await Journal.open(settings.path, max_bytes=settings.max_bytes)
+    try:
+        yield journal
+    finally:
+        await journal.close()
 
 
 @asynccontextmanager

@@ -75,6 +75,16 @@ class Metrics:
         self.write_queue_depth = Gauge(
             "routeward_write_queue_depth", "Signals waiting to be written.", registry=registry
         )
+        self.store_up = Gauge("routeward_store_up", "1 unless the store failed at the last write.", registry=registry)
+        self.store_up.set(1)
+        self.spool_records = Gauge("routeward_spool_records", "Signals in the spool.", registry=registry)
+        self.spool_bytes = Gauge("routeward_spool_bytes", "Bytes of the spool in use.", registry=registry)
+        self.spool_oldest_seconds = Gauge(
+            "routeward_spool_oldest_seconds", "How long the oldest signal in the spool has waited.", registry=registry
+        )
+        self.spool_dropped = Counter(
+            "routeward_spool_dropped", "Spooled signals that the store refused for good.", registry=registry
+        )
         self.decision_log_dropped = Counter(
             "routeward_decision_log_dropped", "Decisions that the log had no room for.", registry=registry
         )
@@ -130,6 +140,9 @@ class _Snapshots(Collector):
             "Probability that a model is at another level than usual.",
             labels=["namespace", "model", "signal"],
         )
+        degraded = GaugeMetricFamily(
+            "routeward_degraded", "1 while the store has not been read since the start.", labels=["namespace"]
+        )
         spent, price, target, exhausted = (
             GaugeMetricFamily(f"routeward_budget_{what}", text, labels=["namespace", "budget"])
             for what, text in _BUDGET_FIGURES.items()
@@ -143,10 +156,11 @@ class _Snapshots(Collector):
                 exhausted.add_metric([name, budget.name], float(standing.exhausted))
             age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
             revision.add_metric([name], snapshot.revision)
+            degraded.add_metric([name], float(namespace.degraded))
             for (shifted, signal), probability in snapshot.posterior.shifts.items():
                 shift.add_metric([name, shifted, signal], probability)
             for category in self._categories:
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)
-        yield from (age, revision, quality, shift, spent, price, target, exhausted)
+        yield from (age, revision, degraded, quality, shift, spent, price, target, exhausted)

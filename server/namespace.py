@@ -3,12 +3,13 @@
 The event loop owns it. Whatever a thread computes from it, it computes from immutable values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from adapters.ledger import Change, StoredSums
+from adapters.ledger import Change, StoredSums, Written
 from bandit.priors import FUSED_PREFIX
+from bandit.records import SignalRecord
 from bandit.request import Request
 from bandit.signals import SCORE_PREFIX
 from bandit.snapshot import Snapshot
@@ -22,10 +23,14 @@ MAX_CHOICES: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """A snapshot, and the distributions that were already computed from it."""
+    """A snapshot, and the distributions that were already computed from it.
+
+    `degraded` says that the store has not been read since the start.
+    """
 
     snapshot: Snapshot
     choices: dict[Request, Choices] = field(default_factory=dict)
+    degraded: bool = False
 
     def remember(self, request: Request, choices: Choices) -> None:
         """Keep a distribution for the next request of its key; a full memory starts anew."""
@@ -40,7 +45,7 @@ class Namespace:
 
     `sums` and `spend` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that
     a write may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
-    created by requests and are not in the store yet.
+    created by requests and are not in the store yet. `degraded` says that the store has not been read since the start.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Namespace:
     sums_revision: int = 0
     revision: int = 0
     stale: bool = True
+    degraded: bool = False
     changes: list[Change] = field(default_factory=list)
     categories: set[str] = field(default_factory=set)
     unsaved_categories: set[str] = field(default_factory=set)
@@ -64,6 +70,20 @@ class Namespace:
         """Remember the categories and score names that the store knows."""
         self.categories.update(stored.categories, (key.category for key in stored.rows))
         self.score_names |= score_names(key.source for key in stored.rows)
+
+
+def take_in(namespaces: Mapping[str, Namespace], written: Written) -> None:
+    """Take in what a write changed, where this server knows the namespace."""
+    for name, change in written.changes.items():
+        if namespace := namespaces.get(name):
+            namespace.apply(change)
+
+
+def doubt(namespaces: Mapping[str, Namespace], records: Iterable[SignalRecord]) -> None:
+    """Have the store read anew: whether records were written is unknown."""
+    for record in records:
+        if namespace := namespaces.get(record.namespace):
+            namespace.stale = True
 
 
 def score_names(sources: Iterable[str]) -> set[str]:

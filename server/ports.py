@@ -19,6 +19,12 @@ class Store(Protocol):
     of the call then happened, and so when its caller is cancelled.
     """
 
+    async def prepare(self) -> None:
+        """Make sure that its tables are there. Safe to repeat.
+
+        Raises StoreSchemaError when a newer version wrote it, StoreError when it is not usable.
+        """
+
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and add what they change to the sums and to the spend, in one transaction.
 
@@ -120,6 +126,19 @@ class Spool(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and release everything. Safe to call twice."""
+
+
+class SavedSums(Protocol):
+    """What was learned, kept on this machine. Its calls wait for the disk, so threads make them.
+
+    Both raise adapters.ledger.StoreError where that is not possible.
+    """
+
+    def read(self) -> Mapping[str, StoredSums]:
+        """Return what was saved last of each namespace; nothing where nothing was."""
+
+    def write(self, namespaces: Mapping[str, StoredSums]) -> None:
+        """Replace what was saved, whole; on the disk when it returns."""
 
 
 class Provider(Protocol):

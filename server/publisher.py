@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from structlog.typing import FilteringBoundLogger
 
 from adapters.bills import SpendRows, add_spend
-from adapters.ledger import Change, StoreError
+from adapters.ledger import Change, StoredSums, StoreError
 from bandit.posterior import infer
 from bandit.snapshot import Snapshot, snapshot_of
 from bandit.spend import MINUTE_US, Spend, billed
@@ -48,16 +48,17 @@ class Publisher:
     async def load(self, names: Iterable[str]) -> None:
         """Read everything that these namespaces have learned. Raises StoreError."""
         for name in names:
-            learned = self._recomputed(name, self._empty(), self._unbilled(name), (), 0)
-            namespace = Namespace(
-                name,
-                learned.sums,
-                Published(learned.snapshot),
-                learned.spend,
-                categories={*self._catalogue.categories},
-                score_names=score_names(self._learning.inference.quality_sources.values()),
-            )
+            namespace = self._new(name)
             await self.refresh(namespace)
+            self.namespaces[name] = namespace
+
+    async def load_saved(self, names: Iterable[str], saved: Mapping[str, StoredSums]) -> None:
+        """Start these namespaces from what was saved of them; they are stale, and degraded, until they are read."""
+        for name in names:
+            namespace = self._new(name)
+            await self._take_over(namespace, saved.get(name, StoredSums()))
+            namespace.stale = namespace.degraded = True
+            await self._publish(namespace)
             self.namespaces[name] = namespace
 
     async def run(self) -> None:
@@ -74,6 +75,9 @@ class Publisher:
         """Publish what a namespace has learned. Raises StoreError when the store must be read and cannot be."""
         if namespace.stale:
             await self._read(namespace)
+        await self._publish(namespace)
+
+    async def _publish(self, namespace: Namespace) -> None:
         changes = tuple(namespace.changes)
         new = [change for change in changes if change.revision > namespace.sums_revision]
         revision = max((change.revision for change in new), default=namespace.sums_revision)
@@ -81,8 +85,19 @@ class Publisher:
             self._recomputed, namespace.name, namespace.sums, namespace.spend, new, revision
         )
         namespace.sums, namespace.spend, namespace.sums_revision = learned.sums, learned.spend, revision
-        namespace.published = Published(learned.snapshot)
+        namespace.published = Published(learned.snapshot, degraded=namespace.degraded)
         del namespace.changes[: len(changes)]
+
+    def _new(self, name: str) -> Namespace:
+        learned = self._recomputed(name, self._empty(), self._unbilled(name), (), 0)
+        return Namespace(
+            name,
+            learned.sums,
+            Published(learned.snapshot),
+            learned.spend,
+            categories={*self._catalogue.categories},
+            score_names=score_names(self._learning.inference.quality_sources.values()),
+        )
 
     def _is_due(self, namespace: Namespace) -> bool:
         if namespace.stale or namespace.changes:
@@ -99,14 +114,20 @@ class Publisher:
     async def _read(self, namespace: Namespace) -> None:
         namespace.stale = False
         try:
-            empty, unbilled = self._empty(), self._unbilled(namespace.name)
+            unbilled = self._unbilled(namespace.name)
             billed_since_us = int(unbilled.starts[0]) * MINUTE_US if unbilled.hours else self._clock()
             stored = await self._store.load(namespace.name, billed_since_us=billed_since_us)
-            namespace.sums = await asyncio.to_thread(add_rows, empty, _not_after(stored.rows, empty.now))
-            namespace.spend = billed(unbilled, stored.spend, self._clock())
+            await self._take_over(namespace, stored)
         except BaseException:
             namespace.stale = True
             raise
+
+    async def _take_over(self, namespace: Namespace, stored: StoredSums) -> None:
+        """Have a namespace hold what was stored, and nothing else."""
+        empty = self._empty()
+        namespace.sums = await asyncio.to_thread(add_rows, empty, _not_after(stored.rows, empty.now))
+        namespace.spend = billed(self._unbilled(namespace.name), stored.spend, self._clock())
+        namespace.degraded = False
         namespace.sums_revision = stored.revision
         namespace.revision = max(namespace.revision, stored.revision)
         namespace.learn_names(stored)

@@ -14,6 +14,7 @@ from server.requests import Call
 from server.tokens import DecisionToken, TokenKeys, fallback_tokens
 
 CATEGORY_LIMIT: Final = "CATEGORY_LIMIT"
+DEGRADED: Final = "DEGRADED"
 
 
 class Decision(NamedTuple):
@@ -127,7 +128,7 @@ class Router:
             question=question,
             distribution=distribution,
             option=option,
-            reason=reason_of(call, category, distribution),
+            reason=reason_of(call, question, distribution),
         )
 
     def further(self, decision: Decision, model: str) -> tuple[DecisionToken, str]:
@@ -138,8 +139,10 @@ class Router:
         return token, self._keys.sign(token)
 
 
-def reason_of(call: Call, category: str, distribution: Distribution) -> str:
+def reason_of(call: Call, question: Question, distribution: Distribution) -> str:
     """Return why a decision for `call` is not the ordinary draw of its category; empty where it is."""
+    if question.published.degraded:
+        return DEGRADED
     if distribution.reason is not None and not call.model:
         return distribution.reason.value
-    return "" if category == call.category else CATEGORY_LIMIT
+    return "" if question.request.category == call.category else CATEGORY_LIMIT

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from structlog.typing import FilteringBoundLogger
 
-from adapters.ledger import MANAGED_BY_FILE
 from bandit.draw import UniformSource
 from server.beliefs import Beliefs
 from server.billing import Billing
@@ -23,12 +22,15 @@ from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
 from server.metrics import Metrics
-from server.ports import Provider, Store
+from server.opening import Opening
+from server.ports import Provider, SavedSums, Spool, Store
 from server.publisher import Publisher
 from server.questions import Questions
 from server.routing import Router
 from server.rpc import ADMIN_SERVICE, ROUTING_SERVICE, AdminService, RoutingService
-from server.settings import DEFAULT_NAMESPACE, Settings
+from server.saving import Saving
+from server.settings import Settings
+from server.spooling import Spooling
 from server.supervision import supervised
 from server.tokens import TokenKeys
 from server.upkeep import Upkeep
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 FLUSH_S: Final = 10.0
 """How long a stop waits for what is not stored yet: half of it for outcomes of the gateway, half for the rest."""
 
-ENDLESS: Final = ("publisher", "upkeep")
+ENDLESS: Final = ("opening", "publisher", "saving", "spooling", "upkeep")
 """Tasks that a stop cancels; the others end when what they hold is written."""
 
 
@@ -77,7 +79,7 @@ def _nothing() -> None:
 
 
 class Service:
-    """One server over one store, which stays the caller's to close, as do the providers (by model id).
+    """One server over one store, which stays the caller's to close, as do the spool and the providers (by model id).
 
     The providers and the key of fingerprints are for the gateway, where there is one.
     """
@@ -91,6 +93,8 @@ class Service:
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
+        spool: Spool | None = None,
+        saved: SavedSums | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -98,8 +102,16 @@ class Service:
         self._health = Health()
         self._metrics = Metrics(settings.catalogue.categories)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
+        self._opening = Opening(store, self._publisher, saved, settings, log, sources.uniform)
         namespaces = self._publisher.namespaces
-        self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
+        self._saving = Saving(saved, namespaces, log) if saved is not None else None
+        self._spooling: Spooling | None = None
+        if spool is not None:
+            self._spooling = Spooling(
+                *(store, spool, namespaces, self._metrics, log),
+                *(sources.clock, sources.uniform, self._feedback_serves),
+            )
+        self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
         self._gateway: GatewayService | None = None
@@ -150,8 +162,10 @@ class Service:
         )
 
     async def start(self) -> Addresses:
-        """Load what was learned, then listen. Raises StartError, StoreError."""
-        await self._load()
+        """Load what was learned, or begin without it, then listen. Raises StartError, StoreError."""
+        opened = await self._opening.begin()
+        if self._spooling is not None:
+            await self._spooling.start()
         server = grpc.aio.server(options=OPTIONS)
         server.add_generic_rpc_handlers(self._handlers)
         settings = self._settings.server
@@ -159,6 +173,12 @@ class Service:
         if settings.metrics_listen:
             metrics_address, self._stop_metrics = serve_metrics(settings.metrics_listen, self._metrics.registry)
         self._begin("writer", self._writer.run, self._feedback_fails)
+        if self._spooling is not None:
+            self._begin("spooling", self._spooling.run)
+        if not opened:
+            self._begin("opening", self._opening.run)
+        if self._saving is not None:
+            self._begin("saving", self._saving.run)
         self._begin("publisher", self._publisher.run)
         self._begin("decision_log", self._decisions.run)
         self._begin("upkeep", self._upkeep.run)
@@ -166,6 +186,8 @@ class Service:
         self._server = server
         gateway_address = await self._start_gateway()
         self._health.start()
+        if not opened and self._spooling is None:
+            self._feedback_serves(False)
         return Addresses(address, metrics_address, gateway_address)
 
     async def stop(self, hurry: asyncio.Event) -> None:
@@ -179,6 +201,8 @@ class Service:
             stop = self._server.stop
             await asyncio.gather(_in_time(stop, self._settings.server.grace_s, hurry), self._stop_gateway(hurry))
         await self._stop_tasks()
+        if self._saving is not None:
+            await self._saving.save()
         # It returns when its thread notices, which may take half a second.
         await asyncio.to_thread(self._stop_metrics)
 
@@ -213,14 +237,6 @@ class Service:
                 self._log.error("unfinished", task=task.get_name())
                 task.cancel()
 
-    async def _load(self) -> None:
-        catalogue, keys = self._settings.catalogue, self._settings.server.keys
-        names = sorted({key.namespace for key in keys}) or [DEFAULT_NAMESPACE]
-        await self._store.apply_models(catalogue.models)
-        for name in names:
-            await self._store.add_categories(name, sorted(catalogue.categories), managed_by=MANAGED_BY_FILE)
-        await self._publisher.load(names)
-
     def _begin(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]], on_crash: Callable[[], None] = _nothing
     ) -> None:
@@ -229,6 +245,8 @@ class Service:
 
     def _feedback_serves(self, serving: bool = True) -> None:
         self._health.set(FEEDBACK, serving=serving)
+        if self._spooling is None:
+            self._metrics.store_up.set(serving)
         self._upkeep.note_write(serving)
 
     def _feedback_fails(self) -> None:

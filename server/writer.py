@@ -9,18 +9,23 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from adapters.ledger import StoreError, Written
+from adapters.ledger import SpoolFullError, StoreError, Written
 from bandit.errors import BanditError
 from bandit.records import SignalRecord
 from bandit.votes import SignalStatus
-from server.errors import FeedbackUnavailableError, OverloadedError, ShuttingDownError
+from server.errors import (
+    FeedbackUnavailableError,
+    OverloadedError,
+    ServiceError,
+    ShuttingDownError,
+    SpoolExhaustedError,
+)
 from server.metrics import Metrics
-from server.namespace import Namespace
-from server.ports import Store
+from server.namespace import Namespace, doubt, take_in
 
 MAX_BATCH: Final = 1000
 """Records of one transaction, but for a caller that brings more at once."""
@@ -37,9 +42,17 @@ CALLS_AT_ONCE: Final = 64
 
 RETRY_AFTER_S: Final = 1.0
 
+RETRY_FULL_SPOOL_AFTER_S: Final = 5.0
 
 Results = tuple[tuple[str, SignalStatus], ...]
 """What became of each signal of a report, by its name."""
+
+
+class Recipient(Protocol):
+    """What makes records durable: a `server.ports.Store`, or a `Spooling` before one."""
+
+    async def write(self, records: Sequence[SignalRecord]) -> Written:
+        """Store signals, as `Store.write` does. Raises SpoolFullError too."""
 
 
 class Submission(NamedTuple):
@@ -62,7 +75,7 @@ class Writer:
 
     def __init__(
         self,
-        store: Store,
+        store: Recipient,
         namespaces: Mapping[str, Namespace],
         metrics: Metrics,
         log: FilteringBoundLogger,
@@ -82,8 +95,8 @@ class Writer:
     def submit(self, size: int, make: Callable[[], Sequence[SignalRecord]]) -> asyncio.Future[Results]:
         """Queue a report; the future resolves to its results once all records are durable, in one transaction.
 
-        `make` is called when the transaction begins; what it raises, the future raises, and FeedbackUnavailableError.
-        Raises OverloadedError, ShuttingDownError.
+        `make` is called when the transaction begins; what it raises, the future raises, and FeedbackUnavailableError,
+        SpoolExhaustedError. Raises OverloadedError, ShuttingDownError.
         """
         if self._closing:
             raise ShuttingDownError
@@ -137,36 +150,40 @@ class Writer:
     async def _write(self, batch: Sequence[Made]) -> None:
         records = [record for made in batch for record in made.records]
         started = perf_counter()
-        accepted = False
+        refusal: ServiceError | None = FeedbackUnavailableError(RETRY_AFTER_S)
         try:
             self._accept(batch, await self._store.write(records))
-            accepted = True
+            refusal = None
             self._on_outcome(True)
+        except SpoolFullError as error:
+            refusal = SpoolExhaustedError(RETRY_FULL_SPOOL_AFTER_S)
+            self._failed(records, error)
         except StoreError as error:
-            self._log.error("write_failed", signals=len(records), error=str(error))
-            self._on_outcome(False)
+            self._failed(records, error)
         except BanditError as error:
             # The store is well: it refused what its sums cannot hold.
             self._log.error("write_refused", signals=len(records), error=str(error))
         finally:
-            if not accepted:
-                self._refuse(batch)
+            if refusal is not None:
+                self._refuse(batch, refusal)
         self._metrics.commit_seconds.observe(perf_counter() - started)
         self._metrics.write_batch_size.observe(len(records))
 
+    def _failed(self, records: Sequence[SignalRecord], error: StoreError) -> None:
+        self._log.error("write_failed", signals=len(records), error=str(error))
+        self._on_outcome(False)
+
     def _accept(self, batch: Sequence[Made], written: Written) -> None:
-        for name, change in written.changes.items():
-            self._namespaces[name].apply(change)
+        take_in(self._namespaces, written)
         end = 0
         for records, done in batch:
             start, end = end, end + len(records)
             if not done.done():
                 done.set_result(tuple(zip([r.signal for r in records], written.statuses[start:end], strict=True)))
 
-    def _refuse(self, batch: Sequence[Made]) -> None:
+    def _refuse(self, batch: Sequence[Made], refusal: ServiceError) -> None:
         """Answer everyone; whether something was written is unknown, so the state has to be read anew."""
         for records, done in batch:
-            for record in records:
-                self._namespaces[record.namespace].stale = True
+            doubt(self._namespaces, records)
             if not done.done():
-                done.set_exception(FeedbackUnavailableError(RETRY_AFTER_S))
+                done.set_exception(refusal)

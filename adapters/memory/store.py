@@ -46,6 +46,9 @@ class MemoryStore:
         self._categories: dict[str, dict[str, str]] = {}
         self._models: dict[str, Model] = {}
 
+    async def prepare(self) -> None:
+        """Do nothing: there are no tables."""
+
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change."""
         settled = settle(records, self._signals, self._bucket_us, self._retained_us)

@@ -63,6 +63,11 @@ def insert_or_keep(table: Table, given: Iterable[str], dialect: Dialect) -> Inse
     return _insert(table, given, dialect).on_conflict_do_nothing(index_elements=list(table.primary_key))
 
 
+def insert_only(table: Table, given: Iterable[str], dialect: Dialect) -> Insert:
+    """Insert a row whose key is new."""
+    return _insert(table, given, dialect)
+
+
 def given_columns(table: Table) -> tuple[str, ...]:
     """Return the columns of a table but the one that the database keeps itself."""
     return tuple(name for name in table.c.keys() if name != CHANGED)  # noqa: SIM118 - columns, not names, else

@@ -120,6 +120,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "DECISION_NOT_LOGGED", "domain": "routeward.dev", "metadata": {}}
     """
+    ERROR_REASON_SPOOL_FULL: _ErrorReason.ValueType  # 19
+    """RESOURCE_EXHAUSTED: the database does not answer, and the spool that stands in for it is full. Retry after the
+    pushback in RetryInfo.
+
+        {"reason": "SPOOL_FULL", "domain": "routeward.dev", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as ErrorInfo{reason: <name without the ERROR_REASON_ prefix>, domain:
@@ -223,5 +229,11 @@ ERROR_REASON_DECISION_NOT_LOGGED: ErrorReason.ValueType  # 18
 was made, or was lost with a store in memory; or another replica is about to write it. Explain the call instead.
 
     {"reason": "DECISION_NOT_LOGGED", "domain": "routeward.dev", "metadata": {}}
+"""
+ERROR_REASON_SPOOL_FULL: ErrorReason.ValueType  # 19
+"""RESOURCE_EXHAUSTED: the database does not answer, and the spool that stands in for it is full. Retry after the
+pushback in RetryInfo.
+
+    {"reason": "SPOOL_FULL", "domain": "routeward.dev", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

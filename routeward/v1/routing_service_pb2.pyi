@@ -98,6 +98,8 @@ class _RouteReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RouteReas
     """No model is known to keep max_latency: one was tried that may, so that its latency comes to be known."""
     ROUTE_REASON_BASELINE_EXCLUDED: _RouteReason.ValueType  # 4
     """The category's baseline cannot serve the request or breaks its limits: drawn as if there was none."""
+    ROUTE_REASON_DEGRADED: _RouteReason.ValueType  # 5
+    """The server has not read its database since it started: drawn from what was last saved beside it, else from priors."""
 
 class RouteReason(_RouteReason, metaclass=_RouteReasonEnumTypeWrapper):
     """Why a decision is not the ordinary draw of the requested category."""
@@ -112,6 +114,8 @@ ROUTE_REASON_LATENCY_UNKNOWN: RouteReason.ValueType  # 3
 """No model is known to keep max_latency: one was tried that may, so that its latency comes to be known."""
 ROUTE_REASON_BASELINE_EXCLUDED: RouteReason.ValueType  # 4
 """The category's baseline cannot serve the request or breaks its limits: drawn as if there was none."""
+ROUTE_REASON_DEGRADED: RouteReason.ValueType  # 5
+"""The server has not read its database since it started: drawn from what was last saved beside it, else from priors."""
 Global___RouteReason: _TypeAlias = RouteReason  # noqa: Y015
 
 class _Status:
@@ -192,6 +196,8 @@ class _SignalStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignalSt
     """Already stored: nothing changed."""
     SIGNAL_STATUS_SUPERSEDED: _SignalStatus.ValueType  # 5
     """Older than what is stored: nothing changed."""
+    SIGNAL_STATUS_SPOOLED: _SignalStatus.ValueType  # 6
+    """On the server's disk, because the database does not answer: stored and counted, once, when it does."""
 
 class SignalStatus(_SignalStatus, metaclass=_SignalStatusEnumTypeWrapper):
     """What became of a signal."""
@@ -208,6 +214,8 @@ SIGNAL_STATUS_DUPLICATE: SignalStatus.ValueType  # 4
 """Already stored: nothing changed."""
 SIGNAL_STATUS_SUPERSEDED: SignalStatus.ValueType  # 5
 """Older than what is stored: nothing changed."""
+SIGNAL_STATUS_SPOOLED: SignalStatus.ValueType  # 6
+"""On the server's disk, because the database does not answer: stored and counted, once, when it does."""
 Global___SignalStatus: _TypeAlias = SignalStatus  # noqa: Y015
 
 @_typing.final
@@ -714,14 +722,14 @@ Global___Retract: _TypeAlias = Retract  # noqa: Y015
 
 @_typing.final
 class FeedbackResponse(_message.Message):
-    """Answers that every signal is stored."""
+    """Answers that every signal is durable: stored, or spooled on the server's disk."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Revision of the namespace's sums that includes these signals."""
+    """Revision of the namespace's sums that includes these signals, except those that are SPOOLED."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalResult]:
         """One result per signal, in the order of the request."""

@@ -26,9 +26,21 @@ def check_store(document: Tables, folder: Path) -> Iterator[Finding]:
     for table, name in (("store", "snapshot_path"), ("spool", "path")):
         if file := text_of(document, table, name):
             yield from _unusable_file(table, name, folder / file)
+    yield from _shared_files(document, folder)
     export = text_of(document, "store", "export_folder")
     if export and not os.path.isdir(folder / export):
         yield Finding(("store", "export_folder"), f"there is no folder {folder / export}", "make it, or name another")
+
+
+def _shared_files(document: Tables, folder: Path) -> Iterator[Finding]:
+    """Find files that two parts of the server would write over each other."""
+    taken: dict[str, str] = {}
+    for table, name in (("store", "path"), ("store", "snapshot_path"), ("spool", "path")):
+        if file := text_of(document, table, name):
+            place = os.path.realpath(folder / file)
+            if place in taken:
+                yield Finding((table, name), f"{taken[place]} names the same file", "give it a file of its own")
+            taken[place] = f"{table}.{name}"
 
 
 def _unusable_file(table: str, name: str, file: Path) -> Iterator[Finding]:

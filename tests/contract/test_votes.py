@@ -10,7 +10,7 @@ from bandit.signals import SCALE, DecisionFacts, Fact, Kind, Outcome, Score, Sta
 from bandit.sums import Moments, RowKey
 from bandit.votes import SignalStatus
 
-APPLIED, AMENDED, RETRACTED, DUPLICATE, SUPERSEDED = SignalStatus
+APPLIED, AMENDED, RETRACTED, DUPLICATE, SUPERSEDED, _ = SignalStatus
 UP, DOWN = Thumb(True), Thumb(False)
 HOUR_US = 3_600_000_000
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +17,7 @@ from adapters.sql.sqlite.errors import DRIVER_ERRORS, primary_code, typed_error
 from adapters.sql.sqlite.lock import FileLock
 
 APPLICATION_ID: Final = 0x52574431
-"""Mark of our files, in the field of the header that SQLite keeps for this purpose."""
+"""Mark of our stores, in the field of the header that SQLite keeps for this purpose."""
 
 _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
@@ -38,8 +38,12 @@ class SqliteDatabase:
     Whoever awaits one may be cancelled: what has begun is finished, what has not is dropped.
     """
 
-    def __init__(self, file: Path, *, busy_timeout_s: float) -> None:
+    def __init__(
+        self, file: Path, *, busy_timeout_s: float, mark: int = APPLICATION_ID, pragmas: Sequence[str] = ()
+    ) -> None:
         self._file = file.resolve()
+        self._mark = mark
+        self._pragmas = (*_PRAGMAS, *pragmas)
         self._wal = self._file.with_name(self._file.name + "-wal")
         self._busy_timeout_s = busy_timeout_s
         self._thread = ThreadPoolExecutor(1, "routeward-store")
@@ -50,13 +54,16 @@ class SqliteDatabase:
         self._lock: FileLock
 
     @classmethod
-    async def open(cls, file: Path, *, busy_timeout_s: float) -> Self:
+    async def open(
+        cls, file: Path, *, busy_timeout_s: float, mark: int = APPLICATION_ID, pragmas: Sequence[str] = ()
+    ) -> Self:
         """Lock `file` and connect to it, making it when it is missing.
 
-        Raises StoreLockedError when another server has it, StoreError when it is no file of ours.
+        `mark` is its application id: a file with another one is not ours. `pragmas` are statements for every
+        connection. Raises StoreLockedError when another server has it, StoreError when it is no file of ours.
         """
         try:
-            database = cls(file, busy_timeout_s=busy_timeout_s)
+            database = cls(file, busy_timeout_s=busy_timeout_s, mark=mark, pragmas=pragmas)
         except RuntimeError as error:
             raise StoreError(f"{file} is a link that leads to itself: give the store another path") from error
         try:
@@ -159,14 +166,14 @@ class SqliteDatabase:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if objects and mark != APPLICATION_ID:
+        if objects and mark != self._mark:
             raise StoreError(f"{self._file} belongs to another program: give the store another path")
-        if mark != APPLICATION_ID:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        if mark != self._mark:
+            connection.execute(f"PRAGMA application_id = {self._mark}")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StoreError(f"{self._file} is on a disk without shared memory: use a local one")
-        for pragma in _PRAGMAS:
+        for pragma in self._pragmas:
             connection.execute(pragma)
 
 

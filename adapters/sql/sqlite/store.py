@@ -25,12 +25,17 @@ class SqliteStore(SqlStore):
         it, StoreSchemaError when a newer version wrote it, StoreError when it is not usable.
         """
         database = await SqliteDatabase.open(Path(file), busy_timeout_s=busy_timeout_s)
+        store = cls(database, bucket_us=bucket_us)
         try:
-            await database.run(versions.prepare, bucket_us=bucket_us)
+            await store.prepare()
         except BaseException:
-            await database.close()
+            await store.close()
             raise
-        return cls(database, bucket_us=bucket_us)
+        return store
+
+    async def prepare(self) -> None:
+        """Make its tables, or bring them up to date."""
+        await self._file.run(versions.prepare, bucket_us=self._bucket_us)
 
     def note_address(self, address: str) -> None:
         """Tell whoever finds the store in use where its server listens: see `inspection.holder_of`."""

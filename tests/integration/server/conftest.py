@@ -26,7 +26,7 @@ from routeward.v1 import routing_service_pb2 as pb
 from server.credentials import make_key
 from server.logs import logger
 from server.namespace import Namespace
-from server.ports import Store
+from server.ports import SavedSums, Spool, Store
 from server.service import Addresses, Service, Sources
 from server.settings import ApiKey, Catalogue, CategorySettings, LearningSettings, ServerSettings, Settings, TokenKey
 from server.tokens import TokenKeys
@@ -129,6 +129,13 @@ class Running:
         """Look after the store, as the service does every few seconds."""
         await self.service._upkeep.check()
 
+    async def drain(self) -> None:
+        """Bring all that is spooled to the store."""
+        spooling = self.service._spooling
+        assert spooling is not None
+        while spooling.diverted:
+            assert await spooling.drain()
+
     async def log_decisions(self) -> None:
         await self.service._decisions.flush()
 
@@ -160,7 +167,14 @@ def serve(tmp_path: Path):
     """Run a service on the store in this test's folder, or on another one."""
 
     @asynccontextmanager
-    async def run(settings: Settings, *, store: Store | None = None, rng: Any = None) -> AsyncIterator[Running]:
+    async def run(
+        settings: Settings,
+        *,
+        store: Store | None = None,
+        rng: Any = None,
+        spool: Spool | None = None,
+        saved: SavedSums | None = None,
+    ) -> AsyncIterator[Running]:
         opened = store or await SqliteStore.open(tmp_path / "routeward.db", bucket_us=BUCKET_US)
         log = io.StringIO()
         sources = Sources(
@@ -171,7 +185,7 @@ def serve(tmp_path: Path):
             clock_s=time.monotonic,
             uniform=random.Random(7).random,  # noqa: S311
         )
-        service = Service(settings, opened, TOKEN_KEYS, sources, logger(log, level="debug"))
+        service = Service(settings, opened, TOKEN_KEYS, sources, logger(log, level="debug"), spool=spool, saved=saved)
         running = None
         try:
             running = Running(service, opened, await service.start(), log)

@@ -5,47 +5,13 @@ import asyncio
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from adapters.ledger import StoreUnavailableError
 from adapters.sql.sqlite import SqliteStore
 from routeward.v1 import routing_service_pb2 as pb
 from server.health import FEEDBACK, ROUTING
+from tests.integration.server.fragile_store import FragileStore
 
 UP = pb.Signal(thumb=pb.THUMB_UP)
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-
-
-class FragileStore:
-    """A real store that fails, hangs, or forgets to say that it wrote, when a test says so."""
-
-    def __init__(self, store):
-        self.store = store
-        self.down = False
-        self.full = False
-        self.hanging = None
-        self.silent = False
-
-    def __getattr__(self, name):
-        return getattr(self.store, name)
-
-    async def write(self, records):
-        if self.hanging:
-            await self.hanging.wait()
-        if self.down or self.full:
-            raise StoreUnavailableError("no space left")
-        written = await self.store.write(records)
-        if self.silent:
-            raise StoreUnavailableError("the answer was lost")
-        return written
-
-    async def compact(self, now_us):
-        if self.full:
-            raise StoreUnavailableError("no space left")
-        await self.store.compact(now_us)
-
-    async def load(self, namespace, **options):
-        if self.down:
-            raise StoreUnavailableError("no space left")
-        return await self.store.load(namespace, **options)
 
 
 async def fragile(tmp_path):

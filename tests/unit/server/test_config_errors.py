@@ -266,6 +266,10 @@ CORPUS = [
     Bad("key twice", KEY + KEY + GOOD, 5, '"app" is the id of two keys', "an id of its own"),
     Bad("namespace with a blank", KEY + 'namespace = "a b"\n' + GOOD, 4, '"a b"', "1 to 64 characters"),
     Bad("drain too long", "[server]\ndrain_seconds = 61\n" + GOOD, 2, "is 61, which is out of range", "(0 to 60)"),
+    Bad(
+        *("spool in the store", "[store]\npath = 'a.db'\n[spool]\npath = './a.db'\n" + GOOD, 4),
+        *("store.path names the same file", "a file of its own"),
+    ),
     Bad("no such folder", "[store]\npath = 'no/such.db'\n" + GOOD, 2, "there is no folder", "make it, or name another"),
     Bad("folder as database", "[store]\npath = '.'\n" + GOOD, 2, "is a folder", "name a file in it"),
     Bad("path with a null", '[server]\ntoken_key_file = "a\\u0000"\n' + GOOD, 2, "token_key_file is", "(a path)"),

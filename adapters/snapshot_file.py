@@ -1,0 +1,100 @@
+"""What was learned, in one local file: for a server that starts while its database does not answer.
+
+Two lines of JSON. The first names format, version and SHA-256 of the second, which holds what was learned of each
+namespace. Readers ignore members that they do not know, so that more can be kept later under the same version.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from adapters.ledger import StoredSums, StoreError
+from bandit.spend import SpendKey, Tally
+from bandit.sums import Moments, RowKey
+
+FORMAT: Final = "routeward-snapshot"
+VERSION: Final = 1
+
+
+class SnapshotFileError(StoreError):
+    """The file cannot be read, or written."""
+
+
+class SnapshotFile:
+    """A `server.ports.SavedSums` in a file. Its folder must exist. `bucket_us` is the width of a bucket of the sums."""
+
+    def __init__(self, file: Path, *, bucket_us: int) -> None:
+        self._file = file
+        self._bucket_us = bucket_us
+
+    def read(self) -> Mapping[str, StoredSums]:
+        """Return what was learned of each namespace; nothing where there is no file.
+
+        Raises SnapshotFileError where it is damaged, of another version, or of buckets of another width.
+        """
+        try:
+            header, _, body = self._file.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise SnapshotFileError(f"{self._file} cannot be read: {error.strerror}") from error
+        try:
+            self._check(json.loads(header), body)
+            document = json.loads(body)
+            if document["bucket_us"] != self._bucket_us:
+                raise SnapshotFileError(f"{self._file} keeps time buckets of {document['bucket_us']} us")
+            return {name: _stored(learned) for name, learned in document["namespaces"].items()}
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise SnapshotFileError(f"{self._file} is damaged") from error
+
+    def write(self, namespaces: Mapping[str, StoredSums]) -> None:
+        """Replace the file whole, once what replaces it is on the disk. Raises SnapshotFileError."""
+        document = {"bucket_us": self._bucket_us, "namespaces": {n: _document(s) for n, s in namespaces.items()}}
+        body = json.dumps(document, separators=(",", ":")).encode()
+        header = json.dumps({"format": FORMAT, "version": VERSION, "sha256": sha256(body).hexdigest()}).encode()
+        beside = self._file.with_name(self._file.name + ".new")
+        try:
+            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(header + b"\n" + body)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._file)
+            _sync_folder(self._file.parent)
+        except OSError as error:
+            raise SnapshotFileError(f"{self._file} cannot be written: {error.strerror}") from error
+
+    def _check(self, header: Mapping[str, Any], body: bytes) -> None:
+        if header["format"] != FORMAT or header["version"] != VERSION:
+            raise SnapshotFileError(f"{self._file} is of another version than {VERSION}")
+        if header["sha256"] != sha256(body).hexdigest():
+            raise SnapshotFileError(f"{self._file} is damaged")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the disk hold the new name too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _document(stored: StoredSums) -> dict[str, Any]:
+    return {
+        "revision": stored.revision,
+        "rows": [(*key, *moments) for key, moments in stored.rows.items()],
+        "categories": stored.categories,
+        "spend": [(*key, *tally) for key, tally in stored.spend.items()],
+    }
+
+
+def _stored(learned: Mapping[str, Any]) -> StoredSums:
+    return StoredSums(
+        int(learned["revision"]),
+        {RowKey(*row[:5]): Moments(*row[5:]) for row in learned["rows"]},
+        tuple(learned["categories"]),
+        {SpendKey(*row[:4]): Tally(*row[4:]) for row in learned["spend"]},
+    )

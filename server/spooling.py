@@ -1,0 +1,188 @@
+"""While the store does not answer, feedback goes to a journal on this server's disk, and from there to the store.
+
+Nothing has to be held back for the sake of order: what counts of several signals does not depend on which of them the
+store hears of first, and what it hears twice it counts once. So whatever is in doubt is simply told again.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from adapters.ledger import StoreError, StoreUnavailableError, Written
+from bandit.errors import BanditError
+from bandit.records import SignalRecord
+from bandit.votes import SignalStatus
+from server.metrics import Metrics
+from server.namespace import Namespace, doubt, take_in
+from server.ports import Spool, Store
+
+CHUNK: Final = 1000
+"""Signals that are brought to the store in one transaction."""
+
+RETRY_EVERY_S: Final = 1.0
+"""Mean time between attempts, spread by half of it, so that replicas do not return to a store all at once."""
+
+
+class Spooling:
+    """Writes to the store, or to the spool from when the store fails until the spool is empty again.
+
+    So a store that hangs costs one timeout, not one per batch. `clock` counts microseconds since 1970, `uniform` gives
+    numbers from 0 to 1. `on_outcome` is told when the store took what was spooled.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        namespaces: Mapping[str, Namespace],
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        clock: Callable[[], int],
+        uniform: Callable[[], float],
+        on_outcome: Callable[[bool], None],
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._namespaces = namespaces
+        self._metrics = metrics
+        self._log = log
+        self._clock = clock
+        self._uniform = uniform
+        self._on_outcome = on_outcome
+        self._up = True
+        self._oldest_us: int | None = None
+        self._diverted = asyncio.Event()
+        self._appending = asyncio.Lock()
+        metrics.spool_oldest_seconds.set_function(self._oldest_s)
+
+    @property
+    def diverted(self) -> bool:
+        """Whether feedback takes the way over the spool."""
+        return self._diverted.is_set()
+
+    async def start(self) -> None:
+        """Find what an earlier run left. Raises StoreUnavailableError where the spool's disk fails."""
+        (oldest, _) = await self._spool.oldest(1)
+        if oldest:
+            self._oldest_us = oldest[0].received_us
+            self._diverted.set()
+        await self._show()
+
+    async def write(self, records: Sequence[SignalRecord]) -> Written:
+        """Store signals as `Store.write` does, or spool them: then all are SPOOLED, and nothing is changed yet.
+
+        Raises SpoolFullError, StoreUnavailableError where the spool fails too, and what else `Store.write` raises.
+        """
+        if self._diverted.is_set():
+            async with self._appending:
+                # Waiting for it may have been waiting for the last of the spool to be drained.
+                if self._diverted.is_set():
+                    return await self._append(records)
+        try:
+            written = await self._store.write(records)
+        except StoreUnavailableError as error:
+            doubt(self._namespaces, records)
+            self._note(error)
+            async with self._appending:
+                return await self._append(records)
+        self._note(None)
+        return written
+
+    async def run(self) -> None:
+        """Bring what is spooled to the store, forever."""
+        while True:
+            await self._diverted.wait()
+            if not await self.drain():
+                await asyncio.sleep(RETRY_EVERY_S * (0.5 + self._uniform()))
+
+    async def drain(self) -> bool:
+        """Bring the oldest signals to the store; tell whether it took them."""
+        try:
+            async with self._appending:
+                records, place = await self._spool.oldest(CHUNK)
+                if len(records) < CHUNK and self._up:
+                    # Were more to come meanwhile, there would be no end to it. A store that answers takes them at once.
+                    return await self._brought(records, place, last=True)
+            return await self._brought(records, place)
+        except StoreError as error:
+            self._log.error("spool_failed", error=str(error))
+            return False
+
+    async def _append(self, records: Sequence[SignalRecord]) -> Written:
+        self._diverted.set()
+        await self._spool.append(records)
+        self._oldest_us = records[0].received_us if self._oldest_us is None else self._oldest_us
+        await self._show()
+        return Written((SignalStatus.SPOOLED,) * len(records), {})
+
+    async def _brought(self, records: Sequence[SignalRecord], place: int, *, last: bool = False) -> bool:
+        """Write what stands before a place, and forget it; tell whether the store took it."""
+        if records:
+            self._oldest_us = records[0].received_us
+            if not await self._taken(records):
+                return False
+            await self._spool.forget(place)
+            await self._show()
+            self._on_outcome(True)
+        if last or not records:
+            self._oldest_us = None
+            self._diverted.clear()
+        return True
+
+    async def _taken(self, records: Sequence[SignalRecord]) -> bool:
+        """Write records, but for those that the store will never take; tell whether it takes any."""
+        try:
+            self._drop(await self._refused(records), len(records))
+        except StoreError as error:
+            self._note(error)
+            return False
+        self._note(None)
+        return True
+
+    async def _refused(self, records: Sequence[SignalRecord]) -> list[tuple[SignalRecord, Exception]]:
+        """Write records; return those that the store refuses, found by writing ever smaller parts."""
+        try:
+            take_in(self._namespaces, await self._store.write(records))
+        except StoreUnavailableError:
+            doubt(self._namespaces, records)
+            raise
+        except (StoreError, BanditError) as error:
+            if len(records) == 1:
+                return [(records[0], error)]
+            middle = len(records) // 2
+            return await self._refused(records[:middle]) + await self._refused(records[middle:])
+        return []
+
+    def _drop(self, refused: Sequence[tuple[SignalRecord, Exception]], of: int) -> None:
+        """Give up what the store will never take, which would keep all else waiting.
+
+        A store that refuses everything is not to blame on a record: then its error is raised, and nothing given up.
+        """
+        for _, error in refused:
+            if isinstance(error, StoreError) and len(refused) == of:
+                raise error
+        for record, error in refused:
+            named = {"namespace": record.namespace, "decision": record.nonce.hex(), "signal": record.signal}
+            self._log.error("spooled_signal_dropped", **named, error=str(error))
+            self._metrics.spool_dropped.inc()
+
+    def _note(self, error: StoreError | None) -> None:
+        """Log when the store fails and when it is back; in between, once is enough."""
+        up = error is None
+        if up != self._up:
+            self._up = up
+            self._metrics.store_up.set(up)
+            if error is not None:
+                self._log.error("store_failed", error=str(error), feedback="spooled")
+            else:
+                self._log.info("store_recovered")
+
+    async def _show(self) -> None:
+        records, size = await self._spool.extent()
+        self._metrics.spool_records.set(records)
+        self._metrics.spool_bytes.set(size)
+
+    def _oldest_s(self) -> float:
+        return 0.0 if self._oldest_us is None else max(0.0, (self._clock() - self._oldest_us) * 1e-6)

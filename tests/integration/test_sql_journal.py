@@ -1,0 +1,194 @@
+"""The journal of what waits for the store: nothing acknowledged is lost, the bound holds, its disk may fail."""
+
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters.ledger import SpoolFullError, StoreError, StoreLockedError, StoreSchemaError, StoreUnavailableError
+from adapters.sql.sqlite import Journal, SqliteStore
+from bandit.records import SignalRecord
+from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, Thumb
+from bandit.spend import Bill
+
+ROOT = Path(__file__).parents[2]
+HOUR_US = 3_600_000_000
+MIB = 1024 * 1024
+DECISION = DecisionFacts("chat", "large", Kind.SAMPLED, HOUR_US, 12)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+async def journal(file):
+    journal = await Journal.open(file, max_bytes=64 * MIB)
+    yield journal
+    await journal.close()
+
+
+def a_thumb(number: int) -> SignalRecord:
+    return SignalRecord("acme", number.to_bytes(12, "big"), "thumb", Thumb(True), 1, 1, DECISION, 0.5, rater="r" * 64)
+
+
+def thumbs(first: int, number: int) -> list[SignalRecord]:
+    return [a_thumb(n) for n in range(first, first + number)]
+
+
+async def fill(journal: Journal) -> int:
+    """Append until there is no room; return how many found some."""
+    taken = 0
+    with pytest.raises(SpoolFullError, match=r"raise spool\.max_mb"):  # noqa: PT012 - which one fails is the question
+        while True:
+            await journal.append(thumbs(taken, 200))
+            taken += 200
+    return taken
+
+
+async def drained(journal: Journal, at_once: int = 1000) -> list[SignalRecord]:
+    found: list[SignalRecord] = []
+    while (chunk := await journal.oldest(at_once))[0]:
+        found += chunk[0]
+        await journal.forget(chunk[1])
+    return found
+
+
+def bytes_on_disk(file: Path) -> int:
+    return sum(path.stat().st_size for path in (file, file.with_name(f"{file.name}-wal")))
+
+
+async def test_records_of_every_kind_come_back_as_they_were_and_in_order(journal):
+    told = a_thumb(0)
+    outcome = Outcome(Status.OK, 1000, None, 5, 0, 7, 123)
+    kept = [
+        told,
+        told._replace(signal="outcome", fact=outcome, bill=Bill("frugal", True, 123), parent=b"p" * 12),
+        told._replace(signal="outcome", fact=Outcome(Status.TIMEOUT), bill=Bill("", False, 0)),
+        told._replace(signal="score:judge", fact=Score("judge", 1 << 19), client="checkout"),
+        told._replace(signal="score:judge", fact=None, decision=DECISION._replace(input_tokens=None)),
+        told,
+    ]
+    await journal.append(kept[:2])
+    await journal.append(kept[2:])
+    assert await journal.oldest(1000) == (kept, 7)
+    assert await journal.oldest(3) == (kept[:3], 4)
+    assert (await journal.extent())[0] == 6
+    await journal.forget(4)
+    assert await journal.oldest(1000) == (kept[3:], 7)
+    await journal.forget(7)
+    assert await journal.oldest(1000) == ([], 0)
+    assert (await journal.extent())[0] == 0
+
+
+async def test_a_place_that_was_forgotten_is_never_given_again(journal):
+    await journal.append(thumbs(0, 3))
+    _, place = await journal.oldest(10)
+    await journal.forget(place)
+    await journal.append(thumbs(3, 1))
+    await journal.forget(place)
+    assert (await journal.oldest(10))[0] == thumbs(3, 1)
+
+
+async def test_what_was_appended_is_there_when_the_journal_is_opened_again(file):
+    journal = await Journal.open(file, max_bytes=MIB)
+    await journal.append(thumbs(0, 5))
+    await journal.close()
+    journal = await Journal.open(file, max_bytes=MIB)
+    assert await drained(journal, 2) == thumbs(0, 5)
+    await journal.close()
+
+
+@pytest.mark.parametrize("max_bytes", [MIB, 3 * MIB // 2])
+async def test_the_bound_holds_on_the_disk_and_an_emptied_journal_takes_as_much_again(file, max_bytes):
+    journal = await Journal.open(file, max_bytes=max_bytes)
+    taken = []
+    for _ in range(2):
+        taken.append(await fill(journal))
+        assert bytes_on_disk(file) <= max_bytes
+        assert await drained(journal) == thumbs(0, taken[-1])
+    assert taken[0] > 0
+    assert taken[0] == taken[1]
+    await journal.close()
+
+
+async def test_what_finds_no_room_is_refused_whole_and_a_smaller_part_may_fit(file):
+    journal = await Journal.open(file, max_bytes=MIB)
+    with pytest.raises(SpoolFullError):
+        await journal.append(thumbs(0, 5000))
+    await journal.append(thumbs(0, 10))
+    assert await drained(journal) == thumbs(0, 10)
+    await journal.close()
+
+
+@contextmanager
+def failing_writes_to(file: Path) -> Iterator[None]:
+    """Nothing can grow beyond the log of the file, as on a broken disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.with_name(f"{file.name}-wal").stat().st_size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_disk_that_fails_refuses_and_keeps_what_it_has(file, journal):
+    await journal.append(thumbs(0, 10))
+    with failing_writes_to(file), pytest.raises(StoreUnavailableError, match="check the disk"):
+        await journal.append(thumbs(10, 2000))
+    await journal.append(thumbs(10, 5))
+    assert await drained(journal) == thumbs(0, 15)
+
+
+@pytest.mark.usefixtures("journal")
+async def test_a_second_server_on_the_same_journal_is_refused(file):
+    with pytest.raises(StoreLockedError, match="in use by another server"):
+        await Journal.open(file, max_bytes=MIB)
+
+
+async def test_a_store_is_no_journal_and_a_journal_no_store(file, tmp_path, journal):
+    await (await SqliteStore.open(tmp_path / "store.db", bucket_us=HOUR_US)).close()
+    with pytest.raises(StoreError, match="belongs to another program"):
+        await Journal.open(tmp_path / "store.db", max_bytes=MIB)
+    await journal.close()
+    with pytest.raises(StoreError, match="belongs to another program"):
+        await SqliteStore.open(file, bucket_us=HOUR_US)
+
+
+async def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_was(file, journal):
+    await journal.append(thumbs(0, 1))
+    await journal.close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    with pytest.raises(StoreSchemaError, match="upgrade routeward"):
+        await Journal.open(file, max_bytes=MIB)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM spooled").fetchone() == (1,)
+
+
+def killed_after(lines: int, file: Path, first: int) -> int:
+    """Kill a process that appends; return up to where it acknowledged."""
+    command = [sys.executable, str(Path(__file__).with_name("spool_writer.py")), str(file), str(first)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as process:
+        assert process.stdout is not None
+        heard = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        heard += process.stdout.readlines()
+    return int(heard[-1])
+
+
+async def test_kill_9_loses_nothing_that_was_acknowledged(file):
+    upto = 0
+    for lines in (1, 9):
+        upto = killed_after(lines, file, upto)
+    journal = await Journal.open(file, max_bytes=64 * MIB)
+    found = [int.from_bytes(record.nonce, "big") for record in await drained(journal)]
+    await journal.close()
+    assert sorted(set(found)) == list(range(max(found) + 1))
+    assert upto <= max(found) + 1 <= upto + 20
