@@ -17,6 +17,9 @@ RETAINED: Final = "retained_us"
 LAYOUT: Final = "layout"
 """How often rows of the sums or the spend were merged or taken away; no time, but it only moves forward too."""
 
+REPAIRS: Final = "repairs"
+"""How often sums or spend were mended."""
+
 _VALUE: Final = select(meta.c.value).where(meta.c.name == bindparam("name"))
 
 
