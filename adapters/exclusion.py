@@ -76,6 +76,9 @@ class Votes(Protocol):
     def matching(self, exclusion: Exclusion) -> AsyncIterator[SignalRecord]:
         """Read the signals that an exclusion covers, in the order of their keys, page by page."""
 
+    async def count_matching(self, exclusion: Exclusion) -> int:
+        """Return how many there are."""
+
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change."""
 
@@ -84,20 +87,21 @@ class Votes(Protocol):
 
 
 async def exclude(
-    store: Votes, exclusion: Exclusion, *, dry_run: bool = False, progress: Callable[[int], object] | None = None
+    store: Votes, exclusion: Exclusion, *, dry_run: bool = False, progress: Callable[[int, int], object] | None = None
 ) -> Excluded:
-    """Take signals back, or say what would change; `progress` is told how many were found so far.
+    """Take signals back, or say what would change; `progress` is told how many are done, of how many.
 
     Can be interrupted and run again. What arrives meanwhile may be missed: withdraw the client's key first.
     """
     found, removed = 0, Counter[Cell]()
+    total = await store.count_matching(exclusion) if progress else 0
     async for chunk in _chunks(store.matching(exclusion)):
         if not dry_run:
             await store.write([excluded(record) for record in chunk])
         removed.update(cell for record in chunk for cell in _cells(record))
         found += len(chunk)
         if progress is not None:
-            progress(found)
+            progress(found, total)
     held = await _held(store, removed)
     gone = removed if dry_run else Counter[Cell]()
     back = Counter[Cell]() if dry_run else removed

@@ -169,6 +169,10 @@ class MemoryStore:
             if exclusion.covers(record):
                 yield record
 
+    async def count_matching(self, exclusion: Exclusion) -> int:
+        """Return how many there are."""
+        return sum(map(exclusion.covers, self._signals.values()))
+
     async def remove_namespace(self, namespace: str) -> None:
         """Remove everything of a namespace."""
         self._signals = {key: one for key, one in self._signals.items() if one.namespace != namespace}

@@ -24,6 +24,11 @@ def after(connection: Connection, last: SignalRecord | None, *, exclusion: Exclu
     return [signal_record(row) for row in connection.execute(page)]
 
 
+def count(connection: Connection, exclusion: Exclusion) -> int:
+    """Return how many signals an exclusion covers."""
+    return connection.execute(select(func.count()).select_from(signals).where(_covered(exclusion))).scalar_one()
+
+
 def out_of_reach(connection: Connection, exclusion: Exclusion, *, bucket_us: int, age_us: int) -> int:
     """Return how many observations of dropped signals may be among what an exclusion means.
 

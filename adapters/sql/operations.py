@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,8 @@ from adapters.sql.namespaces import NamespaceSummary
 from adapters.sql.verification import Progress
 from bandit.records import DecisionRecord, SignalRecord
 
+P = ParamSpec("P")
+T = TypeVar("T")
 RecordT = TypeVar("RecordT", SignalRecord, DecisionRecord)
 
 
@@ -39,6 +41,10 @@ class Operations:
         """Read the signals that an exclusion covers."""
         return self._pages(partial(matching.after, exclusion=exclusion))
 
+    async def count_matching(self, exclusion: Exclusion) -> int:
+        """Return how many signals an exclusion covers."""
+        return await self._database.run(matching.count, exclusion)
+
     async def out_of_reach(self, exclusion: Exclusion, *, age_us: int) -> int:
         """Return how many observations of dropped signals an exclusion may mean, and cannot reach."""
         return await self._database.run(matching.out_of_reach, exclusion, bucket_us=self._bucket_us, age_us=age_us)
@@ -54,6 +60,10 @@ class Operations:
     async def namespace_summaries(self) -> Sequence[NamespaceSummary]:
         """Return what there is of each namespace."""
         return await self._database.run(namespaces.summaries)
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function of this package reads; all of it is of one moment."""
+        return await self._database.run(work, *args, **kwargs)
 
     async def close(self) -> None:
         """Finish what was begun and release everything."""

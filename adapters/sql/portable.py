@@ -1,16 +1,15 @@
-"""The tables of a store as rows, from one database to another: what a backup of PostgreSQL is made of, and its return."""
+"""The tables of a store as rows, from one database to another: backups of PostgreSQL, and their return."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from adapters.ledger import StoreError
-from adapters.sql.marks import LAYOUT, advance_layout
+from adapters.sql.marks import advance_layout
 from adapters.sql.namespaces import tables
 from adapters.sql.reading import namespaces_in
-from adapters.sql.schema import meta, metadata
+from adapters.sql.schema import metadata
 
 CHUNK: Final = 1000
 """Rows in memory at a time."""

@@ -9,29 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from routeward.cli.output import WRONG_USE, CommandError
 
 if TYPE_CHECKING:
-    from adapters.sql.operations import Operations
     from adapters.sql.store import SqlStore
     from server.settings import Settings
 
 T = TypeVar("T")
 
 
-def run_on(settings: "Settings", work: "Callable[[Operations], Coroutine[Any, Any, T]]") -> T:
-    """Run what only reads on the store, also beside its servers."""
+def run_on(settings: "Settings", work: "Callable[[SqlStore], Coroutine[Any, Any, T]]", *, alone: bool = False) -> T:
+    """Run work on the store: what only reads also beside its servers, and `alone` what writes.
+
+    A server that has the store in a file must be stopped for the latter. Raises CommandError.
+    """
 
     async def running() -> T:
-        async with reading(settings) as store:
-            return await work(store)
-
-    with told():
-        return asyncio.run(running())
-
-
-def run_alone_on(settings: "Settings", work: "Callable[[SqlStore], Coroutine[Any, Any, T]]") -> T:
-    """Run what writes on the store: of SQLite its server must be stopped."""
-
-    async def running() -> T:
-        async with writing(settings) as store:
+        async with (writing if alone else reading)(settings) as store:
             return await work(store)
 
     with told():
@@ -39,13 +30,13 @@ def run_alone_on(settings: "Settings", work: "Callable[[SqlStore], Coroutine[Any
 
 
 @asynccontextmanager
-async def reading(settings: "Settings") -> "AsyncIterator[Operations]":
+async def reading(settings: "Settings") -> "AsyncIterator[SqlStore]":
     """Open the store to read it."""
-    from adapters.sql.operations import Operations
     from adapters.sql.sqlite.inspection import InspectedFile
+    from adapters.sql.store import SqlStore
 
     file, bucket_us = known_file(settings)
-    yield Operations(InspectedFile(file), bucket_us=bucket_us)
+    yield SqlStore(InspectedFile(file), bucket_us=bucket_us)
 
 
 @asynccontextmanager

@@ -89,9 +89,9 @@ async def test_an_exclusion_covers_whom_it_names_when_it_says(store, exclusion, 
 async def test_more_than_a_page_is_excluded(store, a_signal, kept):
     lies = [a_signal(Thumb(number % 2 == 0), client="mallory") for number in range(2500)]
     await store.write([*lies, honest := a_signal(Thumb(True), client="alice")])
-    counts: list[int] = []
-    assert (await exclude(store, POISON, progress=counts.append)).signals == 2500
-    assert counts == [1000, 2000, 2500]
+    told: list[tuple[int, int]] = []
+    assert (await exclude(store, POISON, progress=lambda *done: told.append(done))).signals == 2500
+    assert told == [(1000, 2500), (2000, 2500), (2500, 2500)]
     assert (await store.load("acme")).rows == {THUMBS: Moments(1, SCALE, SCALE)}
     assert [record for record in await kept(store) if record.observed_us != EXCLUDED_US] == [honest]
 

@@ -60,8 +60,11 @@ def copy_file(source: Path, target: Path, progress: Progress) -> None:
         connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101 -- for the type alone
-        driver.backup(copy, pages=PAGES, progress=lambda _, left, pages: progress(pages - left, pages))
-        copy.execute("PRAGMA journal_mode = DELETE")
+        try:
+            driver.backup(copy, pages=PAGES, progress=lambda _, left, pages: progress(pages - left, pages))
+            copy.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise StoreError(f"{source} cannot be copied to {target.parent}: {error}; nothing was lost") from error
 
 
 def proved(file: Path, progress: Progress) -> Proof:
@@ -92,7 +95,9 @@ def upgrade_copy(file: Path) -> None:
 @contextmanager
 def writing(file: Path) -> Iterator[Connection]:
     """Give a connection to a file that nobody else has, in one transaction."""
-    engine = create_engine("sqlite://", creator=partial(sqlite3.connect, file, isolation_level=None), poolclass=NullPool)
+    engine = create_engine(
+        "sqlite://", creator=partial(sqlite3.connect, file, isolation_level=None), poolclass=NullPool
+    )
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -104,9 +109,9 @@ def writing(file: Path) -> Iterator[Connection]:
 
 def put_in_place(file: Path, path: Path) -> None:
     """Bring a file to the disk, and give it its name: what was there is replaced in one step."""
-    _on_disk(file)
+    on_disk(file)
     file.replace(path)
-    _on_disk(path.parent)
+    on_disk(path.parent)
 
 
 def replace_store(file: Path, store: Path, kept: Path) -> Path | None:
@@ -129,14 +134,15 @@ def replace_store(file: Path, store: Path, kept: Path) -> Path | None:
     return kept if replaced else None
 
 
-def _discard(file: Path) -> None:
-    for ending in ("", "-journal", *COMPANIONS):
-        file.with_name(file.name + ending).unlink(missing_ok=True)
-
-
-def _on_disk(path: Path) -> None:
+def on_disk(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _discard(file: Path) -> None:
+    for ending in ("", "-journal", *COMPANIONS):
+        file.with_name(file.name + ending).unlink(missing_ok=True)
