@@ -38,4 +38,9 @@ def advance(connection: Connection, name: str, value_us: int) -> int:
 
 def advance_layout(connection: Connection) -> None:
     """Let whoever follows the sums read all of them anew: rows were merged or taken away."""
-    insert_rows(connection, meta, insert_or_add, [(LAYOUT, 1)])
+    count(connection, LAYOUT)
+
+
+def count(connection: Connection, name: str, more: int = 1) -> None:
+    """Add to a mark that counts."""
+    insert_rows(connection, meta, insert_or_add, [(name, more)])

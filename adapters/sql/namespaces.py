@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Function, Table, delete, func, select, update
 
 from adapters.sql.marks import advance_layout
 from adapters.sql.reading import namespaces_in
@@ -36,10 +36,8 @@ def tables() -> Sequence[Table]:
 def summaries(connection: Connection) -> Sequence[NamespaceSummary]:
     """Return what there is of each namespace, sorted by its name."""
     said, decided = _extents(connection, signals), _extents(connection, decisions)
-    named = dict(
-        connection.execute(select(categories.c.namespace, func.count()).group_by(categories.c.namespace)).all()
-    )
-    counted = dict(connection.execute(select(revisions.c.namespace, revisions.c.revision)).all())
+    named = _by_namespace(connection, categories, func.count())
+    counted = _by_namespace(connection, revisions, func.sum(revisions.c.revision))
     return [
         _summary(name, counted.get(name, 0), said.get(name, _NONE), decided.get(name, _NONE), named.get(name, 0))
         for name in namespaces_in(connection, *tables())
@@ -72,6 +70,11 @@ def erase_rater(connection: Connection, namespace: str, rater: str) -> int:
     """Empty the rater of what one said; return of how many signals. What they taught stays."""
     said = (signals.c.namespace == namespace) & (signals.c.rater == rater)
     return connection.execute(update(signals).where(said).values(rater="")).rowcount
+
+
+def _by_namespace(connection: Connection, table: Table, figure: Function[Any]) -> Mapping[str, int]:
+    rows = connection.execute(select(table.c.namespace, figure).group_by(table.c.namespace))
+    return {namespace: int(value) for namespace, value in rows}
 
 
 _Extent = tuple[int, int | None, int | None]

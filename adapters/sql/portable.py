@@ -6,10 +6,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from adapters.ledger import StoreError
-from adapters.sql.marks import advance_layout
+from adapters.sql.marks import LAYOUT, count, mark
 from adapters.sql.namespaces import tables
 from adapters.sql.reading import namespaces_in
 from adapters.sql.schema import metadata
+from adapters.sql.statements import given_columns
 
 CHUNK: Final = 1000
 """Rows in memory at a time."""
@@ -26,23 +27,25 @@ def copy_tables(source: Connection, target: Connection, progress: Progress) -> M
     """
     if holding := namespaces_in(target, *tables()):
         raise StoreError(f"the store holds namespaces already ({', '.join(holding[:5])}): restore into an empty one")
-    counts = {table: int(source.scalar(select(func.count()).select_from(table)) or 0) for table in _ordered()}
-    total, done = sum(counts.values()), 0
+    counts = {table: _count(source, table) for table in metadata.sorted_tables}
+    total, done, layout = sum(counts.values()), 0, mark(target, LAYOUT)
     for table in counts:
         target.execute(delete(table))
         for chunk in _chunks(source, table):
             target.execute(insert(table), chunk)
             done += len(chunk)
             progress(done, total)
-    advance_layout(target)
-    return {table.name: count for table, count in counts.items()}
+    # Above both: replicas of the target have seen its own, and must not take the one of the source for it.
+    count(target, LAYOUT, layout + 1)
+    return {table.name: rows for table, rows in counts.items()}
 
 
-def _ordered() -> Sequence[Table]:
-    return metadata.sorted_tables
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def _chunks(source: Connection, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
-    rows = source.execute(select(table), execution_options={"yield_per": CHUNK})
+    told = select(*(table.c[name] for name in given_columns(table)))
+    rows = source.execute(told, execution_options={"yield_per": CHUNK})
     for part in rows.partitions(CHUNK):
         yield [row._asdict() for row in part]

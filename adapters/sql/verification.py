@@ -8,12 +8,11 @@ from sqlalchemy import Connection, func, select
 
 from adapters.bills import add_spend, rebilled, without_zeros
 from adapters.ledger import Discrepancy, StoreError, add, compare, compare_spend, fold, grid, lacking
-from adapters.sql.marks import COMPACTED, REPAIRS, mark, remember
+from adapters.sql.marks import COMPACTED, REPAIRS, count, mark
 from adapters.sql.reading import namespaces_in, spend_of, sums_of
 from adapters.sql.rows import signal_record
-from adapters.sql.schema import revisions, signals, spend, spend_base, sums, sums_base
-from adapters.sql.statements import insert_or_add, insert_rows
-from adapters.sql.writing import add_to_spend, add_to_sums
+from adapters.sql.schema import signals, spend, spend_base, sums, sums_base
+from adapters.sql.writing import add_to_revisions, add_to_spend, add_to_sums
 from bandit.records import SignalRecord
 from bandit.spend import SpendKey, Tally
 
@@ -70,8 +69,8 @@ def repair(connection: Connection, findings: Findings) -> None:
         taught, billed = lacking(differing)
         add_to_sums(connection, sums, {namespace: taught})
         add_to_spend(connection, spend, {namespace: billed})
-        insert_rows(connection, revisions, insert_or_add, [(namespace, 1)])
-    remember(connection, REPAIRS, findings.repairs + 1)
+        add_to_revisions(connection, {namespace: 1})
+    count(connection, REPAIRS)
 
 
 def _log(connection: Connection, namespace: str) -> Iterator[SignalRecord]:

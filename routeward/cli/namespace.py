@@ -69,7 +69,7 @@ def delete(
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Remove a tenant with everything that was learned, said and decided; or one rater's name. It does not come back."""
+    """Remove a tenant with everything that was learned, said and decided, for good; or who one rater was."""
     settings = loaded(config)
     summary = _require(settings, name)
     if not yes:

@@ -29,9 +29,9 @@ Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was found of a copy: its version, how large it is, and how many rows of its sums or spend differ from its log.
+    """What was found of a copy: its version, how large it is, how many rows of its sums or spend differ from its log.
 
-    None where its tables are of an earlier version, which cannot be compared.
+    The last is None where its tables are of an earlier version, which cannot be compared.
     """
 
     version: str
@@ -95,9 +95,8 @@ def upgrade_copy(file: Path) -> None:
 @contextmanager
 def writing(file: Path) -> Iterator[Connection]:
     """Give a connection to a file that nobody else has, in one transaction."""
-    engine = create_engine(
-        "sqlite://", creator=partial(sqlite3.connect, file, isolation_level=None), poolclass=NullPool
-    )
+    opened = partial(sqlite3.connect, file, isolation_level=None)
+    engine = create_engine("sqlite://", creator=opened, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
