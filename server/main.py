@@ -19,13 +19,14 @@ from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
+from adapters.sql.archive import FolderArchive
 from adapters.sql.sqlite import SqliteStore
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
 from server.nonces import Nonces
-from server.ports import Provider, Store
+from server.ports import Archive, Provider, Store
 from server.service import Service, Sources
 from server.settings import Settings
 from server.token_keys import TokenKeyError, token_keys
@@ -84,7 +85,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
     async with _opened(settings) as store, _providers(settings, log) as by_model:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint)
+        service = Service(settings, store, keys, sources, log, by_model, fingerprint, _archive(settings, store))
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
@@ -116,6 +117,13 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def _archive(settings: Settings, store: Store) -> Archive | None:
+    folder = settings.store.export_folder
+    if folder is None or not isinstance(store, SqliteStore):
+        return None
+    return FolderArchive.of_file(folder, settings.store.path)
 
 
 @asynccontextmanager

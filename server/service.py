@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import MANAGED_BY_FILE
 from bandit.draw import UniformSource
+from server.archiving import Archiving
 from server.beliefs import Beliefs
 from server.billing import Billing
 from server.credentials import Credentials
@@ -23,7 +24,7 @@ from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
 from server.metrics import Metrics
-from server.ports import Provider, Store
+from server.ports import Archive, Provider, Store
 from server.publisher import Publisher
 from server.questions import Questions
 from server.routing import Router
@@ -79,7 +80,8 @@ def _nothing() -> None:
 class Service:
     """One server over one store, which stays the caller's to close, as do the providers (by model id).
 
-    The providers and the key of fingerprints are for the gateway, where there is one.
+    The providers and the key of fingerprints are for the gateway, where there is one. The archive takes the log before
+    it is dropped; without one it is just dropped.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Service:
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
+        archive: Archive | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -101,7 +104,8 @@ class Service:
         namespaces = self._publisher.namespaces
         self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
-        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
+        archiving = Archiving(archive, self._metrics.export_failures, log)
+        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves, archiving)
         self._gateway: GatewayService | None = None
         self._handlers = self._assembled(keys, sources, providers, fingerprint_key)
         self._metrics.watch(namespaces, sources.clock)
