@@ -1,7 +1,8 @@
-"""The log of days that are about to be dropped, kept in a folder in the own format: a file per day, whole or not there."""
+"""The log of days that are about to be dropped, kept in a folder in the own format: a file per day."""
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Concatenate, Final, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -91,9 +92,7 @@ class FolderArchive:
         held = read(_held)
         if held is None or held.oldest_us >= until_us:
             return
-        decisions = Decisions(
-            lambda start, end: _between(read, start, end), lambda start: read(timeline.next_time, start)
-        )
+        decisions = Decisions(partial(_between, read), partial(read, timeline.next_time))
         span = Span(*held, settled_us=until_us, until_us=until_us)
         export_folder(self._folder, decisions, Choice(suffix=JSONL), span, resume=True)
 

@@ -91,7 +91,7 @@ class Stalled:
     def __init__(self):
         self.asked, self.cancelled = asyncio.Event(), Event()
 
-    async def run(self, work, *args, **kwargs):
+    async def run(self, *_, **__):
         self.asked.set()
         try:
             await asyncio.Event().wait()
