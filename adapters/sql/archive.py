@@ -92,7 +92,7 @@ class FolderArchive:
         held = read(_held)
         if held is None or held.oldest_us >= until_us:
             return
-        decisions = Decisions(partial(_between, read), partial(read, timeline.next_time))
+        decisions = Decisions(partial(_between, read), partial(_next_time, read))
         span = Span(*held, settled_us=until_us, until_us=until_us)
         export_folder(self._folder, decisions, Choice(suffix=JSONL), span, resume=True)
 
@@ -139,6 +139,10 @@ def _ended() -> StoreUnavailableError:
 def _held(connection: Connection) -> _Held | None:
     times = timeline.span(connection)
     return None if times is None else _Held(*times, mark(connection, RETAINED))
+
+
+def _next_time(read: Reader, start_us: int) -> int | None:
+    return read(timeline.next_time, start_us)
 
 
 def _between(read: Reader, start_us: int, end_us: int) -> Iterator[LoggedDecision]:
