@@ -8,6 +8,9 @@ from adapters.ledger import moved
 from adapters.sql.schema import meta
 from adapters.sql.statements import execute, insert_or_add, insert_or_replace, insert_rows
 
+BUCKET: Final = "bucket_us"
+"""Width of a time bucket of the sums, which never changes."""
+
 COMPACTED: Final = "compacted_us"
 """Time whose grid no row of the sums is finer than is needed for."""
 
