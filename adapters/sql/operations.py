@@ -65,6 +65,10 @@ class Operations:
         """Return what a function of this package reads; all of it is of one moment."""
         return await self._database.run(work, *args, **kwargs)
 
+    async def change(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function of this package changes, in one transaction, while no signals are written."""
+        return await self._database.run_alone(work, *args, **kwargs)
+
     async def close(self) -> None:
         """Finish what was begun and release everything."""
         await self._database.close()

@@ -57,8 +57,10 @@ def known_file(settings: "Settings") -> tuple[Path, int]:
     from adapters.sql.sqlite.inspection import facts_of
     from adapters.sql.versions import HEAD
 
-    file = settings.store.path
     require_store(settings)
+    if settings.store.postgres:
+        raise CommandError("NOT_SUPPORTED", "this command does not reach PostgreSQL yet", exit_code=WRONG_USE)
+    file = settings.store.path
     if not file.is_file():
         raise CommandError("NO_STORE", f"there is no store at {file}", exit_code=WRONG_USE)
     facts = facts_of(file)
