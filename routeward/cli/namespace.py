@@ -63,19 +63,21 @@ def delete(
     name: Name,
     *,
     rater: Annotated[
-        str, typer.Option(metavar="ID", help="Only forget who this rater was; what was said still counts.")
-    ] = "",
+        str | None, typer.Option(metavar="ID", help="Only forget who this rater was; what was said still counts.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do it; without, only say what would go.")] = False,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """Remove a tenant with everything that was learned, said and decided, for good; or who one rater was."""
+    if rater == "":
+        raise typer.BadParameter("--rater is empty, which is nobody")
     settings = loaded(config)
     summary = _require(settings, name)
     if not yes:
-        what = f"who rater {rater} of {name} was" if rater else _told(summary)
+        what = _told(summary) if rater is None else f"who rater {rater} of {name} was"
         raise CommandError("NOT_CONFIRMED", f"this would remove {what}, for good; say --yes", exit_code=WRONG_USE)
-    if rater:
+    if rater is not None:
         count = run_on(settings, lambda store: store.erase_rater(name, rater), alone=True)
         document: dict[str, Any] = {"namespace": name, "rater": rater, "signals": count}
         show(document, lambda: f"{count:,} signals no longer say who gave them; they still count", as_json=as_json)

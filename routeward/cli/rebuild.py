@@ -54,6 +54,8 @@ def rebuild(
     since_us, until_us = instant("--since", since), instant("--until", until)
     if since_us is not None and until_us is not None and until_us <= since_us:
         raise typer.BadParameter("--until is not later than --since")
+    if "" in (*(exclude_client or ()), *(exclude_rater or ())):
+        raise typer.BadParameter("an empty ID is nobody's; everyone's signals of a time need only --since or --until")
     wanted = Exclusion(frozenset(exclude_client or ()), frozenset(exclude_rater or ()), since_us, until_us, namespace)
     settings = loaded(config)
     if wanted == Exclusion():

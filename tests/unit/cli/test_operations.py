@@ -149,6 +149,8 @@ def test_what_retention_dropped_is_out_of_reach_and_counted(cli: Cli) -> None:
     [
         (("--since", "yesterday"), "--since yesterday is no time"),
         (("--since", "2024-10-05", "--until", "2024-10-04"), "--until is not later than --since"),
+        (("--exclude-rater", ""), "an empty ID is nobody's"),
+        (("--exclude-client", "mallory", "--exclude-client", ""), "an empty ID is nobody's"),
         (("--namespace", "acme"), "says neither whose signals nor when"),
     ],
 )
@@ -280,6 +282,12 @@ def test_a_rater_is_forgotten_and_what_was_said_still_counts(cli: Cli) -> None:
     assert document == {"namespace": "acme", "rater": "of-alice", "signals": 3}
     assert contents("store.db")["sums"] == sums
     assert cli("verify").code == 0
+
+
+def test_an_empty_rater_removes_nothing(cli: Cli) -> None:
+    before = contents("store.db")
+    assert cli("namespace", "delete", "acme", "--rater", "", "--yes").code == 2
+    assert contents("store.db") == before
 
 
 def test_a_server_that_keeps_nothing_on_disk_has_nothing_to_operate_on(cli: Cli) -> None:
