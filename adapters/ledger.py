@@ -215,3 +215,16 @@ def compare_spend(stored: SpendRows, folded: SpendRows, compacted_us: int) -> tu
     stored, folded = coarsen_spend(stored, compacted_us), coarsen_spend(folded, compacted_us)
     pairs = ((key, stored.get(key, NO_SPEND), folded.get(key, NO_SPEND)) for key in sorted({*stored, *folded}))
     return tuple(Discrepancy(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def lacking(differing: Iterable[Discrepancy]) -> tuple[dict[RowKey, Moments], dict[SpendKey, Tally]]:
+    """Return what to add to the sums, and to the spend, so that they become what the log says."""
+    taught: dict[RowKey, Moments] = {}
+    billed: dict[SpendKey, Tally] = {}
+    for key, stored, folded in ((one.key, one.stored, one.folded) for one in differing):
+        difference = (new - old for old, new in zip(stored, folded, strict=True))
+        if isinstance(key, RowKey):
+            taught[key] = Moments(*difference)
+        else:
+            billed[key] = Tally(*difference)
+    return taught, billed

@@ -6,10 +6,13 @@ change what is counted.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bandit.evidence import Event, events_of
 from bandit.records import SignalRecord
+
+EXCLUDED_US: Final = 2**63 - 1
+"""Observed time of a retraction that nothing outvotes."""
 
 
 class SignalStatus(IntEnum):
@@ -52,6 +55,11 @@ def resolve(stored: SignalRecord | None, incoming: SignalRecord) -> Resolution:
         return Resolution(SignalStatus.RETRACTED, incoming, removed)
     status = SignalStatus.APPLIED if stored.fact is None else SignalStatus.AMENDED
     return Resolution(status, incoming, removed + added)
+
+
+def excluded(record: SignalRecord) -> SignalRecord:
+    """Return what takes a signal back for good: whatever is said of it later is superseded."""
+    return record._replace(fact=None, observed_us=EXCLUDED_US, bill=None)
 
 
 def _rank(record: SignalRecord) -> tuple[int, bool, tuple[int | str, ...]]:

@@ -20,14 +20,15 @@ from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
 from adapters.providers.provider import providers
 from adapters.snapshot_file import SnapshotFile
+from adapters.sql.archive import FolderArchive
 from adapters.sql.sqlite import Journal, SqliteStore
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
 from server.nonces import Nonces
-from server.ports import Provider, SavedSums, Spool, Store
-from server.service import Service, Sources
+from server.ports import Archive, Provider, SavedSums, Spool, Store
+from server.service import LocalFiles, Service, Sources
 from server.settings import Settings, SpoolSettings
 from server.token_keys import TokenKeyError, token_keys
 
@@ -85,7 +86,8 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
     async with _opened(settings) as store, _spool(settings.spool) as spool, _providers(settings, log) as by_model:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint, spool, _saved(settings))
+        files = LocalFiles(spool, _saved(settings), _archive(settings, store))
+        service = Service(settings, store, keys, sources, log, by_model, fingerprint, files)
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
@@ -134,6 +136,13 @@ async def _spool(settings: SpoolSettings) -> AsyncIterator[Spool | None]:
         yield journal
     finally:
         await journal.close()
+
+
+def _archive(settings: Settings, store: Store) -> Archive | None:
+    folder = settings.store.export_folder
+    if folder is None or not isinstance(store, SqliteStore):
+        return None
+    return FolderArchive.of_file(folder, settings.store.path)
 
 
 @asynccontextmanager

@@ -88,6 +88,9 @@ class Metrics:
         self.decision_log_dropped = Counter(
             "routeward_decision_log_dropped", "Decisions that the log had no room for.", registry=registry
         )
+        self.export_failures = Counter(
+            "routeward_export_failures", "Sweeps that could not export the log.", registry=registry
+        )
         self.task_failures = Counter(
             "routeward_task_failures", "Crashes of background tasks.", ["task"], registry=registry
         )

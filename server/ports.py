@@ -106,6 +106,17 @@ class SharedStore(Store, Protocol):
         """
 
 
+class Archive(Protocol):
+    """Takes the log of days that are about to be dropped."""
+
+    async def keep(self, before_us: int) -> int:
+        """Export whole days that ended by `before_us`; return the time before which nothing is left to export.
+
+        Raises adapters.traffic.errors.TrafficError where they cannot be written, and
+        adapters.ledger.StoreUnavailableError where they cannot be read.
+        """
+
+
 class Spool(Protocol):
     """A local journal of signals that the store did not take. Calls are served one after the other.
 

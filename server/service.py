@@ -10,6 +10,7 @@ import grpc
 from structlog.typing import FilteringBoundLogger
 
 from bandit.draw import UniformSource
+from server.archiving import Archiving
 from server.beliefs import Beliefs
 from server.billing import Billing
 from server.credentials import Credentials
@@ -23,7 +24,7 @@ from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
 from server.metrics import Metrics
 from server.opening import Opening
-from server.ports import Provider, SavedSums, Spool, Store
+from server.ports import Archive, Provider, SavedSums, Spool, Store
 from server.publisher import Publisher
 from server.questions import Questions
 from server.routing import Router
@@ -78,6 +79,22 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class LocalFiles:
+    """What a server keeps on a disk of its own, beside its store; None for what it does not.
+
+    `spool` takes feedback that the store does not, `saved` the last that was learned, and `archive` the log before it
+    is dropped.
+    """
+
+    spool: Spool | None = None
+    saved: SavedSums | None = None
+    archive: Archive | None = None
+
+
+NO_FILES: Final = LocalFiles()
+
+
 class Service:
     """One server over one store, which stays the caller's to close, as do the spool and the providers (by model id).
 
@@ -93,8 +110,7 @@ class Service:
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
-        spool: Spool | None = None,
-        saved: SavedSums | None = None,
+        files: LocalFiles = NO_FILES,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -102,18 +118,19 @@ class Service:
         self._health = Health()
         self._metrics = Metrics(settings.catalogue.categories)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
-        self._opening = Opening(store, self._publisher, saved, settings, log, sources.uniform)
+        self._opening = Opening(store, self._publisher, files.saved, settings, log, sources.uniform)
         namespaces = self._publisher.namespaces
-        self._saving = Saving(saved, namespaces, log) if saved is not None else None
+        self._saving = Saving(files.saved, namespaces, log) if files.saved is not None else None
         self._spooling: Spooling | None = None
-        if spool is not None:
+        if files.spool is not None:
             self._spooling = Spooling(
-                *(store, spool, namespaces, self._metrics, log),
+                *(store, files.spool, namespaces, self._metrics, log),
                 *(sources.clock, sources.uniform, self._feedback_serves),
             )
         self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
-        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
+        archiving = Archiving(files.archive, self._metrics.export_failures, log)
+        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves, archiving)
         self._gateway: GatewayService | None = None
         self._handlers = self._assembled(keys, sources, providers, fingerprint_key)
         self._metrics.watch(namespaces, sources.clock)

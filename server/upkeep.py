@@ -10,6 +10,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import StoreError
+from server.archiving import Archiving
 from server.decision_log import DecisionLog
 from server.ports import Store
 from server.settings import Settings
@@ -38,6 +39,7 @@ class Upkeep:
         log: FilteringBoundLogger,
         clock: Callable[[], int],
         on_recovery: Callable[[], None],
+        archiving: Archiving,
     ) -> None:
         self._store = store
         self._decisions = decisions
@@ -46,6 +48,7 @@ class Upkeep:
         self._log = log
         self._clock = clock
         self._on_recovery = on_recovery
+        self._archiving = archiving
         self._refused_writes = 0
 
     def note_write(self, accepted: bool) -> None:
@@ -92,7 +95,8 @@ class Upkeep:
             # A clock that runs ahead makes everything look old: what is newest is never older than now.
             newest_us = await self._store.newest_us()
             today_us = now_us if newest_us is None else min(now_us, newest_us)
-            dropped = await self._store.retain(today_us - round(self._keep_s * 1e6))
+            before_us = await self._archiving.kept(today_us - round(self._keep_s * 1e6))
+            dropped = await self._store.retain(before_us)
             await self._store.compact(now_us)
         except StoreError as error:
             self._log.error("sweep_failed", error=str(error))

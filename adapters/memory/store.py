@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from adapters.bills import SpendRows, add_spend, coarsen_spend, fold_bills, spend_since
+from adapters.exclusion import Exclusion
 from adapters.ledger import (
     MANAGED_BY_FILE,
     NOTHING,
@@ -20,6 +22,7 @@ from adapters.ledger import (
     fold,
     grid,
     key_of,
+    lacking,
     moved,
     settle,
 )
@@ -143,15 +146,49 @@ class MemoryStore:
     async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
         """Compare the sums and the spend with the log."""
         found, starts = {}, grid(self._compacted_us, self._bucket_us)
-        for namespace in sorted(self._sums):
+        for namespace in sorted({*self._sums, *self._spend}):
             log = [record for record in self._signals.values() if record.namespace == namespace]
             folded = add(self._base.get(namespace, {}), fold(log, self._bucket_us))
             billed = add_spend(self._spend_base.get(namespace, {}), fold_bills(log))
-            differing = compare(self._sums[namespace], folded, starts)
+            differing = compare(self._sums.get(namespace, {}), folded, starts)
             differing += compare_spend(self._spend.get(namespace, {}), billed, self._compacted_us)
             if differing:
                 found[namespace] = differing
         return found
+
+    async def repair(self) -> Mapping[str, Sequence[Discrepancy]]:
+        """Make the sums and the spend those of the log; return what differed."""
+        found = await self.verify()
+        for namespace, differing in found.items():
+            taught, billed = lacking(differing)
+            self._sums[namespace] = add(self._sums.get(namespace, {}), taught)
+            self._spend[namespace] = add_spend(self._spend.get(namespace, {}), billed)
+            self._revisions[namespace] = self._revisions.get(namespace, 0) + 1
+        return found
+
+    async def matching(self, exclusion: Exclusion) -> AsyncIterator[SignalRecord]:
+        """Read the signals that an exclusion covers."""
+        for _, record in sorted(self._signals.items()):
+            if exclusion.covers(record):
+                yield record
+
+    async def count_matching(self, exclusion: Exclusion) -> int:
+        """Return how many there are."""
+        return sum(map(exclusion.covers, self._signals.values()))
+
+    async def remove_namespace(self, namespace: str) -> None:
+        """Remove everything of a namespace."""
+        self._signals = {key: one for key, one in self._signals.items() if one.namespace != namespace}
+        self._decisions = {key: one for key, one in self._decisions.items() if one.namespace != namespace}
+        learned: tuple[dict[str, Any], ...] = (self._sums, self._base, self._spend, self._spend_base)
+        for kept in (*learned, self._revisions, self._categories):
+            kept.pop(namespace, None)
+
+    async def erase_rater(self, namespace: str, rater: str) -> int:
+        """Empty the rater of what one said; return of how many signals."""
+        said = {k: one for k, one in self._signals.items() if (one.namespace, one.rater) == (namespace, rater)}
+        self._signals |= {key: one._replace(rater="") for key, one in said.items()}
+        return len(said)
 
     async def free_bytes(self) -> None:
         """Return None: memory is not measured."""

@@ -8,6 +8,9 @@ from adapters.ledger import moved
 from adapters.sql.schema import meta
 from adapters.sql.statements import execute, insert_or_add, insert_or_replace, insert_rows
 
+BUCKET: Final = "bucket_us"
+"""Width of a time bucket of the sums, which never changes."""
+
 COMPACTED: Final = "compacted_us"
 """Time whose grid no row of the sums is finer than is needed for."""
 
@@ -19,6 +22,8 @@ LAYOUT: Final = "layout"
 
 REGISTRY: Final = "registry_version"
 """How often the registry was changed."""
+REPAIRS: Final = "repairs"
+"""How often sums or spend were mended."""
 
 _VALUE: Final = select(meta.c.value).where(meta.c.name == bindparam("name"))
 
@@ -38,4 +43,9 @@ def advance(connection: Connection, name: str, value_us: int) -> int:
 
 def advance_layout(connection: Connection) -> None:
     """Let whoever follows the sums read all of them anew: rows were merged or taken away."""
-    insert_rows(connection, meta, insert_or_add, [(LAYOUT, 1)])
+    count(connection, LAYOUT)
+
+
+def count(connection: Connection, name: str, more: int = 1) -> None:
+    """Add to a mark that counts."""
+    insert_rows(connection, meta, insert_or_add, [(name, more)])

@@ -1,12 +1,9 @@
 """What every store in SQL does alike: signals, sums, decisions and registry in the tables of `schema`."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import TypeVar
 
-from sqlalchemy import Connection
-
-from adapters.ledger import Discrepancy, StoredSums, Written, grid
+from adapters.ledger import StoredSums, Written, grid
 from adapters.sql import (
     compaction,
     decisions,
@@ -15,22 +12,15 @@ from adapters.sql import (
     registry,
     retention,
     schema,
-    verification,
     writing,
 )
-from adapters.sql.database import Database
+from adapters.sql.operations import Operations
 from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
 
-RecordT = TypeVar("RecordT", SignalRecord, DecisionRecord)
 
-
-class SqlStore:
+class SqlStore(Operations):
     """A `server.ports.Store` over a database. `bucket_us` is the width of a time bucket of its sums."""
-
-    def __init__(self, database: Database, *, bucket_us: int) -> None:
-        self._database = database
-        self._bucket_us = bucket_us
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change, durably."""
@@ -98,18 +88,3 @@ class SqlStore:
             last = None
             while last := await self._database.run_alone(compaction.merge_spend_page, table, last, now_us=compacted_us):
                 pass
-
-    async def verify(self) -> Mapping[str, Sequence[Discrepancy]]:
-        """Compare the sums and the spend with the log; other calls wait meanwhile."""
-        return await self._database.run(verification.verify, bucket_us=self._bucket_us)
-
-    async def close(self) -> None:
-        """Finish what was begun and release everything."""
-        await self._database.close()
-
-    async def _pages(self, after: Callable[[Connection, RecordT | None], Sequence[RecordT]]) -> AsyncIterator[RecordT]:
-        last = None
-        while page := await self._database.run(after, last):
-            for record in page:
-                yield record
-            last = page[-1]

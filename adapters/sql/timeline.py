@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, String, Table, bindparam, func, select, tuple_, type_coerce, union
+from sqlalchemy import Connection, Select, String, Table, bindparam, cast, func, select, tuple_, union
 
 from adapters.sql.rows import signal_record
 from adapters.sql.schema import decisions, distributions, signals
@@ -153,7 +153,7 @@ def _drawn_from(
 def _lookup(keys: Sequence[DecisionKey]) -> Select[*tuple[Any, ...]]:
     names = "namespace", "id", "revision", "answer_value_usd", "second_value_usd"
     # As text: SQLAlchemy's reading of JSON would be a second one.
-    forecasts = type_coerce(distributions.c.forecasts, String)
+    forecasts = cast(distributions.c.forecasts, String)
     return select(*(distributions.c[name] for name in names), forecasts).where(
         tuple_(distributions.c.namespace, distributions.c.id).in_(keys)
     )

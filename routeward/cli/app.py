@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from routeward.cli import (
+    backup,
     catalogue,
     config,
     demo,
@@ -21,14 +22,17 @@ from routeward.cli import (
     generate,
     inspect,
     keys,
+    namespace,
     offline,
     probe,
+    rebuild,
     replay,
     report,
     route,
     service,
     status,
     sums,
+    verify,
     version,
     warm_start,
 )
@@ -76,6 +80,11 @@ app.add_typer(config.app, name="config", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(probe.probe)
+_command(rich_help_panel=OPERATE)(verify.verify)
+_command(rich_help_panel=OPERATE)(rebuild.rebuild)
+_command(rich_help_panel=OPERATE)(backup.backup)
+_command(rich_help_panel=OPERATE)(backup.restore)
+app.add_typer(namespace.app, name="namespace", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(version.version)
 _command(rich_help_panel=USE)(route.route)
 _command(rich_help_panel=USE)(feedback.feedback)

@@ -3,12 +3,13 @@
 Whether a server has it is found by taking its lock for an instant, in which no server can start on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from sqlite3 import connect
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, NullPool, create_engine
 
@@ -17,6 +18,9 @@ from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.sqlite.lock import FileLock, Holder
 from adapters.sql.versions import HEAD
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,23 @@ def read_only(file: Path) -> Iterator[Connection]:
             yield connection
     except DRIVER_ERRORS as error:
         raise typed_error(error, file) from error
+
+
+class InspectedFile:
+    """A `Database` that only reads the file of a store, also beside a server."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` returns; what it reads is of one moment."""
+        with read_only(self._file) as connection:
+            return work(connection, *args, **kwargs)
+
+    run_alone = run
+
+    async def close(self) -> None:
+        """Do nothing: nothing stays open."""
 
 
 def _facts(connection: Connection, file: Path) -> StoreFacts:

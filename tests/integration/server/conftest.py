@@ -27,7 +27,7 @@ from server.credentials import make_key
 from server.logs import logger
 from server.namespace import Namespace
 from server.ports import SavedSums, Spool, Store
-from server.service import Addresses, Service, Sources
+from server.service import Addresses, LocalFiles, Service, Sources
 from server.settings import ApiKey, Catalogue, CategorySettings, LearningSettings, ServerSettings, Settings, TokenKey
 from server.tokens import TokenKeys
 
@@ -185,7 +185,8 @@ def serve(tmp_path: Path):
             clock_s=time.monotonic,
             uniform=random.Random(7).random,  # noqa: S311
         )
-        service = Service(settings, opened, TOKEN_KEYS, sources, logger(log, level="debug"), spool=spool, saved=saved)
+        files = LocalFiles(spool, saved)
+        service = Service(settings, opened, TOKEN_KEYS, sources, logger(log, level="debug"), files=files)
         running = None
         try:
             running = Running(service, opened, await service.start(), log)

@@ -6,6 +6,8 @@ from functools import partial
 import pytest
 
 from adapters.ledger import StoreUnavailableError
+from adapters.traffic.errors import ExportError
+from server.archiving import Archiving
 from server.decision_log import DecisionLog
 from server.settings import StoreSettings
 from server.upkeep import ROOM_BYTES, TOKEN_MARGIN_S, Upkeep
@@ -25,10 +27,11 @@ def recoveries():
 
 @pytest.fixture
 async def upkeep_of(parts, decisions, recoveries):
-    def build(**store):
+    def build(archive=None, **store):
         settings = replace(parts.settings, store=StoreSettings(**store))
         on_recovery = partial(recoveries.append, True)
-        return Upkeep(parts.store, decisions, settings, parts.log.logger, parts.clock, on_recovery)
+        archiving = Archiving(archive, parts.metrics.export_failures, parts.log.logger)
+        return Upkeep(parts.store, decisions, settings, parts.log.logger, parts.clock, on_recovery, archiving)
 
     return build
 
@@ -161,3 +164,35 @@ async def test_a_disk_without_room_for_a_batch_is_no_recovery_though_a_sweep_fit
     upkeep.note_write(False)
     await upkeep.check()
     assert recoveries == told
+
+
+class Archive:
+    """Exports whole days, or fails."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    async def keep(self, before_us):
+        if self.error:
+            raise self.error
+        return before_us - before_us % (DAY_S * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("error", "whole_days", "events"),
+    [(None, True, ["swept"]), (ExportError("disk full"), False, ["export_failed", "swept"])],
+)
+async def test_only_what_was_exported_is_dropped(upkeep_of, parts, log, monkeypatch, error, whole_days, events):
+    before = []
+
+    async def retain(before_us):
+        before.append(before_us)
+        return 0
+
+    monkeypatch.setattr(parts.store, "retain", retain)
+    await upkeep_of(Archive(error), retention_s=30 * DAY_S).sweep()
+    day_us = DAY_S * 1_000_000
+    limit_us = parts.clock() - 30 * day_us
+    assert before == [limit_us - limit_us % day_us if whole_days else 0]
+    assert [event["event"] for event in log.events] == events
+    assert parts.metrics.export_failures._value.get() == (0 if whole_days else 1)
