@@ -56,6 +56,8 @@ def _work(config: Path, place: Place, level: str) -> int:
     except (ConfigError, StartError) as error:
         worker.tell_refused(str(error))
         return EXIT_REFUSED
+    finally:
+        worker.close()
     return 0
 
 

@@ -89,6 +89,10 @@ class Worker:
         """Tell the supervisor why this worker cannot serve."""
         self._tell({"refused": why})
 
+    def close(self) -> None:
+        """Hear and tell nothing any more."""
+        self._link.close()
+
     def _tell(self, message: dict[str, str]) -> None:
         try:
             self._link.send(json.dumps(message).encode() + b"\n")
