@@ -115,7 +115,7 @@ def test_workers_end_with_a_supervisor_that_is_killed(environment, tmp_path):
 def test_what_a_worker_refuses_at_the_start_ends_them_all_with_its_words(environment, tmp_path):
     (tmp_path / "tls").write_text("no certificate")
     path = configured(tmp_path, 'tls_certificate = "tls"\ntls_key = "tls"\n')
-    command = [sys.executable, "-m", "server", "--config", path]
+    command = [sys.executable, "-m", "server", "--config", str(path)]
     ended = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert '"refused_to_start"' in ended.stderr.splitlines()[-1]

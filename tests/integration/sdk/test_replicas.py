@@ -8,24 +8,25 @@ import grpc
 import pytest
 
 from routeward import Client, errors
+from routeward.retry import SERVICE
 from routeward.testing import FakeRouter
 from routeward.v1 import routing_service_pb2 as pb
-from routeward.v1.routing_service_pb2_grpc import RoutingServiceServicer, add_RoutingServiceServicer_to_server
 
 TIMEOUT_S = 20.0
 
 
-class Stopping(RoutingServiceServicer):
+class Stopping:
     """Answers as a server that stops does, the first times."""
 
     def __init__(self, times: int) -> None:
         self.left = times
 
-    def Route(self, request: pb.RouteRequest, context: grpc.ServicerContext) -> pb.RouteResponse:  # noqa: N802
+    def route(self, body: bytes, context: grpc.ServicerContext) -> bytes:
         if self.left:
             self.left -= 1
             context.abort(grpc.StatusCode.CANCELLED, "")
-        return pb.RouteResponse(model=request.category)
+        model = pb.RouteRequest.FromString(body).category
+        return bytes(pb.RouteResponse(model=model).SerializeToString())
 
 
 @pytest.fixture
@@ -34,7 +35,10 @@ def stopping() -> Iterator[Callable[[int], str]]:
 
         def start(times: int) -> str:
             server = grpc.server(ThreadPoolExecutor(2))
-            add_RoutingServiceServicer_to_server(Stopping(times), server)
+            methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+                "Route": grpc.unary_unary_rpc_method_handler(Stopping(times).route)
+            }
+            server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
             stack.callback(lambda: server.stop(None).wait())

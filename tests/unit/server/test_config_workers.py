@@ -25,9 +25,9 @@ def file(tmp_path: Path):
     return write
 
 
-def refused(path: Path, environ: dict[str, str], **options: int) -> str:
+def refused(path: Path, environ: dict[str, str], workers: int = 0) -> str:
     with pytest.raises(ConfigError) as error:
-        load(path, environ, serving=True, **options)
+        load(path, environ, workers=workers, serving=True)
     assert "canary" not in str(error.value)
     return str(error.value)
 

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import grpc
 import pytest
@@ -12,8 +13,8 @@ from server.settings import GatewaySettings, ServerSettings, Settings
 from server.workers.sockets import bind_all, metrics_addresses
 
 
-def settings(**changes: object) -> Settings:
-    server = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", "workers": 2, **changes}
+def settings(**changes: Any) -> Settings:
+    server: dict[str, Any] = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", "workers": 2, **changes}
     return Settings(server=ServerSettings(**server), gateway=GatewaySettings(listen="127.0.0.1:0"))
 
 
