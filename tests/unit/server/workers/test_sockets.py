@@ -1,16 +1,20 @@
 """What a supervisor binds: for its workers, and for nobody else."""
 
 import socket
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import CollectorRegistry, Gauge
 
-from server.listening import StartError, grpc_server, listen
+from server.listening import StartError, grpc_server, listen, serve_metrics
 from server.settings import GatewaySettings, ServerSettings, Settings
 from server.workers.sockets import bind_all, metrics_addresses
+
+TIMEOUT_S = 20.0
 
 
 def settings(**changes: Any) -> Settings:
@@ -65,6 +69,18 @@ def test_every_worker_has_a_port_for_figures_and_all_have_one_for_the_gateway(op
     for address, _ in (*bound.metrics, bound.gateway):
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port))).close()
+
+
+def test_figures_are_served_by_the_worker_that_stays(opened):
+    address, shared = bind_all(settings(), opened).metrics[0]
+    leaves, stays = CollectorRegistry(), CollectorRegistry()
+    Gauge("stays", "whether it is that worker", registry=stays)
+    stop, stop_last = (serve_metrics(address, one, shared.dup())[1] for one in (leaves, stays))
+    stop()
+    for _ in range(3):
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=TIMEOUT_S) as answer:
+            assert b"stays 0.0" in answer.read()
+    stop_last()
 
 
 def test_ports_for_figures_follow_the_configured_one():
