@@ -7,10 +7,12 @@ says single letters, and its end, whatever the reason, is an order to drain.
 import asyncio
 import json
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from server.listening import Addresses, Inherited
+from server.settings import Settings
 
 DRAIN: Final = b"d"
 """The whole service stops: tell health checks, then let callers leave."""
@@ -51,6 +53,19 @@ class Place:
     def files(self) -> tuple[int, ...]:
         """Open files that the process must inherit."""
         return tuple(file for file in (self.link, self.metrics_file, self.gateway_file) if file is not None)
+
+
+def with_own_files(settings: Settings, number: int) -> Settings:
+    """Return the settings of a worker: what one process alone can have gets its number, as `spool.db` `spool.0.db`."""
+    return replace(
+        settings,
+        store=replace(settings.store, snapshot_path=_numbered(settings.store.snapshot_path, number)),
+        spool=replace(settings.spool, path=_numbered(settings.spool.path, number)),
+    )
+
+
+def _numbered(path: Path | None, number: int) -> Path | None:
+    return path and path.with_name(f"{path.stem}.{number}{path.suffix}")
 
 
 class Worker:

@@ -20,6 +20,7 @@ class Slot:
 
     `start` starts one and returns when it is ready, or raises StartError; `end` waits for the end of one that was told
     to stop. `uniform` spreads the waits between restarts, so that what ended together does not start together.
+    Where lives do not `overlap`, because each needs a file that only one process can have, the old one ends first.
     """
 
     def __init__(
@@ -29,7 +30,10 @@ class Slot:
         end: Callable[[WorkerProcess], Awaitable[None]],
         uniform: Callable[[], float],
         log: FilteringBoundLogger,
+        *,
+        overlap: bool = True,
     ) -> None:
+        self._overlap = overlap
         self._number = number
         self._start = start
         self._end = end
@@ -57,9 +61,14 @@ class Slot:
         """Start another worker, and have the old one leave once that is ready. Raises StartError."""
         async with self._changing:
             old = self._worker
+            if not self._overlap:
+                await self._retire(old)  # `keep` sees to it where nobody can take its place
             await self.begin()
-            old.retire()
-            await self._end(old)
+            await self._retire(old)
+
+    async def _retire(self, worker: WorkerProcess) -> None:
+        worker.retire()
+        await self._end(worker)
 
     async def _restore(self) -> None:
         """Start a worker in the place of a lost one, ever more patiently: it may be the machine that is at fault."""

@@ -16,7 +16,7 @@ from server.key_files import KeyFileError
 from server.listening import StartError
 from server.logs import logger
 from server.main import run
-from server.settings import ServerSettings, Settings
+from server.settings import Settings
 from server.token_keys import TokenKeyError, token_keys
 from server.workers.process import Command, WorkerProcess
 from server.workers.slot import Slot
@@ -55,7 +55,7 @@ def _make_keys(settings: Settings) -> None:
 
 
 async def _supervised(command: Command, settings: Settings, sockets: Bound, log: FilteringBoundLogger) -> None:
-    supervisor = Supervisor(command, settings.server, log)
+    supervisor = Supervisor(command, settings, log)
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry, supervisor.renew)
 
@@ -97,15 +97,19 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event, renew: asyncio.Event)
 class Supervisor:
     """Keeps workers running: all that the settings ask for, and one more while it replaces one."""
 
-    def __init__(self, command: Command, settings: ServerSettings, log: FilteringBoundLogger) -> None:
+    def __init__(self, command: Command, settings: Settings, log: FilteringBoundLogger) -> None:
         self.renew: Final = asyncio.Event()
         """Set it to replace every worker, one after the other."""
         self._command = command
         self._log = log
-        self._patience_s = settings.drain_s + settings.grace_s + FLUSH_S
+        self._patience_s = settings.server.drain_s + settings.server.grace_s + FLUSH_S
         self._started: list[WorkerProcess] = []
         uniform = random.Random().random  # noqa: S311 - chance, not a secret
-        self._slots = [Slot(number, self._start, self._end, uniform, log) for number in range(settings.workers)]
+        overlap = settings.spool.path is None
+        self._slots = [
+            Slot(number, self._start, self._end, uniform, log, overlap=overlap)
+            for number in range(settings.server.workers)
+        ]
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Start all workers and keep them running, until cancelled. Raises StartError where one cannot start at all."""

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
 from server.listening import Addresses
-from server.workers.place import DRAIN, HURRY, RETIRE, Place, Worker
+from server.settings import Settings, SpoolSettings, StoreSettings
+from server.workers.place import DRAIN, HURRY, RETIRE, Place, Worker, with_own_files
 
 
 @pytest.fixture
@@ -29,6 +31,15 @@ def test_a_place_survives_its_way_through_a_command_line():
     place = Place(3, 4, "[::1]:7443", "127.0.0.1:9464", 5, 6, None)
     assert Place.parsed(place.text()) == place
     assert place.files == (5, 6)
+
+
+def test_files_that_one_process_alone_can_have_get_the_number_of_the_worker():
+    settings = Settings(
+        store=StoreSettings(snapshot_path=Path("last.snapshot")), spool=SpoolSettings(Path("a/spool.db"))
+    )
+    own = with_own_files(settings, 3)
+    assert (own.store.snapshot_path, own.spool.path) == (Path("last.3.snapshot"), Path("a/spool.3.db"))
+    assert with_own_files(Settings(), 3) == Settings()
 
 
 def test_a_worker_says_that_it_is_ready_or_why_not(link):
