@@ -31,7 +31,9 @@ class Lives:
             raise StartError("the configuration is broken")
         ours, its = socket.socketpair()
         with its:
-            process = await asyncio.create_subprocess_exec("head", "-c1", stdin=its, stdout=asyncio.subprocess.DEVNULL)
+            process = await asyncio.create_subprocess_exec(
+                "head", "-c1", stdin=its.fileno(), stdout=asyncio.subprocess.DEVNULL
+            )
         self.started.append(WorkerProcess(number, process, *await asyncio.open_connection(sock=ours)))
         if len(self.started) == 2:
             self.is_second.set()
