@@ -29,6 +29,7 @@ context_tokens = 128000
 """
 MODELS = tuple(f"model-{index}" for index in range(10))
 STOP_S = 30.0
+EVENT_S = 60.0
 
 
 def write_configuration(
@@ -58,6 +59,7 @@ class ServiceProcess:
             env={**os.environ, **(environment or {})},
         )
         self.lines: list[str] = []
+        self._told = threading.Condition()
         ready = self._await_ready()
         self.ready_s = time.perf_counter() - started
         self.address, self.metrics, self.gateway = ready["address"], ready["metrics"], ready.get("gateway", "")
@@ -75,7 +77,20 @@ class ServiceProcess:
 
     def _read_on(self) -> None:
         for line in self.process.stderr or ():
-            self.lines.append(line)
+            with self._told:
+                self.lines.append(line)
+                self._told.notify_all()
+
+    def await_event(self, name: str, times: int = 1) -> dict[str, Any]:
+        """Wait until an event was logged as often, and return the last one. Raises TimeoutError."""
+
+        def found() -> list[dict[str, Any]]:
+            return [event for event in self.events if event["event"] == name]
+
+        with self._told:
+            if not self._told.wait_for(lambda: len(found()) >= times, EVENT_S):
+                raise TimeoutError(f"no {times} events {name!r} in {EVENT_S:g} s: {''.join(self.lines)}")
+            return found()[-1]
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import grpc
 
 from adapters.sql.sqlite import SqliteStore
-from bandit.sums import RowKey
+from benchmarks._accounts import Account, account
 from benchmarks._processes import ServiceProcess, write_configuration
 from routeward.v1 import routing_service_pb2 as pb
 from server.token_keys import read_keys
@@ -30,10 +29,8 @@ CLIENTS = 16
 CALL_S = 5.0
 PAUSE_S = 0.02
 BUCKET_US = 10_000_000
-YEAR_S = 365 * 86_400.0
 PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 RECONNECT_SOON = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100)]
-SIGNALS = ("outcome", "thumb")
 
 
 @dataclass
@@ -50,11 +47,8 @@ class Verdict:
     """What was found in the end."""
 
     cycles: int
-    acknowledged: int
+    account: Account
     duplicates_recognised: int
-    lost: int
-    counted_twice: int
-    sums_differing: int
     restart_to_ready_s: tuple[float, ...]
 
 
@@ -107,30 +101,12 @@ async def killed(folder: Path, cycles: int, seconds: float) -> tuple[Traffic, li
 async def judged(folder: Path, traffic: Traffic, ready_s: Sequence[float]) -> Verdict:
     """Compare what clients were told with what the store holds."""
     keys = TokenKeys(read_keys(folder / "routeward.keys"))
-    now_us = time.time_ns() // 1000
-    told = {(keys.verify(one, now_us, YEAR_S).nonce, signal) for one in traffic.acknowledged for signal in SIGNALS}
     store = await SqliteStore.open(folder / "routeward.db", bucket_us=BUCKET_US)
     try:
-        kept = [(record.nonce, record.signal) async for record in store.signals()]
-        state = await store.load("default")
-        differing = await store.verify()
+        found = await account(store, keys, traffic.acknowledged)
     finally:
         await store.close()
-    judgements = sum(moments.n for key, moments in state.rows.items() if is_judgement(key))
-    return Verdict(
-        cycles=len(ready_s),
-        acknowledged=len(told),
-        duplicates_recognised=traffic.duplicates,
-        lost=len(told - set(kept)),
-        counted_twice=abs(state.revision - len(kept)) + abs(judgements - len(kept)),
-        sums_differing=sum(map(len, differing.values())),
-        restart_to_ready_s=tuple(ready_s),
-    )
-
-
-def is_judgement(key: RowKey) -> bool:
-    """Whether a row counts outcomes or thumbs: of each signal sent here, one is counted there."""
-    return key.signal in ("error", "quality")
+    return Verdict(len(ready_s), found, traffic.duplicates, tuple(ready_s))
 
 
 async def run(folder: Path, cycles: int, seconds: float) -> Verdict:
@@ -142,11 +118,11 @@ async def run(folder: Path, cycles: int, seconds: float) -> Verdict:
 def figures(verdict: Verdict, command: str) -> list[dict[str, Any]]:
     """Return what is published."""
     values = (
-        ("acknowledged", verdict.acknowledged, "signals"),
+        ("acknowledged", verdict.account.acknowledged, "signals"),
         ("duplicates_recognised", verdict.duplicates_recognised, "signals"),
-        ("lost", verdict.lost, "signals"),
-        ("counted_twice", verdict.counted_twice, "signals"),
-        ("sums_differing", verdict.sums_differing, "rows"),
+        ("lost", verdict.account.lost, "signals"),
+        ("counted_twice", verdict.account.counted_twice, "signals"),
+        ("sums_differing", verdict.account.sums_differing, "rows"),
         ("restart_to_ready.median", round(median(verdict.restart_to_ready_s), 3), "s"),
         ("restart_to_ready.max", round(max(verdict.restart_to_ready_s), 3), "s"),
     )

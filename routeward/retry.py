@@ -3,6 +3,9 @@
 Every call of the contract is safe to repeat. gRPC repeats those that end UNAVAILABLE or
 RESOURCE_EXHAUSTED, waits as long as the server asks (`grpc-retry-pushback-ms`), stops at the call's
 deadline, and stops repeating at all while most calls fail.
+
+It repeats those that end CANCELLED too, which a server says of calls that reach it while it stops. A caller who
+cancels ends all attempts.
 """
 
 import json
@@ -74,6 +77,6 @@ def _method_config(policy: RetryPolicy, timeout: float, *methods: str) -> dict[s
             "initialBackoff": f"{backoffs_s[0]:.9f}s",
             "maxBackoff": f"{backoffs_s[-1]:.9f}s",
             "backoffMultiplier": policy.backoff_multiplier,
-            "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+            "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"],
         },
     }

@@ -14,6 +14,8 @@ from server.config import ConfigError, load
 from server.listening import StartError
 from server.logs import LEVELS, logger
 from server.main import run
+from server.workers.place import Place, Worker, with_own_files
+from server.workers.supervisor import serve
 
 EXIT_REFUSED: Final = 2
 
@@ -26,7 +28,10 @@ def main() -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="TOML file; `routeward init` makes one")
     parser.add_argument("--log-level", choices=LEVELS, default="info", help="default: %(default)s")
+    parser.add_argument("--worker", type=Place.parsed, help=argparse.SUPPRESS)  # what a supervisor tells its workers
     options = parser.parse_args()
+    if options.worker is not None:
+        return _work(options.config, options.worker, options.log_level)
     try:
         settings = load(options.config, os.environ, serving=True)
     except ConfigError as error:
@@ -34,10 +39,25 @@ def main() -> int:
         return EXIT_REFUSED
     log = logger(level=options.log_level)
     try:
-        run(settings, log)
+        serve(options.config, settings, log, level=options.log_level)
     except StartError as error:
         log.error("refused_to_start", error=str(error))
         return EXIT_REFUSED
+    return 0
+
+
+def _work(config: Path, place: Place, level: str) -> int:
+    """Serve as a worker; why it cannot is for its supervisor to say."""
+    log, worker = logger(level=level).bind(worker=place.number), Worker(place)
+    addresses = {"listen": place.listen, "metrics": place.metrics}
+    try:
+        settings = load(config, os.environ, **addresses, workers=place.workers, serving=True)
+        run(with_own_files(settings, place.number), log, worker)
+    except (ConfigError, StartError) as error:
+        worker.tell_refused(str(error))
+        return EXIT_REFUSED
+    finally:
+        worker.close()
     return 0
 
 

@@ -24,13 +24,14 @@ from adapters.sql.archive import FolderArchive
 from adapters.sql.sqlite import Journal, SqliteStore
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
-from server.listening import StartError
+from server.listening import ALONE, StartError
 from server.logs import logger
 from server.nonces import Nonces
 from server.ports import Archive, Provider, SavedSums, Spool, Store
 from server.service import LocalFiles, Service, Sources
 from server.settings import Settings, SpoolSettings
 from server.token_keys import TokenKeyError, token_keys
+from server.workers.place import Worker
 
 IN_MEMORY: Final = Path()
 
@@ -40,16 +41,17 @@ YOUNG_OBJECTS: Final = 10_000
 """New objects after which garbage is looked for: Python's own figure is once in a few calls of the gateway."""
 
 
-def run(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
+def run(settings: Settings, log: FilteringBoundLogger | None = None, worker: Worker | None = None) -> None:
     """Serve until SIGTERM or SIGINT; a second one hurries. Raises StartError where it cannot start.
 
-    The line of the log with the event "ready" names the addresses that were bound.
+    The line of the log with the event "ready" names the addresses that were bound; that of one `worker` of several is
+    "worker_ready".
     """
     log = log or logger()
     _allow_connections()
     _spare_switches()
     try:
-        asyncio.run(_serve(settings, log))
+        asyncio.run(_serve(settings, log, worker))
     except (KeyFileError, MissingExtraError, StartError, StoreError, TokenKeyError) as error:
         raise StartError(str(error)) from error
 
@@ -72,9 +74,11 @@ def _spare_switches() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
+async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker | None) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
+    if worker is not None:
+        worker.obey(stop, hurry)
     sources = Sources(
         clock=_now_us,
         rng=random.Random(),  # noqa: S311 - chance, not a secret; numpy's costs more for single numbers
@@ -87,23 +91,26 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
         files = LocalFiles(spool, _saved(settings), _archive(settings, store))
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint, files)
+        inherited = ALONE if worker is None else worker.inherited
+        service = Service(settings, store, keys, sources, log, by_model, fingerprint, files, inherited)
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
                 store.note_address(addresses.grpc)
             _spare_collection()
             log.info(
-                "ready",
+                "ready" if worker is None else "worker_ready",
                 address=addresses.grpc,
                 metrics=addresses.metrics,
                 gateway=addresses.gateway,
                 config=settings.digest,
             )
+            if worker is not None:
+                worker.tell_ready(addresses)
             await stop.wait()
             log.info("draining")
         finally:
-            await service.stop(hurry)
+            await service.stop(hurry, is_replaced=worker is not None and worker.is_replaced)
     log.info("stopped")
 
 

@@ -21,7 +21,7 @@ from server.gateway.assembly import Foundation
 from server.gateway.availability import Availability
 from server.health import FEEDBACK, Health
 from server.learning import Learner
-from server.listening import OPTIONS, listen, serve_metrics
+from server.listening import ALONE, Addresses, Inherited, grpc_server, listen, serve_metrics
 from server.metrics import Metrics
 from server.opening import Opening
 from server.ports import Archive, Provider, SavedSums, Spool, Store
@@ -63,15 +63,6 @@ class Sources:
     uniform: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the service listens; an empty one does not."""
-
-    grpc: str
-    metrics: str = ""
-    gateway: str = ""
-
-
 NO_PROVIDERS: Final[Mapping[str, Provider]] = {}
 
 
@@ -111,8 +102,10 @@ class Service:
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
         files: LocalFiles = NO_FILES,
+        inherited: Inherited = ALONE,
     ) -> None:
         self._settings = settings
+        self._inherited = inherited
         self._store = store
         self._log = log
         self._health = Health()
@@ -170,7 +163,8 @@ class Service:
                 *(clock, sources.clock_s, sources.uniform),
             )
             self._gateway = GatewayService(
-                settings, providers, routing.methods(), credentials, fingerprint_key, base, sources.incident
+                *(settings, providers, routing.methods(), credentials, fingerprint_key, base, sources.incident),
+                self._inherited.gateway,
             )
         return (
             edge.handler(ROUTING_SERVICE, routing.methods()),
@@ -183,12 +177,14 @@ class Service:
         opened = await self._opening.begin()
         if self._spooling is not None:
             await self._spooling.start()
-        server = grpc.aio.server(options=OPTIONS)
+        settings, inherited = self._settings.server, self._inherited
+        server = grpc_server(shares_port=inherited.is_worker)
         server.add_generic_rpc_handlers(self._handlers)
-        settings = self._settings.server
-        address, metrics_address = listen(server, settings.listen, settings.tls), ""
+        address, metrics_address = listen(server, settings.listen, settings.tls, shares_port=inherited.is_worker), ""
         if settings.metrics_listen:
-            metrics_address, self._stop_metrics = serve_metrics(settings.metrics_listen, self._metrics.registry)
+            metrics_address, self._stop_metrics = serve_metrics(
+                settings.metrics_listen, self._metrics.registry, inherited.metrics
+            )
         self._begin("writer", self._writer.run, self._feedback_fails)
         if self._spooling is not None:
             self._begin("spooling", self._spooling.run)
@@ -207,21 +203,31 @@ class Service:
             self._feedback_serves(False)
         return Addresses(address, metrics_address, gateway_address)
 
-    async def stop(self, hurry: asyncio.Event) -> None:
-        """Drain: tell health checks, let callers leave, finish what began, write what waits; `hurry` skips waiting."""
+    async def stop(self, hurry: asyncio.Event, *, is_replaced: bool = False) -> None:
+        """Drain: tell health checks, let callers leave, finish what began, write what waits; `hurry` skips waiting.
+
+        Who is replaced at the same address leaves at once: callers who come back find the other one there.
+        """
+        if is_replaced:
+            await self._leave_metrics()
         self._health.stop()
         if self._gateway is not None:
             self._gateway.drain()
         if self._server is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(hurry.wait(), self._settings.server.drain_s)
+            if not is_replaced:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(hurry.wait(), self._settings.server.drain_s)
             stop = self._server.stop
             await asyncio.gather(_in_time(stop, self._settings.server.grace_s, hurry), self._stop_gateway(hurry))
         await self._stop_tasks()
         if self._saving is not None:
             await self._saving.save()
-        # It returns when its thread notices, which may take half a second.
-        await asyncio.to_thread(self._stop_metrics)
+        await self._leave_metrics()
+
+    async def _leave_metrics(self) -> None:
+        """Serve no figures any more; it returns when their thread notices, which may take half a second."""
+        stop, self._stop_metrics = self._stop_metrics, _nothing
+        await asyncio.to_thread(stop)
 
     async def _start_gateway(self) -> str:
         if self._gateway is None:

@@ -47,6 +47,7 @@ class TokenKey:
 class ServerSettings:
     """Where and how to listen. Without `keys` everyone is namespace "default", which only loopback may be.
 
+    Several `workers` are processes that share the addresses, but for figures: there each has a port of its own.
     `token_keys` are those of the environment; without them `token_key_file` holds them, and without either they
     last as long as the process.
     """
@@ -59,6 +60,7 @@ class ServerSettings:
     token_key_file: Path | None = None
     drain_s: float = 0.5
     grace_s: float = 5.0
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,25 @@ def serve(
     config: ConfigFile = DEFAULT_CONFIG,
     listen: Listen = "",
     metrics: Metrics = "",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=64,
+            metavar="N",
+            help="Processes that serve, instead of the number in the file.",
+            show_default=False,
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Run the server until it is told to stop (Ctrl-C or SIGTERM)."""
-    settings = loaded(config, listen, metrics, serving=True)
+    settings = loaded(config, listen, metrics, workers=workers, serving=True)
     from server.listening import StartError
-    from server.main import run
+    from server.workers import supervisor
 
     try:
-        run(settings)
+        supervisor.serve(config, settings)
     except StartError as error:
         message = f"the server did not start: {error}"
         raise CommandError("REFUSED_TO_START", message, exit_code=WRONG_USE) from error
@@ -60,12 +70,12 @@ def serve(
         print_json({"stopped": True})
 
 
-def loaded(config: Path, listen: str = "", metrics: str = "", *, serving: bool = False) -> "Settings":
+def loaded(config: Path, listen: str = "", metrics: str = "", *, workers: int = 0, serving: bool = False) -> "Settings":
     """Read a configuration, perhaps for `serving`; everything that is wrong with it becomes one CommandError."""
     from server.config import ConfigError, load
 
     try:
-        return load(config, os.environ, listen=listen, metrics=metrics, serving=serving)
+        return load(config, os.environ, listen=listen, metrics=metrics, workers=workers, serving=serving)
     except ConfigError as error:
         problems = [
             {"place": one.place, "line": one.line, "message": one.message, "hint": one.hint} for one in error.problems

@@ -81,6 +81,7 @@ def _server(table: ServerTable, folder: Path) -> ServerSettings:
         keys=tuple(ApiKey(key.id, key.sha256, key.namespace) for key in table.keys),
         drain_s=table.drain_seconds,
         grace_s=table.grace_seconds,
+        workers=table.workers,
     )
 
 

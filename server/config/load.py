@@ -19,20 +19,28 @@ from server.config.providers import is_listening, plans_of
 from server.config.reference import REFERENCE
 from server.config.schema import Document
 from server.config.store import check_store
+from server.config.workers import check_workers
 from server.settings import Settings
 
 
 def load(
-    path: Path, environ: Mapping[str, str], *, listen: str = "", metrics: str = "", serving: bool = False
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    listen: str = "",
+    metrics: str = "",
+    workers: int = 0,
+    serving: bool = False,
 ) -> Settings:
-    """Read the configuration file at `path`; `listen` and `metrics` replace the addresses in it.
+    """Read the configuration file at `path`; `listen`, `metrics` and `workers` replace what it says of them.
 
-    Where keys of providers are missing, that is only wrong for `serving`, and if the gateway could then call nothing:
-    the environment of who looks at the file is not that of the server.
+    Where keys of providers are missing, that is only wrong for `serving`, and if the gateway could then call nothing;
+    so is what several workers lack: the environment of who looks at the file is not that of the server.
     Raises ConfigError with everything that is wrong with the file and the environment.
     """
     text = read_text(path, absent=f"make it with  routeward init {path}")
-    options = {name: address for name, address in (("listen", listen), ("metrics", metrics)) if address}
+    typed_in = (("listen", listen), ("metrics", metrics), ("workers", workers))
+    options = {name: value for name, value in typed_in if value}
     document = _with(options, parsed(path, text, example="what  routeward init  writes"))
     secrets, plans = secrets_of(environ), plans_of(document)
     keys = read_keys(plans, path.parent, environ, listening=is_listening(document))
@@ -48,6 +56,7 @@ def load(
         findings += [finding for finding in findings_of(error, REFERENCE) if finding.path not in told]
     if serving:
         findings += check_callable(document, plans, keys, findings)
+        findings += check_workers(document, environ, path.parent)
     if findings or problems:
         typed = {f"server.{name}": f"--{name}" for name in options}
         raise ConfigError(path, [*located(path, text, findings, typed), *problems])
@@ -55,8 +64,8 @@ def load(
     return settings_of(valid, document, path.parent, secrets.token_keys, gateway, secrets.postgres_url)
 
 
-def _with(options: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with addresses that stand in options instead."""
+def _with(options: Mapping[str, str | int], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with what stands in options of the command instead."""
     server = document.get("server", {})
     if not options or not isinstance(server, Mapping):
         return dict(document)

@@ -71,6 +71,13 @@ class ServerTable(Table):
     grace_seconds: float = Field(
         default=5.0, ge=0, le=300, description="time that running calls get to end when shutting down"
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that serve at these addresses; more than one need PostgreSQL, and each has its own port "
+        "for figures: that of metrics and those after it",
+    )
     keys: list[KeyTable] = Field(default_factory=list, max_length=1000)
 
 

@@ -1,6 +1,7 @@
 """The HTTP edge over the call loop, from its start to its end."""
 
 from collections.abc import Callable, Iterable, Mapping
+from socket import socket
 
 from server.credentials import Credentials
 from server.edge import Method
@@ -24,6 +25,7 @@ class GatewayService:
         fingerprint_key: bytes,
         base: Foundation,
         incident: Callable[[], str],
+        inherited: socket | None = None,
     ) -> None:
         self._loop = call_loop(settings, providers, base)
         routes = Routes(
@@ -36,7 +38,7 @@ class GatewayService:
             log=base.log,
             sources=EdgeSources(base.clock, incident),
         )
-        self._edge = HttpEdge(routes, settings.gateway.listen, settings.server.tls)
+        self._edge = HttpEdge(routes, settings.gateway.listen, settings.server.tls, inherited=inherited)
 
     async def start(self) -> str:
         """Listen; return the address. Raises StartError."""

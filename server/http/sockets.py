@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from socket import socket
 from typing import Any, Final, NamedTuple
 
 from aiohttp import StreamReader, web
 
 from server.http.exchange import JSON, Answers, Events, Incoming, Reply
 from server.http.openai_errors import RequestError
-from server.listening import StartError, tls_context
+from server.listening import BACKLOG, StartError, tls_context
 from server.settings import TlsFiles
 
 MAX_LINE_BYTES: Final = 8190
@@ -40,11 +41,20 @@ Connect = Callable[[web.Server], "_Connection"]
 
 
 class HttpEdge:
-    """Serves `answers` at `listen`, "HOST:PORT". A caller who leaves cancels what is done for him."""
+    """Serves `answers` at `listen`, "HOST:PORT". A caller who leaves cancels what is done for him.
+
+    Where a socket is `inherited`, which listens there already, it is shared with other processes.
+    """
 
     def __init__(
-        self, answers: Answers, listen: str, tls: TlsFiles | None = None, patience: Patience | None = None
+        self,
+        answers: Answers,
+        listen: str,
+        tls: TlsFiles | None = None,
+        patience: Patience | None = None,
+        inherited: socket | None = None,
     ) -> None:
+        self._inherited = inherited
         self._answers = answers
         self._listen = listen
         self._tls = tls
@@ -63,7 +73,12 @@ class HttpEdge:
         self._http = _HttpServer(self._serve, self._connection)
         loop = asyncio.get_running_loop()
         try:
-            self._sockets = await loop.create_server(self._http, host.strip("[]"), int(port), ssl=context, backlog=1024)
+            if self._inherited is None:
+                self._sockets = await loop.create_server(
+                    self._http, host.strip("[]"), int(port), ssl=context, backlog=BACKLOG
+                )
+            else:
+                self._sockets = await loop.create_server(self._http, sock=self._inherited, ssl=context, backlog=BACKLOG)
         except OSError as error:
             raise StartError(
                 f"cannot listen on {self._listen}: {error.strerror or error}; stop what listens there, or change "

@@ -24,10 +24,11 @@ from bandit.request import Objective
 from routeward.v1 import admin_service_pb2_grpc, routing_service_pb2_grpc
 from routeward.v1 import routing_service_pb2 as pb
 from server.credentials import make_key
+from server.listening import Addresses
 from server.logs import logger
 from server.namespace import Namespace
 from server.ports import SavedSums, Spool, Store
-from server.service import Addresses, LocalFiles, Service, Sources
+from server.service import LocalFiles, Service, Sources
 from server.settings import ApiKey, Catalogue, CategorySettings, LearningSettings, ServerSettings, Settings, TokenKey
 from server.tokens import TokenKeys
 

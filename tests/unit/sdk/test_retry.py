@@ -39,7 +39,7 @@ def test_every_method_of_the_service_is_retried_within_its_own_timeout():
     assert set(by_method) == {method.name for method in service.methods}
     assert by_method["Route"]["initialBackoff"] == "0.046666667s"
     assert by_method["Feedback"]["initialBackoff"] == "0.233333333s"
-    assert by_method["Feedback"]["retryableStatusCodes"] == ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
+    assert by_method["Feedback"]["retryableStatusCodes"] == ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"]
 
 
 def test_retries_stop_while_most_calls_fail():

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
+from socket import socket
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,11 @@ def serve():
 
     @asynccontextmanager
     async def run(
-        settings: Settings = SETTINGS, *, patience: Patience | None = None, clock: Callable[[], int] = lambda: START_US
+        settings: Settings = SETTINGS,
+        *,
+        patience: Patience | None = None,
+        clock: Callable[[], int] = lambda: START_US,
+        inherited: socket | None = None,
     ) -> AsyncIterator[Edge]:
         keys = TokenKeys([TokenKey("test", b"a key for tests, of 32 bytes....")])
         log, store, numbers = io.StringIO(), MemoryStore(bucket_us=10_000_000), count(1)
@@ -132,7 +137,7 @@ def serve():
             log=lines,
             sources=EdgeSources(clock, lambda: "incident-1"),
         )
-        http = HttpEdge(routes, settings.gateway.listen, settings.server.tls, patience)
+        http = HttpEdge(routes, settings.gateway.listen, settings.server.tls, patience, inherited)
         writing = asyncio.create_task(writer.run())
         try:
             yield Edge(http, routes, await http.start(), chats, metrics, log)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from server.http.sockets import Patience
+from server.listening import bound
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"Hello?"}]}'
 IMPATIENT = Patience(idle_s=0.2, body_s=0.2, write_s=0.2, linger_s=0.05)
@@ -25,6 +26,19 @@ def statuses(answer: bytes) -> list[int]:
 def error_in(answer: bytes) -> dict[str, str]:
     error: dict[str, str] = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
     return error
+
+
+async def test_calls_that_wait_at_a_socket_of_two_edges_are_answered_by_the_one_that_stays(serve):
+    waiting = []
+    with bound("127.0.0.1:0", "gateway.listen") as shared:
+        shared.setblocking(False)
+        async with serve(inherited=shared.dup()) as stays:
+            async with serve(inherited=shared.dup()) as leaves:
+                waiting = [asyncio.create_task(leaves.send(post())) for _ in range(20)]
+                await leaves.http.stop(20)
+            answers = [statuses(answer) for answer in await asyncio.gather(*waiting)]
+            answers += [statuses(await stays.send(post()))]
+    assert answers == [[200]] * 21
 
 
 async def test_headers_that_never_end_are_not_waited_for(serve):

@@ -1,0 +1,1 @@
+"""Several server processes on one address: a supervisor that starts, restarts and replaces its workers."""

@@ -1,0 +1,119 @@
+"""A server process as one of several: the sockets that it inherits, and what its supervisor and it tell each other.
+
+They speak over a pair of sockets. The worker says one line of JSON: where it serves, or why it does not. The supervisor
+says single letters, and its end, whatever the reason, is an order to drain.
+"""
+
+import asyncio
+import json
+import socket
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from server.listening import Addresses, Inherited
+from server.settings import Settings
+
+DRAIN: Final = b"d"
+"""The whole service stops: tell health checks, then let callers leave."""
+
+RETIRE: Final = b"r"
+"""Another worker serves in this one's place already: callers need no time to go elsewhere."""
+
+HURRY: Final = b"h"
+
+_ORDERS_BYTES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a worker is told at its start: its number, the addresses, and the numbers of open files that it inherits.
+
+    `link` is the pair's end of the worker. Without `metrics_file` and `gateway_file` there are none to serve on.
+    """
+
+    number: int
+    workers: int
+    listen: str
+    metrics: str
+    link: int
+    metrics_file: int | None = None
+    gateway_file: int | None = None
+
+    def text(self) -> str:
+        """Return it as one argument of a command."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parsed(cls, text: str) -> "Place":
+        """Read what `text` returned."""
+        return cls(**json.loads(text))
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Open files that the process must inherit."""
+        return tuple(file for file in (self.link, self.metrics_file, self.gateway_file) if file is not None)
+
+
+def with_own_files(settings: Settings, number: int) -> Settings:
+    """Return the settings of a worker: what one process alone can have gets its number, as `spool.db` `spool.0.db`."""
+    return replace(
+        settings,
+        store=replace(settings.store, snapshot_path=_numbered(settings.store.snapshot_path, number)),
+        spool=replace(settings.spool, path=_numbered(settings.spool.path, number)),
+    )
+
+
+def _numbered(path: Path | None, number: int) -> Path | None:
+    return path and path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+class Worker:
+    """A worker, as it sees itself."""
+
+    def __init__(self, place: Place) -> None:
+        self.number: Final = place.number
+        self.inherited: Final = Inherited(
+            _inherited(place.metrics_file), _inherited(place.gateway_file), is_worker=True
+        )
+        self.is_replaced = False
+        """Whether another worker serves in this one's place."""
+        self._link = socket.socket(fileno=place.link)
+        self._link.setblocking(False)
+
+    def obey(self, stop: asyncio.Event, hurry: asyncio.Event) -> None:
+        """Set the events when the supervisor says so; `stop` also when there is none any more."""
+        loop = asyncio.get_running_loop()
+
+        def on_order() -> None:
+            orders = self._link.recv(_ORDERS_BYTES)
+            if not orders:
+                loop.remove_reader(self._link)
+            self.is_replaced = self.is_replaced or RETIRE in orders
+            stop.set()
+            if HURRY in orders:
+                hurry.set()
+
+        loop.add_reader(self._link, on_order)
+
+    def tell_ready(self, addresses: Addresses) -> None:
+        """Tell the supervisor that this worker serves."""
+        self._tell({"ready": addresses.grpc})
+
+    def tell_refused(self, why: str) -> None:
+        """Tell the supervisor why this worker cannot serve."""
+        self._tell({"refused": why})
+
+    def close(self) -> None:
+        """Hear and tell nothing any more."""
+        self._link.close()
+
+    def _tell(self, message: dict[str, str]) -> None:
+        try:
+            self._link.send(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return  # the supervisor is gone, which is an order of its own
+
+
+def _inherited(file: int | None) -> socket.socket | None:
+    return None if file is None else socket.socket(fileno=file)
