@@ -35,6 +35,10 @@ BY_REASON: Final[Mapping[str, type[RoutewardError]]] = {
     "MESSAGE_TOO_LARGE": errors.MessageTooLargeError,
     "BUDGET_EXHAUSTED": errors.BudgetExhaustedError,
     "DECISION_NOT_LOGGED": errors.DecisionNotLoggedError,
+    "ADMIN_REQUIRED": errors.AdminRequiredError,
+    "VERSION_CONFLICT": errors.VersionConflictError,
+    "MANAGED_BY_FILE": errors.ManagedByFileError,
+    "REGISTRY_INCONSISTENT": errors.RegistryInconsistentError,
 }
 """Error of each ErrorReason of the contract, by its name without the prefix."""
 

@@ -7,7 +7,8 @@ ServiceError
 ├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
 ├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
 ├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
-└── DecisionNotLoggedError
+├── DecisionNotLoggedError      ├── AdminRequiredError       ├── VersionConflictError
+└── ManagedByFileError          └── RegistryInconsistentError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -187,6 +188,51 @@ class DecisionNotLoggedError(ServiceError):
             "it was made (counted in routeward_decision_log_dropped), was lost with a store in memory, or another "
             "server is about to write it; explain the call itself, by what is believed now"
         )
+
+
+class AdminRequiredError(ServiceError):
+    """The key may not change the registry, nor see who did."""
+
+    code, reason = Code.PERMISSION_DENIED, "ADMIN_REQUIRED"
+
+    def __init__(self, client: str) -> None:
+        super().__init__(
+            f"the API key {client!r} may not do this; use one that the configuration marks with admin = true",
+            {"client": client},
+        )
+
+
+class VersionConflictError(ServiceError):
+    """Somebody changed it since the version that was expected; 0 is the version of what does not exist."""
+
+    code, reason = Code.FAILED_PRECONDITION, "VERSION_CONFLICT"
+
+    def __init__(self, name: str, expected: int, present: int) -> None:
+        now = f"is at version {present}" if present else "does not exist"
+        wanted = f"at version {expected}" if expected else "not to exist"
+        super().__init__(
+            f"{name!r} {now}, but was expected {wanted}; read it again, and decide anew",
+            {"name": name, "version": str(present)},
+        )
+
+
+class ManagedByFileError(ServiceError):
+    """The configuration file names it."""
+
+    code, reason = Code.FAILED_PRECONDITION, "MANAGED_BY_FILE"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the configuration file names {name!r}; change it there, and restart", {"name": name})
+
+
+class RegistryInconsistentError(ServiceError):
+    """What would be left of the registry does not fit together."""
+
+    code, reason = Code.FAILED_PRECONDITION, "REGISTRY_INCONSISTENT"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}", {"field": field})
+        self.field = field
 
 
 class NoEligibleModelError(ServiceError):
