@@ -8,7 +8,7 @@ ServiceError
 ├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
 ├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
 ├── DecisionNotLoggedError      ├── AdminRequiredError       ├── VersionConflictError
-└── ManagedByFileError          └── RegistryInconsistentError
+└── ManagedByFileError          └── RegistryInconsistentError  └── RegistryUnavailableError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -305,6 +305,18 @@ class LogUnavailableError(ServiceError):
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__("the store does not answer, so its log cannot be read; retry", retry_after_s=retry_after_s)
+
+
+class RegistryUnavailableError(ServiceError):
+    """The store does not answer, and so the registry cannot be read or changed."""
+
+    code, reason = Code.UNAVAILABLE, "STORE_UNAVAILABLE"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "the store does not answer, so the registry cannot be read or changed; retry, with the expected_version",
+            retry_after_s=retry_after_s,
+        )
 
 
 class ShuttingDownError(ServiceError):

@@ -18,8 +18,9 @@ from structlog.typing import FilteringBoundLogger
 from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
-from adapters.providers.provider import providers
+from adapters.providers.provider import connector
 from adapters.sql.sqlite import SqliteStore
+from server.gateway.callables import Connect
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
@@ -81,10 +82,10 @@ async def _serve(settings: Settings, log: FilteringBoundLogger) -> None:
         clock_s=time.monotonic,
         uniform=random.Random().random,  # noqa: S311 - chance, not a secret
     )
-    async with _opened(settings) as store, _providers(settings, log) as by_model:
+    async with _opened(settings) as store, _connector(settings, log) as connect:
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint)
+        service = Service(settings, store, keys, sources, log, _providers(settings, connect), fingerprint, connect)
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
@@ -119,10 +120,10 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[Mapping[str, Provider]]:
-    """Yield what calls each model; the library for it is only needed where there is a gateway."""
+async def _connector(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[Connect | None]:
+    """Yield what makes what calls a model; the library for it is only needed where there is a gateway."""
     if not settings.gateway.listen:
-        yield {}
+        yield None
         return
     from adapters.providers.aiohttp_transport import AiohttpTransport
 
@@ -130,9 +131,16 @@ async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIter
         log.warning("not_callable", model=model, reason=reason, **settings.gateway.remedies[model]._asdict())
     transport = AiohttpTransport(settings.gateway.private_hosts)
     try:
-        yield providers(transport, settings.gateway.endpoints, settings.gateway.upstreams, time.time)
+        yield connector(transport, settings.gateway.endpoints, time.time)
     finally:
         await transport.close()
+
+
+def _providers(settings: Settings, connect: Connect | None) -> Mapping[str, Provider]:
+    """Return what calls each model of the configuration file; nothing where there is no gateway."""
+    if connect is None:
+        return {}
+    return {model: connect(upstream) for model, upstream in settings.gateway.upstreams.items()}
 
 
 def _now_us() -> int:

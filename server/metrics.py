@@ -41,7 +41,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """Counts what happens. `categories` are the names that may be labels."""
+    """Counts what happens. `categories` are the names that may be labels; more may come."""
 
     def __init__(self, categories: Collection[str]) -> None:
         self.registry = registry = CollectorRegistry()
@@ -145,7 +145,7 @@ class _Snapshots(Collector):
             revision.add_metric([name], snapshot.revision)
             for (shifted, signal), probability in snapshot.posterior.shifts.items():
                 shift.add_metric([name, shifted, signal], probability)
-            for category in self._categories:
+            for category in tuple(self._categories):
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)

@@ -15,6 +15,7 @@ from bandit.snapshot import Snapshot
 from bandit.spend import Spend
 from bandit.sums import Sums
 from server.choices import Choices
+from server.editions import Edition
 
 MAX_CHOICES: Final = 4096
 """Distributions remembered per snapshot; ordinary traffic asks for a few hundred."""
@@ -22,9 +23,10 @@ MAX_CHOICES: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """A snapshot, and the distributions that were already computed from it."""
+    """A snapshot, the edition that it was computed from, and the distributions that were already computed from it."""
 
     snapshot: Snapshot
+    edition: Edition
     choices: dict[Request, Choices] = field(default_factory=dict)
 
     def remember(self, request: Request, choices: Choices) -> None:
@@ -38,12 +40,15 @@ class Published:
 class Namespace:
     """State of one tenant.
 
+    `edition` is what the next snapshot is computed from.
+
     `sums` and `spend` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that
     a write may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
     created by requests and are not in the store yet.
     """
 
     name: str
+    edition: Edition
     sums: Sums
     published: Published
     spend: Spend

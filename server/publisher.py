@@ -13,13 +13,16 @@ from bandit.posterior import infer
 from bandit.snapshot import Snapshot, snapshot_of
 from bandit.spend import MINUTE_US, Spend, billed
 from bandit.sums import Moments, RowKey, Sums, add_rows, at, with_axes
-from server.billing import Billing
+from server.editions import Edition
 from server.namespace import Namespace, Published, score_names
 from server.ports import Store
 from server.settings import Settings
 
 REST_PER_WORK: Final = 4.0
 """Seconds of rest for every second of work: publishing takes at most a fifth of one processor."""
+
+
+CONFIGURED: Final[Mapping[str, Edition]] = {}
 
 
 class _Learned(NamedTuple):
@@ -38,24 +41,28 @@ class Publisher:
     ) -> None:
         self._store = store
         self._learning = settings.learning
-        self._catalogue = settings.catalogue
-        self._digest = settings.digest
-        self._billing = Billing(settings.catalogue)
+        self._configured = Edition.of(settings)
+        self._refreshing = asyncio.Lock()
         self._log = log
         self._clock = clock
         self.namespaces: dict[str, Namespace] = {}
 
-    async def load(self, names: Iterable[str]) -> None:
-        """Read everything that these namespaces have learned. Raises StoreError."""
+    async def load(self, names: Iterable[str], editions: Mapping[str, Edition] = CONFIGURED) -> None:
+        """Read everything that these namespaces have learned. Raises StoreError.
+
+        Where no edition is given for one, it has what the configuration file says.
+        """
         for name in names:
-            learned = self._recomputed(name, self._empty(), self._unbilled(name), (), 0)
+            edition = editions.get(name, self._configured)
+            learned = self._recomputed(name, edition, self._empty(), self._unbilled(name, edition), (), 0)
             namespace = Namespace(
                 name,
+                edition,
                 learned.sums,
-                Published(learned.snapshot),
+                Published(learned.snapshot, edition),
                 learned.spend,
-                categories={*self._catalogue.categories},
-                score_names=score_names(self._learning.inference.quality_sources.values()),
+                categories={*edition.catalogue.categories},
+                score_names=score_names(edition.learning.inference.quality_sources.values()),
             )
             await self.refresh(namespace)
             self.namespaces[name] = namespace
@@ -71,21 +78,28 @@ class Publisher:
             await asyncio.sleep(max(self._learning.refresh_s, REST_PER_WORK * work_s))
 
     async def refresh(self, namespace: Namespace) -> None:
-        """Publish what a namespace has learned. Raises StoreError when the store must be read and cannot be."""
+        """Publish what a namespace has learned, under its edition.
+
+        Raises StoreError when the store must be read and cannot be.
+        """
+        async with self._refreshing:
+            await self._publish(namespace)
+
+    async def _publish(self, namespace: Namespace) -> None:
         if namespace.stale:
             await self._read(namespace)
-        changes = tuple(namespace.changes)
+        changes, edition = tuple(namespace.changes), namespace.edition
         new = [change for change in changes if change.revision > namespace.sums_revision]
         revision = max((change.revision for change in new), default=namespace.sums_revision)
         learned = await asyncio.to_thread(
-            self._recomputed, namespace.name, namespace.sums, namespace.spend, new, revision
+            self._recomputed, namespace.name, edition, namespace.sums, namespace.spend, new, revision
         )
         namespace.sums, namespace.spend, namespace.sums_revision = learned.sums, learned.spend, revision
-        namespace.published = Published(learned.snapshot)
+        namespace.published = Published(learned.snapshot, edition)
         del namespace.changes[: len(changes)]
 
     def _is_due(self, namespace: Namespace) -> bool:
-        if namespace.stale or namespace.changes:
+        if namespace.stale or namespace.changes or namespace.edition is not namespace.published.edition:
             return True
         learned_anything = namespace.sums.moments.size > 0
         return learned_anything and self._clock() // namespace.sums.bucket_us > namespace.sums.now
@@ -99,7 +113,7 @@ class Publisher:
     async def _read(self, namespace: Namespace) -> None:
         namespace.stale = False
         try:
-            empty, unbilled = self._empty(), self._unbilled(namespace.name)
+            empty, unbilled = self._empty(), self._unbilled(namespace.name, namespace.edition)
             billed_since_us = int(unbilled.starts[0]) * MINUTE_US if unbilled.hours else self._clock()
             stored = await self._store.load(namespace.name, billed_since_us=billed_since_us)
             namespace.sums = await asyncio.to_thread(add_rows, empty, _not_after(stored.rows, empty.now))
@@ -111,25 +125,27 @@ class Publisher:
         namespace.revision = max(namespace.revision, stored.revision)
         namespace.learn_names(stored)
 
-    def _recomputed(self, name: str, sums: Sums, spend: Spend, changes: Sequence[Change], revision: int) -> _Learned:
+    def _recomputed(
+        self, name: str, edition: Edition, sums: Sums, spend: Spend, changes: Sequence[Change], revision: int
+    ) -> _Learned:
         """Fold changes into sums and spend, and look at them as of now.
 
         Pure but for the clock, so a thread may do it.
         """
         now_us = self._clock()
-        models = self._catalogue.models
+        models, learning = edition.catalogue.models, edition.learning
         complete = with_axes(add_rows(sums, _total(changes)), (), [model.id for model in models])
         seen = at(complete, now_us)
-        posterior = infer(seen, now_us, self._learning.inference)
-        snapshot = snapshot_of(posterior, models, self._learning.policy, revision=revision, config_hash=self._digest)
+        posterior = infer(seen, now_us, learning.inference)
+        snapshot = snapshot_of(posterior, models, learning.policy, revision=revision, config_hash=edition.digest)
         if spend.hours:
             spend = billed(spend, _total_spend(changes), now_us)
-            snapshot = self._billing.paced(snapshot, name, spend, now_us)
+            snapshot = edition.billing.paced(snapshot, name, spend, now_us)
         return _Learned(seen, spend, snapshot)
 
-    def _unbilled(self, name: str) -> Spend:
+    def _unbilled(self, name: str, edition: Edition) -> Spend:
         """Return the spend of nobody; where a namespace has no budget, none is ever added."""
-        return Spend.empty(self._billing.hours(name), self._clock())
+        return Spend.empty(edition.billing.hours(name), self._clock())
 
     def _empty(self) -> Sums:
         return Sums.empty(round(self._learning.bucket_s * 1e6), self._clock())

@@ -10,15 +10,16 @@ import grpc
 from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import MANAGED_BY_FILE
+from adapters.registry import EntryKind, Registry
 from bandit.draw import UniformSource
 from server.beliefs import Beliefs
-from server.billing import Billing
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
 from server.edge import Edge
 from server.explanations import Explanations
 from server.gateway.assembly import Foundation
 from server.gateway.availability import Availability
+from server.gateway.callables import Callables, Connect
 from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import OPTIONS, listen, serve_metrics
@@ -26,6 +27,8 @@ from server.metrics import Metrics
 from server.ports import Provider, Store
 from server.publisher import Publisher
 from server.questions import Questions
+from server.registry.live import LiveRegistry
+from server.registry.rpc import RegistryService
 from server.routing import Router
 from server.rpc import ADMIN_SERVICE, ROUTING_SERVICE, AdminService, RoutingService
 from server.settings import DEFAULT_NAMESPACE, Settings
@@ -91,19 +94,25 @@ class Service:
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
+        connect: Connect | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._log = log
         self._health = Health()
-        self._metrics = Metrics(settings.catalogue.categories)
+        self._labels = {*settings.catalogue.categories}
+        self._metrics = Metrics(self._labels)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
         self._writer = Writer(store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves)
         self._gateway: GatewayService | None = None
-        self._handlers = self._assembled(keys, sources, providers, fingerprint_key)
+        self._callables = Callables(settings.gateway, providers, connect)
+        self.registry = LiveRegistry(
+            store, settings, self._publisher, log, clock=sources.clock, hear=self._hear_of_registry
+        )
+        self._handlers = self._assembled(keys, sources, fingerprint_key)
         self._metrics.watch(namespaces, sources.clock)
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -111,13 +120,12 @@ class Service:
         self._stop_metrics: Callable[[], None] = _nothing
 
     def _assembled(
-        self, keys: TokenKeys, sources: Sources, providers: Mapping[str, Provider], fingerprint_key: bytes
+        self, keys: TokenKeys, sources: Sources, fingerprint_key: bytes
     ) -> tuple[grpc.GenericRpcHandler, ...]:
         settings, namespaces, clock = self._settings, self._publisher.namespaces, sources.clock
         max_age_s = settings.learning.max_feedback_age_s
-        ids = [model.id for model in settings.catalogue.models]
-        availability = Availability(ids, sources.clock_s, sources.uniform, self._log)
-        questions = Questions(namespaces, settings.catalogue, keys, max_age_s, availability.failing)
+        availability = Availability(sources.clock_s, sources.uniform, self._log)
+        questions = Questions(namespaces, keys, max_age_s, availability.failing)
         router = Router(
             questions,
             keys,
@@ -125,8 +133,7 @@ class Service:
             rng=sources.rng,
             nonce=sources.nonce,
         )
-        billing = Billing(settings.catalogue)
-        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, billing=billing)
+        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s)
         routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
         explanations = Explanations(self._store, self._decisions, questions, keys)
         admin = AdminService(Beliefs(namespaces, questions), explanations, clock)
@@ -141,11 +148,18 @@ class Service:
                 *(clock, sources.clock_s, sources.uniform),
             )
             self._gateway = GatewayService(
-                settings, providers, routing.methods(), credentials, fingerprint_key, base, sources.incident
+                settings,
+                self._callables,
+                routing.methods(),
+                credentials,
+                fingerprint_key,
+                base,
+                sources.incident,
+                lambda namespace: namespaces[namespace].published.edition,
             )
         return (
             edge.handler(ROUTING_SERVICE, routing.methods()),
-            edge.handler(ADMIN_SERVICE, admin.methods()),
+            edge.handler(ADMIN_SERVICE, [*admin.methods(), *RegistryService(self.registry).methods()]),
             self._health.handler(),
         )
 
@@ -216,10 +230,15 @@ class Service:
     async def _load(self) -> None:
         catalogue, keys = self._settings.catalogue, self._settings.server.keys
         names = sorted({key.namespace for key in keys}) or [DEFAULT_NAMESPACE]
-        await self._store.apply_models(catalogue.models)
+        editions = await self.registry.start(names)
         for name in names:
             await self._store.add_categories(name, sorted(catalogue.categories), managed_by=MANAGED_BY_FILE)
-        await self._publisher.load(names)
+        await self._publisher.load(names, editions)
+
+    def _hear_of_registry(self, registry: Registry) -> None:
+        """Make ready for what decisions may name next."""
+        self._callables.hear(registry)
+        self._labels |= {key.name for key in registry.entries if key.kind is EntryKind.CATEGORY}
 
     def _begin(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]], on_crash: Callable[[], None] = _nothing

@@ -7,6 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from adapters.ledger import Discrepancy, StoredSums, Written, grid
+from adapters.registry import Audited, Edit, Registry
 from adapters.sql import (
     compaction,
     decisions,
@@ -19,7 +20,6 @@ from adapters.sql import (
     writing,
 )
 from adapters.sql.database import Database
-from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
 
 RecordT = TypeVar("RecordT", SignalRecord, DecisionRecord)
@@ -52,13 +52,17 @@ class SqlStore:
         """Remember categories."""
         await self._database.run(registry.add_categories, namespace, names, managed_by=managed_by)
 
-    async def apply_models(self, models: Sequence[Model]) -> None:
-        """Make the registry's file-managed models exactly these."""
-        await self._database.run(registry.apply_models, models)
+    async def registry(self) -> Registry:
+        """Return the registry."""
+        return await self._database.run(registry.read)
 
-    async def models(self) -> Sequence[Model]:
-        """Return the registry's models."""
-        return await self._database.run(registry.all_models)
+    async def edit_registry(self, seen: int, edits: Sequence[Edit], *, time_us: int, client: str) -> None:
+        """Make edits of the registry, and note who made them."""
+        await self._database.run(registry.edit, seen, edits, time_us=time_us, client=client)
+
+    async def audit(self, namespace: str, *, before: int, count: int) -> Sequence[Audited]:
+        """Return who changed the registry."""
+        return await self._database.run(registry.audited, namespace, before=before, count=count)
 
     def signals(self) -> AsyncIterator[SignalRecord]:
         """Read the signals that are kept."""

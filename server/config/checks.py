@@ -29,13 +29,18 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
     yield from _twice_the_same(table_of(document, "server"), "keys", above=("server",))
     yield from _listening(document, folder, has_token_keys=has_token_keys)
     yield from _files(document, folder)
+    yield from check_choices(document)
+    yield from check_knowledge(document, folder)
+    yield from _ages(document)
+    yield from check_budgets(document)
+
+
+def check_choices(document: Tables) -> Iterator[Finding]:
+    """Find what is wrong between models, categories and the settings of the policy."""
     yield from _models(document)
     yield from _shares(document)
     yield from _categories(document)
-    yield from check_knowledge(document, folder)
     yield from _modes(document)
-    yield from _ages(document)
-    yield from check_budgets(document)
 
 
 def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:

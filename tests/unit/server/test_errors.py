@@ -36,6 +36,7 @@ EXAMPLES = [
     errors.ScoreNameLimitError("judge-9", 7),
     errors.FeedbackUnavailableError(1.5),
     errors.LogUnavailableError(1.0),
+    errors.RegistryUnavailableError(1.0),
     errors.ShuttingDownError(),
     errors.DefectError("8f14e45f"),
 ]

@@ -171,8 +171,7 @@ async def test_score_names_of_the_configuration_are_reserved(parts):
     sources = {"chat": "score:tests", "code": "thumb", "mail": "thumb+score:judge"}
     inference = replace(parts.settings.learning.inference, quality_sources=sources)
     learning = replace(parts.settings.learning, inference=inference)
-    parts.publisher._learning = learning
-    await parts.publisher.load(["globex"])
+    await parts.publisher.load(["globex"], {"globex": Edition(parts.settings.catalogue, learning)})
     assert parts.publisher.namespaces["globex"].score_names == {"tests", "judge"}
 
 
