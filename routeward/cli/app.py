@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from routeward.cli import (
+    apply,
     catalogue,
     config,
     demo,
@@ -77,6 +78,7 @@ app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(probe.probe)
 _command(rich_help_panel=OPERATE)(version.version)
+_command(rich_help_panel=OPERATE)(apply.apply)
 _command(rich_help_panel=USE)(route.route)
 _command(rich_help_panel=USE)(feedback.feedback)
 _command(rich_help_panel=USE)(explain.explain)

@@ -8,9 +8,10 @@ from adapters.registry import Edit, Entry, EntryKey, EntryKind, Registry
 from bandit.catalogue import Model
 from bandit.modes import Mode
 from bandit.priors import ModelPrior
+from bandit.request import Objective
 from server.registry.changes import edit_to
 from server.registry.tables import canonical
-from server.settings import Settings
+from server.settings import DEFAULT_PROFILE, Settings
 
 
 def file_entries(settings: Settings, namespaces: Iterable[str]) -> list[Entry]:
@@ -75,6 +76,8 @@ def _prior(prior: ModelPrior) -> Mapping[str, Any]:
 
 def _profiles(settings: Settings) -> Iterator[tuple[EntryKey, Mapping[str, Any]]]:
     for name, objective in settings.catalogue.profiles.items():
+        if (name, objective) == (DEFAULT_PROFILE, Objective()):
+            continue  # it holds without being named
         yield EntryKey(EntryKind.PROFILE, "", name), objective._asdict()
 
 

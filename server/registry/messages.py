@@ -60,7 +60,7 @@ def upsert_of(kind: EntryKind, request: Any, caller: Principal) -> Wish:
     if not name:
         raise InvalidFieldError([Violation(f"{shape.field}.{shape.name_field}", "is required")])
     key = key_of(kind, name, caller)
-    return Wish(key, canonical(key, _settings(message, shape)), _expected(request))
+    return Wish(key, canonical(key, settings_of(message, shape)), _expected(request))
 
 
 def removal_of(kind: EntryKind, request: Any, caller: Principal) -> Wish:
@@ -99,7 +99,8 @@ def audit_entry(edit: Audited) -> pb.AuditEntry:
     return entry
 
 
-def _settings(message: Message, shape: Shape) -> dict[str, Any]:
+def settings_of(message: Message, shape: Shape) -> dict[str, Any]:
+    """Return what a message says of an entry, as a table of the configuration would."""
     settings = {}
     for field, value in message.ListFields():
         if field.name not in OWN_FIELDS and field.name != shape.name_field:

@@ -12,7 +12,6 @@ from rich.console import Console
 from adapters.ledger import MANAGED_BY_FILE
 from adapters.registry import Edit, Entry, EntryKey, EntryKind
 from adapters.sql.sqlite import SqliteStore
-from bandit.catalogue import Model, Prices
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from routeward.cli.evaluation_tables import verdict_and_policies

@@ -10,6 +10,7 @@ from bandit.posterior import infer
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from bandit.sums import Sums, add_rows, at, with_axes
+from server.editions import Edition
 
 BUCKET_US = 10_000_000
 CATEGORIES = ("chat", "code")
