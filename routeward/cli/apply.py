@@ -74,6 +74,7 @@ def _present(server: Server) -> "Mapping[EntryKey, Entry]":
     from server.registry.messages import SHAPES, settings_of
     from server.registry.tables import canonical
 
+    listed: dict[EntryKind, Sequence[Any]]
     with server.admin() as (stub, how):
         listed = {
             EntryKind.MODEL: stub.ListModels(pb.ListModelsRequest(), **how).models,

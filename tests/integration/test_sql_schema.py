@@ -97,7 +97,7 @@ async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_w
         connection.execute("DELETE FROM meta WHERE name = 'registry_version'")
         connection.execute(MODELS_OF_OLD)
         large = ("large", 2.5, 10, None, "large", "acme", "", 8000, None, '["tools"]', 0, "file")
-        connection.execute(f"INSERT INTO models VALUES ({', '.join('?' * len(large))})", large)
+        connection.execute("INSERT INTO models VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", large)
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = await SqliteStore.open(file, bucket_us=1)
     drawn_from = a_decision.distribution._replace(intended={"large": 0.25, "small": 0.75})

@@ -1,7 +1,6 @@
 """The call loop: who is called, in which order, how long, and what is recorded of it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -17,7 +16,6 @@ from adapters.providers.errors import (
     UnsupportedRequestError,
 )
 from bandit.signals import Kind, Status
-from server.editions import Edition
 from server.errors import NoEligibleModelError
 from server.gateway.chats import CallFailedError
 from server.requests import Constraints
@@ -390,34 +388,3 @@ async def test_a_model_that_cannot_serve_a_call_is_not_tried_with_it(desk):
     await desk.complete(input_tokens=20_000)
     await desk.probed()
     assert len(desk.providers["small"].calls) == before
-
-
-async def publish_without(desk, *names):
-    """Let these models leave while calls are under way."""
-    namespace = desk.parts.namespace
-    catalogue = namespace.edition.catalogue
-    left = tuple(model for model in catalogue.models if model.id not in names)
-    namespace.edition = Edition(replace(catalogue, models=left))
-    await desk.parts.publisher.refresh(namespace)
-
-
-async def test_a_call_under_way_is_answered_though_its_model_leaves(desk):
-    answered = asyncio.Event()
-    for provider in desk.providers.values():
-        provider.does(answered)
-    waiting = asyncio.create_task(desk.complete())
-    await desk.slow()
-    decided = desk.parts.namespace.published
-    await publish_without(desk, "small", "large")
-    answered.set()
-    completed = await waiting
-    assert completed.served.decision.question.published is decided
-    (record,) = await desk.stored()
-    assert (record.decision.model, record.fact.status) == (completed.served.model, Status.OK)
-    assert (await desk.complete()).served.model == "other"
-
-
-async def test_breakers_belong_to_models_wherever_they_stand_in_the_catalogue(desk):
-    await take_out(desk, "other")
-    await publish_without(desk, "small")
-    assert {(await desk.complete()).served.model for _ in range(20)} == {"large"}
