@@ -38,11 +38,10 @@ class Callables:
                 self._place(name, Upstream(said.get("provider", ""), said.get("upstream") or name))
 
     def _place(self, model: str, upstream: Upstream) -> None:
-        if self._upstreams.get(model) == upstream:
-            return
         if self._connect is None or upstream.provider not in self._endpoints:
             self.uncallable[model] = NO_PROVIDER
             return
-        self.providers[model] = self._connect(upstream)
-        self._upstreams[model], self.owners[model] = upstream, upstream.provider
+        if self._upstreams.get(model) != upstream:
+            self.providers[model] = self._connect(upstream)
+            self._upstreams[model], self.owners[model] = upstream, upstream.provider
         self.uncallable.pop(model, None)

@@ -11,6 +11,7 @@ from adapters.registry import Audited, Edit, Entry, Registry, RegistryMovedError
 from server.credentials import Principal
 from server.editions import Edition
 from server.errors import AdminRequiredError, RegistryUnavailableError
+from server.namespace import Namespace, score_names
 from server.ports import Store
 from server.publisher import Publisher
 from server.registry.changes import Wish, edits_for
@@ -87,12 +88,23 @@ class LiveRegistry:
                 return
             self._hear(registry)
             self.present = registry
-            for namespace in self._publisher.namespaces.values():
-                edition = edition_of(self._settings, registry, namespace.name)
-                namespace.categories |= edition.catalogue.categories.keys()
-                if not edition.says_the_same(namespace.edition):
-                    namespace.edition = edition
+            changed = [one for one in self._publisher.namespaces.values() if self._revised(one, registry)]
+            for namespace in changed:
+                try:
                     await self._publisher.refresh(namespace)
+                except StoreError as error:
+                    # It has its edition, and is published as soon as what it learned can be read.
+                    self._log.error("read_failed", namespace=namespace.name, error=str(error))
+
+    def _revised(self, namespace: Namespace, registry: Registry) -> bool:
+        """Give a namespace its edition of the registry; return whether that is another one."""
+        edition = edition_of(self._settings, registry, namespace.name)
+        if edition.says_the_same(namespace.edition):
+            return False
+        namespace.edition = edition
+        namespace.categories |= edition.catalogue.categories.keys()
+        namespace.score_names |= score_names(edition.learning.inference.quality_sources.values())
+        return True
 
     async def read(self) -> Registry:
         """Return the registry of the store. Raises RegistryUnavailableError."""

@@ -19,6 +19,12 @@ OUTCOME = pb_routing.Signal(
 CHEAP = {"id": "tiny", "input_usd_per_mtok": 0.01, "output_usd_per_mtok": 0.02}
 
 
+@pytest.fixture
+def settings(settings):
+    """Without the figures, whose server takes half a second to stop."""
+    return replace(settings, server=replace(settings.server, metrics_listen=""))
+
+
 async def upsert(client, *, expected=None, dry_run=False, **fields):
     request = pb.UpsertModelRequest(model=pb.Model(**{**CHEAP, **fields}), expected_version=expected, dry_run=dry_run)
     return await client.call(client.admin.UpsertModel, request)
