@@ -139,9 +139,10 @@ class LiveRegistry:
             after = registry.edited(edits)
             require_consistent(registry, after, self._settings)
             changed = Changed(registry.entries.get(wish.key), after.entries.get(wish.key), after.version)
-            if not edits or dry_run:
+            if dry_run:
                 return changed._replace(version=registry.version)
-            if await self._made(registry, edits, caller.client):
+            # Where there is nothing to do, another replica may just have done it.
+            if not edits or await self._made(registry, edits, caller.client):
                 await self.reload()
                 return changed
         raise RegistryMovedError("others kept changing the registry")

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from adapters.registry import Entry, EntryKey, EntryKind
 from adapters.toml.explain import findings_of
+from adapters.toml.table import Table
 from server.config.reference import REFERENCE
 from server.config.schema import CategoryTable, Document, ModelTable, ProfileTable
 from server.errors import InvalidFieldError, Violation
@@ -36,17 +37,22 @@ def canonical(key: EntryKey, settings: Settings) -> dict[str, Any]:
 
 def model_table(entry: Entry) -> ModelTable:
     """Return a model as the configuration would name it."""
-    return ModelTable.model_validate({"id": entry.key.name, **entry.settings})
+    return ModelTable.model_validate({"id": entry.key.name, **_known(entry, ModelTable)})
 
 
 def category_table(entry: Entry) -> CategoryTable:
     """Return a category as the configuration would name it."""
-    return CategoryTable.model_validate(entry.settings)
+    return CategoryTable.model_validate(_known(entry, CategoryTable))
 
 
 def profile_table(entry: Entry) -> ProfileTable:
     """Return a profile as the configuration would name it."""
-    return ProfileTable.model_validate(entry.settings)
+    return ProfileTable.model_validate(_known(entry, ProfileTable))
+
+
+def _known(entry: Entry, table: type[Table]) -> Settings:
+    """Return what this version knows of an entry: a newer one, which runs beside it, may have said more."""
+    return {name: value for name, value in entry.settings.items() if name in table.model_fields}
 
 
 def _alone(key: EntryKey, settings: Settings) -> dict[str, Any]:

@@ -137,3 +137,12 @@ def test_what_is_registered_shapes_the_edition_of_its_namespace_alone(configured
     assert acme.category("letters").input_tokens == 9
     assert "letters" not in shop.catalogue.categories
     assert len({acme.digest, shop.digest, configured.digest}) == 3
+
+
+def test_what_a_newer_version_says_besides_is_left_out(configured):
+    key = EntryKey(EntryKind.MODEL, "", "small")
+    registry = registry_of(configured, "acme")
+    present = registry.entries[key]
+    newer = Entry(key, {**present.settings, "colour": "red"}, present.managed_by, 99)
+    edition = edition_of(configured, registry.edited([Edit(present, newer)]), "acme")
+    assert edition.digest == configured.digest
