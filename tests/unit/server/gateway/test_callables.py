@@ -25,7 +25,7 @@ def callables(connected):
 
 
 def test_a_model_of_a_provider_that_is_known_is_called_under_its_name_there():
-    connected = []
+    connected: list[Upstream] = []
     known = callables(connected)
     known.hear(registry(("new", {"provider": "acme", "upstream": "new-7"}), ("plain", {"provider": "acme"})))
     assert connected == [Upstream("acme", "new-7"), Upstream("acme", "plain")]
@@ -42,7 +42,7 @@ def test_a_model_of_another_provider_is_uncallable_until_it_names_one_that_is_kn
 
 
 def test_calls_under_way_still_reach_a_model_that_left_or_lost_its_provider():
-    connected = []
+    connected: list[Upstream] = []
     known = callables(connected)
     known.hear(registry(("new", {"provider": "acme"})))
     before = known.providers["new"]
@@ -54,7 +54,7 @@ def test_calls_under_way_still_reach_a_model_that_left_or_lost_its_provider():
 
 
 def test_models_of_the_configuration_file_are_called_as_it_says():
-    connected = []
+    connected: list[Upstream] = []
     known = callables(connected)
     known.hear(registry(("small", {"provider": "globex"}), managed_by=MANAGED_BY_FILE))
     assert (known.uncallable, connected) == ({}, [])
