@@ -25,7 +25,8 @@ class Model:
 
     `id` is stable: sums are keyed by it, so repricing touches none. `context_tokens` bounds prompt plus
     answer, `max_output_tokens` the answer; None is no known bound. A model that is not enabled keeps its
-    sums and is never eligible.
+    sums and is never eligible. `alias_of` is the id that it had before it was renamed; sums stay with the id they were
+    recorded under.
     """
 
     id: str
@@ -37,3 +38,4 @@ class Model:
     max_output_tokens: int | None = None
     capabilities: frozenset[str] = field(default_factory=frozenset)
     enabled: bool = True
+    alias_of: str = ""

@@ -6,6 +6,7 @@ arrivals can change a bit of them, and an event and its negation cancel.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Final, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -157,6 +158,19 @@ def at(sums: Sums, now_us: int) -> Sums:
     """
     now = max(sums.now, now_us // sums.bucket_us)
     return sums if now == sums.now else _checked(_laid_out(sums, oldest=sums.oldest, now=now))
+
+
+def digest_of(sums: Sums) -> int:
+    """Return a number of 48 bits for what was counted of each (category, model, signal, source) over all time.
+
+    Equal sums have equal digests, whatever the time they are seen from and whatever is on their axes besides.
+    """
+    totals = sums.moments.sum(axis=-1)
+    digest = blake2b(digest_size=6)
+    for c, m, s in np.argwhere(totals.any(axis=0)):
+        digest.update("\0".join((sums.categories[c], sums.models[m], *sums.signals[s])).encode())
+        digest.update(totals[:, c, m, s].astype("<i8").tobytes())
+    return int.from_bytes(digest.digest(), "big")
 
 
 def filled(sums: Sums) -> Sums:

@@ -31,6 +31,7 @@ from routeward.v1.routing_service_pb2 import RouteRequest
 from server.answers import route_response
 from server.converters import call_of
 from server.credentials import Principal
+from server.editions import Edition
 from server.namespace import Namespace, Published
 from server.nonces import Nonces
 from server.questions import Questions
@@ -93,9 +94,12 @@ def measured(rng: np.random.Generator) -> dict[str, float]:
     learning = LearningSettings()
     sums = sums_of(signals(SIGNALS, rng))
     snapshot = snapshot_of(infer(sums, NOW_US, learning.inference), models, PolicySettings())
-    namespace = Namespace("default", sums, Published(snapshot), Spend.empty(0), categories={*CATEGORIES})
+    edition = Edition(Catalogue(models=models), learning)
+    namespace = Namespace(
+        "default", edition, sums, Published(snapshot, edition, sums), Spend.empty(0), categories={*CATEGORIES}
+    )
     keys = TokenKeys([TokenKey("bench", b"benchmarks sign their own tokens")])
-    questions = Questions({"default": namespace}, Catalogue(models=models), keys, learning.max_feedback_age_s)
+    questions = Questions({"default": namespace}, keys, learning.max_feedback_age_s)
     router = Router(questions, keys, clock=now_us, rng=rng, nonce=Nonces(now_us))
     call, caller = Call("chat", request_id="0d9b4f6e", input_tokens=1200), Principal()
     request = questions.ask(call, caller, NOW_US).request

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from adapters.sql.postgres.database import Reach
+from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
 from benchmarks._accounts import Account, account
 from benchmarks._postgres import PostgresServer

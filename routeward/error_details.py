@@ -36,6 +36,10 @@ BY_REASON: Final[Mapping[str, type[RoutewardError]]] = {
     "BUDGET_EXHAUSTED": errors.BudgetExhaustedError,
     "DECISION_NOT_LOGGED": errors.DecisionNotLoggedError,
     "SPOOL_FULL": errors.SpoolFullError,
+    "ADMIN_REQUIRED": errors.AdminRequiredError,
+    "VERSION_CONFLICT": errors.VersionConflictError,
+    "MANAGED_BY_FILE": errors.ManagedByFileError,
+    "REGISTRY_INCONSISTENT": errors.RegistryInconsistentError,
 }
 """Error of each ErrorReason of the contract, by its name without the prefix."""
 

@@ -8,7 +8,8 @@ RoutewardError
 │   └── DecisionIdInvalidError     not an id that Route gave
 ├── CredentialError                the API key does not permit this
 │   ├── ApiKeyInvalidError         no key, or an unknown one
-│   └── ForeignDecisionError       the decision belongs to another namespace
+│   ├── ForeignDecisionError       the decision belongs to another namespace
+│   └── AdminRequiredError         the key may not change the registry
 ├── NotFoundError                  something named in the request is not configured, or not there
 │   ├── CategoryUnknownError
 │   ├── ModelUnknownError
@@ -16,7 +17,10 @@ RoutewardError
 │   └── DecisionNotLoggedError     the server's log does not hold the decision (any more)
 ├── RefusedError                   valid, but not possible in the present state
 │   ├── DecisionExpiredError       feedback came too late; nothing was recorded
-│   └── NoEligibleModelError       `metadata` names, for each model, what excluded it
+│   ├── NoEligibleModelError       `metadata` names, for each model, what excluded it
+│   ├── VersionConflictError       somebody changed it since it was read; `metadata` holds its version now
+│   ├── ManagedByFileError         the configuration file names it
+│   └── RegistryInconsistentError  what would be left of the registry does not fit together
 ├── LimitReachedError              a limit of the server is reached
 │   ├── OverloadedError            retry after `retry_after_s`
 │   ├── SpoolFullError             its database does not answer; retry after `retry_after_s`
@@ -105,6 +109,10 @@ class ForeignDecisionError(CredentialError):
     """The decision belongs to another namespace than the API key."""
 
 
+class AdminRequiredError(CredentialError):
+    """The API key may not change the registry, nor see who did."""
+
+
 class NotFoundError(RoutewardError):
     """Something that the request names is not configured, or not there."""
 
@@ -139,6 +147,18 @@ class DecisionExpiredError(RefusedError):
 
 class NoEligibleModelError(RefusedError):
     """No model satisfies the constraints; `metadata` names, for each model, what excluded it."""
+
+
+class VersionConflictError(RefusedError):
+    """Somebody changed it since the version that was expected; `metadata` holds its name and its version now."""
+
+
+class ManagedByFileError(RefusedError):
+    """The configuration file of the server names it, so it is changed there."""
+
+
+class RegistryInconsistentError(RefusedError):
+    """What would be left of the registry does not fit together."""
 
 
 class LimitReachedError(RoutewardError):

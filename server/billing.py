@@ -112,10 +112,6 @@ def _least(*bounds: int | None) -> int | None:
     return min((bound for bound in bounds if bound is not None), default=None)
 
 
-UNBILLED: Final = Billing(Catalogue())
-"""Of a service without budgets."""
-
-
 def refuse_exhausted(snapshot: Snapshot, category: str, profile: str, now_us: int) -> None:
     """Raise BudgetExhaustedError where a budget that refuses has no money left for such requests.
 

@@ -31,10 +31,14 @@ class CredentialError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: the tenant, and the id of the API key (empty: the server asks for none)."""
+    """Who calls: the tenant, and the id of the API key (empty: the server asks for none).
+
+    `is_admin` says that he may change the registry.
+    """
 
     namespace: str = DEFAULT_NAMESPACE
     client: str = ""
+    is_admin: bool = False
 
 
 class Credentials:
@@ -57,7 +61,7 @@ class Credentials:
         known = hmac.compare_digest(sha256_of(secret), key.sha256)
         if not known or key is _NOBODY or value[: len(_SCHEME)].lower() != _SCHEME:
             raise CredentialError
-        return Principal(key.namespace, key.id)
+        return Principal(key.namespace, key.id, key.is_admin)
 
 
 def make_key(id_: str, entropy: Callable[[int], bytes]) -> tuple[str, str]:

@@ -7,8 +7,9 @@ ServiceError
 ├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
 ├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
 ├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
-├── DecisionNotLoggedError
-└── SpoolExhaustedError
+├── DecisionNotLoggedError      ├── AdminRequiredError       ├── VersionConflictError
+├── SpoolExhaustedError         ├── ManagedByFileError       ├── RegistryInconsistentError
+└── RegistryUnavailableError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -190,6 +191,51 @@ class DecisionNotLoggedError(ServiceError):
         )
 
 
+class AdminRequiredError(ServiceError):
+    """The key may not change the registry, nor see who did."""
+
+    code, reason = Code.PERMISSION_DENIED, "ADMIN_REQUIRED"
+
+    def __init__(self, client: str) -> None:
+        super().__init__(
+            f"the API key {client!r} may not do this; use one that the configuration marks with admin = true",
+            {"client": client},
+        )
+
+
+class VersionConflictError(ServiceError):
+    """Somebody changed it since the version that was expected; 0 is the version of what does not exist."""
+
+    code, reason = Code.FAILED_PRECONDITION, "VERSION_CONFLICT"
+
+    def __init__(self, name: str, expected: int, present: int) -> None:
+        now = f"is at version {present}" if present else "does not exist"
+        wanted = f"at version {expected}" if expected else "not to exist"
+        super().__init__(
+            f"{name!r} {now}, but was expected {wanted}; read it again, and decide anew",
+            {"name": name, "version": str(present)},
+        )
+
+
+class ManagedByFileError(ServiceError):
+    """The configuration file names it."""
+
+    code, reason = Code.FAILED_PRECONDITION, "MANAGED_BY_FILE"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the configuration file names {name!r}; change it there, and restart", {"name": name})
+
+
+class RegistryInconsistentError(ServiceError):
+    """What would be left of the registry does not fit together."""
+
+    code, reason = Code.FAILED_PRECONDITION, "REGISTRY_INCONSISTENT"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}", {"field": field})
+        self.field = field
+
+
 class NoEligibleModelError(ServiceError):
     """No model is left; the metadata names, for each, what excluded it."""
 
@@ -272,6 +318,18 @@ class LogUnavailableError(ServiceError):
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__("the store does not answer, so its log cannot be read; retry", retry_after_s=retry_after_s)
+
+
+class RegistryUnavailableError(ServiceError):
+    """The store does not answer, and so the registry cannot be read or changed."""
+
+    code, reason = Code.UNAVAILABLE, "STORE_UNAVAILABLE"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "the store does not answer, so the registry cannot be read or changed; retry, with the expected_version",
+            retry_after_s=retry_after_s,
+        )
 
 
 class ShuttingDownError(ServiceError):

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts
 from bandit.votes import SignalStatus
-from server.billing import UNBILLED, Billing
 from server.credentials import Principal
 from server.errors import (
     DecisionExpiredError,
@@ -46,13 +45,11 @@ class Learner:
         writer: Writer,
         *,
         max_age_s: float,
-        billing: Billing = UNBILLED,
     ) -> None:
         self._namespaces = namespaces
         self._keys = keys
         self._writer = writer
         self._max_age_s = max_age_s
-        self._billing = billing
 
     async def record(
         self, decision_id: str, count: int, read: Callable[[], Report], now_us: int, caller: Principal
@@ -126,7 +123,9 @@ class Learner:
             return error
 
     def _records(self, token: DecisionToken, report: Report, now_us: int, caller: Principal) -> Sequence[SignalRecord]:
-        self._admit_scores(report, self._namespaces[token.namespace])
+        namespace = self._namespaces[token.namespace]
+        self._admit_scores(report, namespace)
+        billing = namespace.published.edition.billing
         # The token's own time, even where another replica's clock is ahead: what is learned may not depend on arrival.
         decision = DecisionFacts(token.category, token.model, token.kind, token.decided_us, token.input_tokens)
         return [
@@ -142,7 +141,7 @@ class Learner:
                 parent=token.parent,
                 client=caller.client,
                 rater=report.rater,
-                bill=self._billing.bill(token, fact),
+                bill=billing.bill(token, fact),
             )
             for signal, fact, observed_us in report.observations
         ]

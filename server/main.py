@@ -11,17 +11,20 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import StoreError
 from adapters.memory import MemoryStore
 from adapters.providers.errors import MissingExtraError
-from adapters.providers.provider import providers
+from adapters.providers.provider import connector
 from adapters.snapshot_file import SnapshotFile
 from adapters.sql.archive import FolderArchive
+from adapters.sql.postgres import Reach
+from adapters.sql.postgres import connect as postgres_store
 from adapters.sql.sqlite import Journal, SqliteStore
+from server.gateway.callables import Connect
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import ALONE, StartError
@@ -32,6 +35,9 @@ from server.service import LocalFiles, Service, Sources
 from server.settings import Settings, SpoolSettings
 from server.token_keys import TokenKeyError, token_keys
 from server.workers.place import Worker
+
+if TYPE_CHECKING:
+    from adapters.sql.postgres.store import PostgresStore
 
 IN_MEMORY: Final = Path()
 
@@ -87,12 +93,17 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
         clock_s=time.monotonic,
         uniform=random.Random().random,  # noqa: S311 - chance, not a secret
     )
-    async with _opened(settings) as store, _spool(settings.spool) as spool, _providers(settings, log) as by_model:
+    async with (
+        _opened(settings) as (store, archive),
+        _spool(settings.spool) as spool,
+        _connector(settings, log) as connect,
+    ):
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        files = LocalFiles(spool, _saved(settings), _archive(settings, store))
+        files = LocalFiles(spool, _saved(settings), archive)
         inherited = ALONE if worker is None else worker.inherited
-        service = Service(settings, store, keys, sources, log, by_model, fingerprint, files, inherited)
+        providers = _providers(settings, connect)
+        service = Service(settings, store, keys, sources, log, providers, fingerprint, connect, files, inherited)
         try:
             addresses = await service.start()
             if isinstance(store, SqliteStore):
@@ -115,15 +126,24 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Store]:
-    bucket_us = round(settings.learning.bucket_s * 1e6)
-    store: Store
-    if settings.store.path == IN_MEMORY:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Store, Archive | None]]:
+    """Yield the store, and what takes its log before it is dropped."""
+    bucket_us, folder = round(settings.learning.bucket_s * 1e6), settings.store.export_folder
+    store: MemoryStore | PostgresStore | SqliteStore
+    archive: Archive | None = None
+    if (postgres := settings.store.postgres) is not None:
+        reach = Reach(postgres.url, postgres.connect_s, postgres.statement_s, postgres.connections)
+        # Replicas whose chance gives them the same shard are only slower.
+        store = postgres_store(reach, bucket_us=bucket_us, shard=secrets.randbits(16))
+        archive = FolderArchive.of_database(folder, store.database) if folder else None
+    elif settings.store.path == IN_MEMORY:
         store = MemoryStore(bucket_us=bucket_us)
     else:
         store = await SqliteStore.open(settings.store.path, bucket_us=bucket_us)
+        # Beside the server's own connection: reading a day takes a while.
+        archive = FolderArchive.of_file(folder, settings.store.path) if folder else None
     try:
-        yield store
+        yield store, archive
     finally:
         await store.close()
 
@@ -145,18 +165,11 @@ async def _spool(settings: SpoolSettings) -> AsyncIterator[Spool | None]:
         await journal.close()
 
 
-def _archive(settings: Settings, store: Store) -> Archive | None:
-    folder = settings.store.export_folder
-    if folder is None or not isinstance(store, SqliteStore):
-        return None
-    return FolderArchive.of_file(folder, settings.store.path)
-
-
 @asynccontextmanager
-async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[Mapping[str, Provider]]:
-    """Yield what calls each model; the library for it is only needed where there is a gateway."""
+async def _connector(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[Connect | None]:
+    """Yield what makes what calls a model; the library for it is only needed where there is a gateway."""
     if not settings.gateway.listen:
-        yield {}
+        yield None
         return
     from adapters.providers.aiohttp_transport import AiohttpTransport
 
@@ -164,9 +177,16 @@ async def _providers(settings: Settings, log: FilteringBoundLogger) -> AsyncIter
         log.warning("not_callable", model=model, reason=reason, **settings.gateway.remedies[model]._asdict())
     transport = AiohttpTransport(settings.gateway.private_hosts)
     try:
-        yield providers(transport, settings.gateway.endpoints, settings.gateway.upstreams, time.time)
+        yield connector(transport, settings.gateway.endpoints, time.time)
     finally:
         await transport.close()
+
+
+def _providers(settings: Settings, connect: Connect | None) -> Mapping[str, Provider]:
+    """Return what calls each model of the configuration file; nothing where there is no gateway."""
+    if connect is None:
+        return {}
+    return {model: connect(upstream) for model, upstream in settings.gateway.upstreams.items()}
 
 
 def _now_us() -> int:

@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bandit.signals import SCORE_PREFIX, Kind
+from bandit.sums import digest_of
 from bandit.votes import SignalStatus
 from server.namespace import Namespace
 from server.series import Counts, Durations
@@ -41,7 +42,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """Counts what happens. `categories` are the names that may be labels."""
+    """Counts what happens. `categories` are the names that may be labels; more may come."""
 
     def __init__(self, categories: Collection[str]) -> None:
         self.registry = registry = CollectorRegistry()
@@ -94,6 +95,9 @@ class Metrics:
         self.task_failures = Counter(
             "routeward_task_failures", "Crashes of background tasks.", ["task"], registry=registry
         )
+        self.follow_age_seconds = Gauge(
+            "routeward_follow_age_seconds", "Seconds since the shared store was last read.", registry=registry
+        )
         ProcessCollector(registry=registry)
 
     def answered(self, method: str, code: str, seconds: float) -> None:
@@ -133,6 +137,11 @@ class _Snapshots(Collector):
         """Return the state of every snapshot, each read through one reference."""
         age = GaugeMetricFamily("routeward_snapshot_age_seconds", "Age of the snapshot.", labels=["namespace"])
         revision = GaugeMetricFamily("routeward_snapshot_revision", "Signals in the snapshot.", labels=["namespace"])
+        digest = GaugeMetricFamily(
+            "routeward_sums_digest",
+            "Number that is equal where all that was counted up to the revision of the snapshot is.",
+            labels=["namespace"],
+        )
         quality = GaugeMetricFamily(
             "routeward_posterior_quality",
             "Posterior mean of quality.",
@@ -151,7 +160,8 @@ class _Snapshots(Collector):
             for what, text in _BUDGET_FIGURES.items()
         )
         for name, namespace in list(self._namespaces.items()):
-            snapshot = namespace.published.snapshot
+            published = namespace.published
+            snapshot = published.snapshot
             for budget, standing, paid in snapshot.budgets:
                 spent.add_metric([name, budget.name], standing.usd)
                 price.add_metric([name, budget.name], paid)
@@ -159,11 +169,12 @@ class _Snapshots(Collector):
                 exhausted.add_metric([name, budget.name], float(standing.exhausted))
             age.add_metric([name], (self._clock() - snapshot.posterior.now_us) * 1e-6)
             revision.add_metric([name], snapshot.revision)
+            digest.add_metric([name], digest_of(published.sums))
             degraded.add_metric([name], float(namespace.degraded))
             for (shifted, signal), probability in snapshot.posterior.shifts.items():
                 shift.add_metric([name, shifted, signal], probability)
-            for category in self._categories:
+            for category in tuple(self._categories):
                 means = snapshot.expectations.quality[snapshot.row(category)].tolist()
                 for model, mean in zip(snapshot.models, means, strict=True):
                     quality.add_metric([name, category, model.id], mean)
-        yield from (age, revision, degraded, quality, shift, spent, price, target, exhausted)
+        yield from (age, revision, digest, degraded, quality, shift, spent, price, target, exhausted)

@@ -16,6 +16,7 @@ from bandit.snapshot import Snapshot
 from bandit.spend import Spend
 from bandit.sums import Sums
 from server.choices import Choices
+from server.editions import Edition
 
 MAX_CHOICES: Final = 4096
 """Distributions remembered per snapshot; ordinary traffic asks for a few hundred."""
@@ -23,12 +24,14 @@ MAX_CHOICES: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """A snapshot, and the distributions that were already computed from it.
+    """A snapshot, the edition that it was computed from, and the distributions that were already computed from it.
 
-    `degraded` says that the store has not been read since the start.
+    `sums` are what the snapshot was computed from. `degraded` says that the store has not been read since the start.
     """
 
     snapshot: Snapshot
+    edition: Edition
+    sums: Sums
     choices: dict[Request, Choices] = field(default_factory=dict)
     degraded: bool = False
 
@@ -43,18 +46,23 @@ class Published:
 class Namespace:
     """State of one tenant.
 
+    `edition` is what the next snapshot is computed from.
+
     `sums` and `spend` hold everything up to `sums_revision`, and `changes` what was written since. `stale` says that
     a write may have happened whose change is not known, so the store has to be read anew. `unsaved_categories` were
-    created by requests and are not in the store yet. `degraded` says that the store has not been read since the start.
+    created by requests and are not in the store yet. `is_followed` says that all of it is read from a store that others
+    write to as well. `degraded` says that the store has not been read since the start.
     """
 
     name: str
+    edition: Edition
     sums: Sums
     published: Published
     spend: Spend
     sums_revision: int = 0
     revision: int = 0
     stale: bool = True
+    is_followed: bool = False
     degraded: bool = False
     changes: list[Change] = field(default_factory=list)
     categories: set[str] = field(default_factory=set)
@@ -62,8 +70,14 @@ class Namespace:
     score_names: set[str] = field(default_factory=set)
 
     def apply(self, change: Change) -> None:
-        """Take in what a write changed; the next snapshot shows it."""
-        self.revision = change.revision
+        """Take in what a write changed; the next snapshot shows it, unless what was written is read from the store."""
+        self.revision = max(self.revision, change.revision)
+        if not self.is_followed:
+            self.changes.append(change)
+
+    def follow(self, change: Change) -> None:
+        """Take in what the store was found to have more than before; the next snapshot shows it."""
+        self.revision = max(self.revision, change.revision)
         self.changes.append(change)
 
     def learn_names(self, stored: StoredSums) -> None:
@@ -80,9 +94,10 @@ def take_in(namespaces: Mapping[str, Namespace], written: Written) -> None:
 
 
 def doubt(namespaces: Mapping[str, Namespace], records: Iterable[SignalRecord]) -> None:
-    """Have the store read anew: whether records were written is unknown."""
+    """Have the store read anew: whether records were written is unknown. What is followed will show it."""
     for record in records:
-        if namespace := namespaces.get(record.namespace):
+        namespace = namespaces.get(record.namespace)
+        if namespace is not None and not namespace.is_followed:
             namespace.stale = True
 
 

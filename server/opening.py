@@ -6,9 +6,11 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from adapters.ledger import MANAGED_BY_FILE, StoredSums, StoreError, StoreUnavailableError
+from adapters.ledger import MANAGED_BY_FILE, StoredSums, StoreError, StoreForbiddenError, StoreUnavailableError
+from server.editions import Edition
 from server.ports import SavedSums, Store
 from server.publisher import Publisher
+from server.registry.live import LiveRegistry
 from server.settings import DEFAULT_NAMESPACE, Settings
 
 RETRY_EVERY_S: Final = 1.0
@@ -24,6 +26,7 @@ class Opening:
     def __init__(
         self,
         store: Store,
+        registry: LiveRegistry,
         publisher: Publisher,
         saved: SavedSums | None,
         settings: Settings,
@@ -31,6 +34,7 @@ class Opening:
         uniform: Callable[[], float],
     ) -> None:
         self._store = store
+        self._registry = registry
         self._publisher = publisher
         self._saved = saved
         self._catalogue = settings.catalogue
@@ -42,8 +46,10 @@ class Opening:
     async def begin(self) -> bool:
         """Load what was learned; tell whether the store could be read. Raises StoreError."""
         try:
-            await self._tell()
-            await self._publisher.load(self._names)
+            editions = await self._tell()
+            await self._publisher.load(self._names, editions)
+        except StoreForbiddenError:
+            raise
         except StoreUnavailableError as error:
             if not self._may_be_late:
                 raise
@@ -74,12 +80,13 @@ class Opening:
         self._log.info("store_reached")
         return True
 
-    async def _tell(self) -> None:
-        """Tell the store what the configuration says."""
+    async def _tell(self) -> Mapping[str, Edition]:
+        """Tell the store what the configuration says; return what each namespace chooses from."""
         await self._store.prepare()
-        await self._store.apply_models(self._catalogue.models)
+        editions = await self._registry.start(self._names)
         for name in self._names:
             await self._store.add_categories(name, sorted(self._catalogue.categories), managed_by=MANAGED_BY_FILE)
+        return editions
 
     async def _what_was_saved(self) -> Mapping[str, StoredSums]:
         if self._saved is None:

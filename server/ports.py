@@ -4,11 +4,11 @@ Arguments and results are immutable values; nothing here is shared with the impl
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from adapters.ledger import Discrepancy, Followed, Position, StoredSums, Written
 from adapters.providers.chat import Answer, AnswerStream, Body, Timeouts
-from bandit.catalogue import Model
+from adapters.registry import Audited, Edit, Registry
 from bandit.records import DecisionRecord, SignalRecord
 
 
@@ -48,11 +48,18 @@ class Store(Protocol):
     async def add_categories(self, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
         """Remember categories; a known one keeps its `managed_by` unless the file now names it."""
 
-    async def apply_models(self, models: Sequence[Model]) -> None:
-        """Make the registry's file-managed models exactly these; rows of removed ones are kept, disabled."""
+    async def registry(self) -> Registry:
+        """Return the registry; all of it is of one version."""
 
-    async def models(self) -> Sequence[Model]:
-        """Return every model of the registry, sorted by id."""
+    async def edit_registry(self, seen: int, edits: Sequence[Edit], *, time_us: int, client: str) -> None:
+        """Make edits, and note when and by which client; all of them or none. Its version counts each.
+
+        Raises adapters.registry.RegistryMovedError where the registry is no longer at the version `seen` that the edits
+        were thought of.
+        """
+
+    async def audit(self, namespace: str, *, before: int, count: int) -> Sequence[Audited]:
+        """Return the newest `count` edits that made versions below `before`: of this namespace, and of all."""
 
     def signals(self) -> AsyncIterator[SignalRecord]:
         """Read the signals that are kept, retractions too, sorted by namespace, nonce and name.
@@ -95,6 +102,7 @@ class Store(Protocol):
         """Finish what was begun and release everything. Safe to call twice."""
 
 
+@runtime_checkable
 class SharedStore(Store, Protocol):
     """A store that other replicas write to as well, so that what was learned is read from it alone."""
 

@@ -1,38 +1,27 @@
 """From a call to what the policy is asked: names looked up, defaults filled in, token counts put into buckets."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from bandit.eligibility import Eligibility, Needs, barred, ejected, eligible
+from bandit.eligibility import barred
 from bandit.errors import InfeasibleError
 from bandit.policy import policy
-from bandit.request import Limits, Objective, Request, quarter_octave
-from server.billing import Billing
+from bandit.request import Limits, Request, quarter_octave
 from server.choices import Choices
 from server.credentials import Principal
 from server.errors import (
     CategoryUnknownError,
     InvalidFieldError,
-    ModelUnknownError,
     NoEligibleModelError,
-    ProfileUnknownError,
     Violation,
 )
 from server.fields import is_fingerprint
 from server.namespace import Namespace, Published
 from server.requests import Call
-from server.settings import DEFAULT_CATEGORY, DEFAULT_PROFILE, Catalogue, CategorySettings
+from server.settings import DEFAULT_CATEGORY, Catalogue, CategorySettings
 from server.tokens import TokenExpiredError, TokenInvalidError, TokenKeys
 
-NOT_FORCED: Final = "model"
-"""What excludes the models that a forced call does not name: the request's field of that name."""
-
-DISABLED: Final = "disabled"
-
 NOTHING_BARRED: Final[Mapping[str, str]] = {}
-
-MAX_CACHED_ELIGIBILITIES: Final = 4096
 
 _UNLIMITED: Final = Limits()
 
@@ -63,41 +52,24 @@ class Question(NamedTuple):
         return computed
 
 
-def _none_failing() -> Sequence[int]:
+def _none_failing() -> Sequence[str]:
     return ()
 
 
 class Questions:
-    """Places calls in their tenants. `failing` returns the models that calls fail at, by position, longest first."""
+    """Places calls in their tenants. `failing` returns the models that calls fail at, by id, longest first."""
 
     def __init__(
         self,
         namespaces: Mapping[str, Namespace],
-        catalogue: Catalogue,
         keys: TokenKeys,
         max_age_s: float,
-        failing: Callable[[], Sequence[int]] = _none_failing,
+        failing: Callable[[], Sequence[str]] = _none_failing,
     ) -> None:
         self._namespaces = namespaces
         self._failing = failing
-        self._catalogue = catalogue
         self._keys = keys
         self._max_age_s = max_age_s
-        self._billing = Billing(catalogue)
-        self._any_category = catalogue.categories.get(DEFAULT_CATEGORY, CategorySettings())
-        self._ids = frozenset(model.id for model in catalogue.models)
-        self._contexts = sorted(
-            {model.context_tokens for model in catalogue.models if model.context_tokens is not None}
-        )
-        self._answers = sorted(
-            {model.max_output_tokens for model in catalogue.models if model.max_output_tokens is not None}
-        )
-        self._eligibilities: dict[tuple[frozenset[str], frozenset[str], str, int, int], Eligibility] = {}
-        self._forced = {
-            model.id: Eligibility(1 << position, dict.fromkeys(self._ids - {model.id}, NOT_FORCED))
-            for position, model in enumerate(catalogue.models)
-            if model.enabled
-        }
 
     def ask(
         self, call: Call, caller: Principal, now_us: int, uncallable: Mapping[str, str] = NOTHING_BARRED
@@ -119,15 +91,19 @@ class Questions:
         model that is disabled, and InvalidFieldError where the previous decision is none of the caller's.
         """
         namespace = self._namespaces[caller.namespace]
-        objective = self._objective(call)
-        category = self._routed_as(namespace, call.category)
-        settings = self._catalogue.categories.get(category, self._any_category)
+        # Read once: what is published meanwhile has other models in other places.
+        published = namespace.published
+        edition = published.edition
+        catalogue, billing = edition.catalogue, edition.billing
+        objective = edition.objective(call)
+        category = _routed_as(catalogue, namespace.categories, call.category)
+        settings = edition.category(category)
         input_tokens = settings.input_tokens if call.input_tokens is None else call.input_tokens
-        eligibility = self._eligibility(call, input_tokens)
+        eligibility = edition.eligibility(call, input_tokens)
         if uncallable:
-            eligibility = barred(self._catalogue.models, eligibility, uncallable)
+            eligibility = barred(catalogue.models, eligibility, uncallable)
         if failing := self._failing():
-            eligibility = ejected(self._catalogue.models, eligibility, failing)
+            eligibility = edition.without_failing(eligibility, failing)
         count = _exact if call.constraints.max_cost_usd is not None else quarter_octave
         cached_model = self._warm_model(call, caller, now_us) if call.previous_decision_id else ""
         request = Request(
@@ -139,66 +115,9 @@ class Questions:
             max_output_tokens=None if call.max_output_tokens is None else count(call.max_output_tokens),
             cached_model=cached_model,
             cached_input_tokens=count(call.cached_input_tokens or 0) if cached_model else 0,
-            profile=self._billing.payer(call.profile),
+            profile=billing.payer(call.profile),
         )
-        return Question(
-            namespace.published,
-            request,
-            eligibility.exclusions,
-            self._catalogue.max_fallbacks,
-            self._billing.tag(call.profile),
-        )
-
-    def _routed_as(self, namespace: Namespace, name: str) -> str:
-        """Return the category that `name` is routed as: itself where it is known or has room."""
-        if name in namespace.categories or name == DEFAULT_CATEGORY:
-            return name
-        if self._catalogue.strict_categories:
-            raise CategoryUnknownError(name)
-        known, most = namespace.categories, self._catalogue.max_categories
-        has_room = len(known) < most
-        if has_room and is_fingerprint(name):
-            # Prompts that change with the date would else leave no room for categories that somebody names.
-            has_room = sum(map(is_fingerprint, known)) < most // 2
-        return name if has_room else DEFAULT_CATEGORY
-
-    def _eligibility(self, call: Call, input_tokens: int) -> Eligibility:
-        constraints = call.constraints
-        if not constraints.models <= self._ids:
-            raise ModelUnknownError(min(constraints.models - self._ids), self._ids, "constraints.models")
-        if call.model:
-            return self._forced_to(call.model)
-        allowed, capabilities, region, output_tokens = *constraints[:3], call.max_output_tokens or 0
-        # Models only differ in what they can serve where a context length, or that of a longest answer, is crossed.
-        context = bisect_left(self._contexts, input_tokens + output_tokens)
-        key = allowed, capabilities, region, context, bisect_left(self._answers, output_tokens)
-        found = self._eligibilities.get(key)
-        if found is None:
-            if len(self._eligibilities) >= MAX_CACHED_ELIGIBILITIES:
-                self._eligibilities.clear()
-            needs = Needs(allowed, capabilities, region, input_tokens, output_tokens)
-            found = self._eligibilities[key] = eligible(self._catalogue.models, needs)
-        return found
-
-    def _forced_to(self, model: str) -> Eligibility:
-        """Only this model, whatever the constraints say: whoever names one knows better."""
-        if model not in self._ids:
-            raise ModelUnknownError(model, self._ids)
-        if model not in self._forced:
-            raise NoEligibleModelError({model: DISABLED})
-        return self._forced[model]
-
-    def _objective(self, call: Call) -> Objective:
-        profile = self._catalogue.profiles.get(call.profile or DEFAULT_PROFILE)
-        if profile is None:
-            raise ProfileUnknownError(call.profile, self._catalogue.profiles)
-        answer, second = call.answer_value_usd, call.second_value_usd
-        if answer is None and second is None:
-            return profile
-        return Objective(
-            profile.answer_value_usd if answer is None else answer,
-            profile.second_value_usd if second is None else second,
-        )
+        return Question(published, request, eligibility.exclusions, catalogue.max_fallbacks, billing.tag(call.profile))
 
     def _warm_model(self, call: Call, caller: Principal, now_us: int) -> str:
         """Return the model that holds the conversation's prompt cache; none if it holds no tokens, or no longer."""
@@ -211,6 +130,20 @@ class Questions:
         if previous.namespace != caller.namespace:
             raise _not_live()
         return previous.model if call.cached_input_tokens else ""
+
+
+def _routed_as(catalogue: Catalogue, known: Collection[str], name: str) -> str:
+    """Return the category that `name` is routed as: itself where it is known or has room."""
+    if name in known or name == DEFAULT_CATEGORY:
+        return name
+    if catalogue.strict_categories:
+        raise CategoryUnknownError(name)
+    most = catalogue.max_categories
+    has_room = len(known) < most
+    if has_room and is_fingerprint(name):
+        # Prompts that change with the date would else leave no room for categories that somebody names.
+        has_room = sum(map(is_fingerprint, known)) < most // 2
+    return name if has_room else DEFAULT_CATEGORY
 
 
 def _limits(call: Call, settings: CategorySettings) -> Limits:

@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from structlog.typing import FilteringBoundLogger
 
+from adapters.registry import EntryKind, Registry
 from bandit.draw import UniformSource
 from server.archiving import Archiving
 from server.beliefs import Beliefs
-from server.billing import Billing
 from server.credentials import Credentials
 from server.decision_log import DecisionLog
 from server.edge import Edge
 from server.explanations import Explanations
+from server.follower import Follower
 from server.gateway.assembly import Foundation
 from server.gateway.availability import Availability
+from server.gateway.callables import Callables, Connect
 from server.health import FEEDBACK, Health
 from server.learning import Learner
 from server.listening import ALONE, Addresses, Inherited, grpc_server, listen, serve_metrics
 from server.metrics import Metrics
 from server.opening import Opening
-from server.ports import Archive, Provider, SavedSums, Spool, Store
+from server.ports import Archive, Provider, SavedSums, SharedStore, Spool, Store
 from server.publisher import Publisher
 from server.questions import Questions
+from server.registry.live import LiveRegistry
+from server.registry.rpc import RegistryService
 from server.routing import Router
 from server.rpc import ADMIN_SERVICE, ROUTING_SERVICE, AdminService, RoutingService
 from server.saving import Saving
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 FLUSH_S: Final = 10.0
 """How long a stop waits for what is not stored yet: half of it for outcomes of the gateway, half for the rest."""
 
-ENDLESS: Final = ("opening", "publisher", "saving", "spooling", "upkeep")
+ENDLESS: Final = ("follower", "opening", "publisher", "saving", "spooling", "upkeep")
 """Tasks that a stop cancels; the others end when what they hold is written."""
 
 
@@ -101,6 +105,7 @@ class Service:
         log: FilteringBoundLogger,
         providers: Mapping[str, Provider] = NO_PROVIDERS,
         fingerprint_key: bytes = b"",
+        connect: Connect | None = None,
         files: LocalFiles = NO_FILES,
         inherited: Inherited = ALONE,
     ) -> None:
@@ -109,9 +114,9 @@ class Service:
         self._store = store
         self._log = log
         self._health = Health()
-        self._metrics = Metrics(settings.catalogue.categories)
+        self._labels = {*settings.catalogue.categories}
+        self._metrics = Metrics(self._labels)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
-        self._opening = Opening(store, self._publisher, files.saved, settings, log, sources.uniform)
         namespaces = self._publisher.namespaces
         self._saving = Saving(files.saved, namespaces, log) if files.saved is not None else None
         self._spooling: Spooling | None = None
@@ -125,7 +130,20 @@ class Service:
         archiving = Archiving(files.archive, self._metrics.export_failures, log)
         self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves, archiving)
         self._gateway: GatewayService | None = None
-        self._handlers = self._assembled(keys, sources, providers, fingerprint_key)
+        self._callables = Callables(settings.gateway, providers, connect)
+        self.registry = LiveRegistry(
+            store, settings, self._publisher, log, clock=sources.clock, hear=self._hear_of_registry
+        )
+        self._opening = Opening(store, self.registry, self._publisher, files.saved, settings, log, sources.uniform)
+        self.follower: Follower | None = None
+        if isinstance(store, SharedStore) and settings.store.postgres is not None:
+            self.follower = Follower(
+                *(store, self._publisher, self.registry, self._metrics, log),
+                sync_s=settings.store.postgres.sync_s,
+                clock=sources.clock,
+                uniform=sources.uniform,
+            )
+        self._handlers = self._assembled(keys, sources, fingerprint_key)
         self._metrics.watch(namespaces, sources.clock)
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -133,13 +151,12 @@ class Service:
         self._stop_metrics: Callable[[], None] = _nothing
 
     def _assembled(
-        self, keys: TokenKeys, sources: Sources, providers: Mapping[str, Provider], fingerprint_key: bytes
+        self, keys: TokenKeys, sources: Sources, fingerprint_key: bytes
     ) -> tuple[grpc.GenericRpcHandler, ...]:
         settings, namespaces, clock = self._settings, self._publisher.namespaces, sources.clock
         max_age_s = settings.learning.max_feedback_age_s
-        ids = [model.id for model in settings.catalogue.models]
-        availability = Availability(ids, sources.clock_s, sources.uniform, self._log)
-        questions = Questions(namespaces, settings.catalogue, keys, max_age_s, availability.failing)
+        availability = Availability(sources.clock_s, sources.uniform, self._log)
+        questions = Questions(namespaces, keys, max_age_s, availability.failing)
         router = Router(
             questions,
             keys,
@@ -147,8 +164,7 @@ class Service:
             rng=sources.rng,
             nonce=sources.nonce,
         )
-        billing = Billing(settings.catalogue)
-        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s, billing=billing)
+        learner = Learner(namespaces, keys, self._writer, max_age_s=max_age_s)
         routing = RoutingService(router, learner, self._decisions, self._metrics, clock)
         explanations = Explanations(self._store, self._decisions, questions, keys)
         admin = AdminService(Beliefs(namespaces, questions), explanations, clock)
@@ -163,18 +179,21 @@ class Service:
                 *(clock, sources.clock_s, sources.uniform),
             )
             self._gateway = GatewayService(
-                *(settings, providers, routing.methods(), credentials, fingerprint_key, base, sources.incident),
+                *(settings, self._callables, routing.methods(), credentials, fingerprint_key, base, sources.incident),
+                lambda namespace: namespaces[namespace].published.edition,
                 self._inherited.gateway,
             )
         return (
             edge.handler(ROUTING_SERVICE, routing.methods()),
-            edge.handler(ADMIN_SERVICE, admin.methods()),
+            edge.handler(ADMIN_SERVICE, [*admin.methods(), *RegistryService(self.registry).methods()]),
             self._health.handler(),
         )
 
     async def start(self) -> Addresses:
         """Load what was learned, or begin without it, then listen. Raises StartError, StoreError."""
         opened = await self._opening.begin()
+        if opened and self.follower is not None:
+            await self.follower.look()
         if self._spooling is not None:
             await self._spooling.start()
         settings, inherited = self._settings.server, self._inherited
@@ -190,6 +209,8 @@ class Service:
             self._begin("spooling", self._spooling.run)
         if not opened:
             self._begin("opening", self._opening.run)
+        if self.follower is not None:
+            self._begin("follower", self.follower.run)
         if self._saving is not None:
             self._begin("saving", self._saving.run)
         self._begin("publisher", self._publisher.run)
@@ -259,6 +280,11 @@ class Service:
             for task in unfinished:
                 self._log.error("unfinished", task=task.get_name())
                 task.cancel()
+
+    def _hear_of_registry(self, registry: Registry) -> None:
+        """Make ready for what decisions may name next."""
+        self._callables.hear(registry)
+        self._labels |= {key.name for key in registry.entries if key.kind is EntryKind.CATEGORY}
 
     def _begin(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]], on_crash: Callable[[], None] = _nothing

@@ -28,11 +28,15 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A credential: only the SHA-256 of its secret is known. Its namespace is the tenant."""
+    """A credential: only the SHA-256 of its secret is known. Its namespace is the tenant.
+
+    `is_admin` allows to change models and profiles, which all tenants share, and the tenant's categories.
+    """
 
     id: str
     sha256: str
     namespace: str = DEFAULT_NAMESPACE
+    is_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,7 @@ class GatewaySettings:
     other one why it cannot ("provider_key": its key is not set; "provider": nobody said where it is);
     `remedies` say what to do.
     `private_hosts` are the names in base URLs that may lead to private addresses. `categories` names fingerprints.
+    `upstream_names` are the names of models at their providers, by id, where they differ.
     `key_variables` says, by provider, where its key should come from, for advice. `fingerprint_key` is that of the
     environment; without it `fingerprint_key_file` holds it, and without either it lasts as long as the process.
     """
@@ -182,6 +187,7 @@ class GatewaySettings:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     uncallable: Mapping[str, str] = field(default_factory=dict)
+    upstream_names: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, Remedy] = field(default_factory=dict)
     key_variables: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,6 @@
 """A `server.ports.Store` that lives as long as its process."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from adapters.bills import SpendRows, add_spend, coarsen_spend, fold_bills, spend_since
@@ -26,7 +25,7 @@ from adapters.ledger import (
     moved,
     settle,
 )
-from bandit.catalogue import Model
+from adapters.registry import Audited, Edit, EntryKind, Registry, RegistryMovedError
 from bandit.errors import SumsOverflowError
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.sums import MAX_COUNT, Moments, RowKey
@@ -47,7 +46,8 @@ class MemoryStore:
         self._revisions: dict[str, int] = {}
         self._decisions: dict[tuple[int, str, bytes], DecisionRecord] = {}
         self._categories: dict[str, dict[str, str]] = {}
-        self._models: dict[str, Model] = {}
+        self._registry = Registry()
+        self._audit: list[Audited] = []
 
     async def prepare(self) -> None:
         """Do nothing: there are no tables."""
@@ -91,14 +91,25 @@ class MemoryStore:
             if name not in known or managed_by == MANAGED_BY_FILE:
                 known[name] = managed_by
 
-    async def apply_models(self, models: Sequence[Model]) -> None:
-        """Make the registry's file-managed models exactly these."""
-        removed = {name: replace(model, enabled=False) for name, model in self._models.items()}
-        self._models = removed | {model.id: model for model in models}
+    async def registry(self) -> Registry:
+        """Return the registry."""
+        return self._registry
 
-    async def models(self) -> Sequence[Model]:
-        """Return the registry's models."""
-        return tuple(model for _, model in sorted(self._models.items()))
+    async def edit_registry(self, seen: int, edits: Sequence[Edit], *, time_us: int, client: str) -> None:
+        """Make edits of the registry, and note who made them."""
+        if seen != self._registry.version:
+            raise RegistryMovedError(f"the registry is no longer at version {seen}")
+        self._registry = self._registry.edited(edits)
+        for version, edit in enumerate(edits, start=seen + 1):
+            before, after = (None if one is None else one.settings for one in edit)
+            self._audit.append(Audited(version, time_us, client, edit.key, before, after))
+            if edit.after is not None and edit.key.kind is EntryKind.CATEGORY:
+                await self.add_categories(edit.key.namespace, [edit.key.name], managed_by=edit.after.managed_by)
+
+    async def audit(self, namespace: str, *, before: int, count: int) -> Sequence[Audited]:
+        """Return who changed the registry."""
+        newest = [one for one in reversed(self._audit) if one.version < before]
+        return tuple([one for one in newest if one.key.namespace in ("", namespace)][:count])
 
     async def signals(self) -> AsyncIterator[SignalRecord]:
         """Read the signals that are kept."""

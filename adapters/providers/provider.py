@@ -115,17 +115,26 @@ def providers(
     clock: Callable[[], float],
 ) -> dict[str, HttpProvider]:
     """Return a provider for each model id of `upstreams`, whose endpoints have to be there."""
+    connect = connector(transport, endpoints, clock)
+    return {model: connect(upstream) for model, upstream in upstreams.items()}
+
+
+def connector(
+    transport: Transport, endpoints: Mapping[str, Endpoint], clock: Callable[[], float]
+) -> Callable[[Upstream], HttpProvider]:
+    """Return what makes a provider for a model; its endpoint has to be one of these, by name."""
     formats: Mapping[Format, ChatFormat] = {
         Format.OPENAI: OpenAIFormat(),
         Format.AZURE: OpenAIFormat(),
         Format.ANTHROPIC: AnthropicFormat(clock),
         Format.GEMINI: GeminiFormat(clock),
     }
-    found = ((model, endpoints[upstream.provider], upstream.name) for model, upstream in upstreams.items())
-    return {
-        model: HttpProvider(formats[endpoint.format], transport, endpoint, name, clock)
-        for model, endpoint, name in found
-    }
+
+    def connect(upstream: Upstream) -> HttpProvider:
+        endpoint = endpoints[upstream.provider]
+        return HttpProvider(formats[endpoint.format], transport, endpoint, upstream.name, clock)
+
+    return connect
 
 
 async def _content(response: HttpResponse) -> bytes:

@@ -1,14 +1,19 @@
-"""Models and categories, with who manages them."""
+"""Models, categories and profiles, with who manages them and who changed them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from adapters.ledger import MANAGED_BY_FILE
-from adapters.sql.schema import categories, models
-from adapters.sql.statements import given_columns, insert_or_keep, insert_or_replace, insert_rows
-from bandit.catalogue import Model, Prices
+from adapters.registry import Audited, Edit, Entry, EntryKey, EntryKind, Registry, RegistryMovedError, model_of
+from adapters.sql.marks import mark
+from adapters.sql.schema import audit, categories, meta, registry
+from adapters.sql.statements import insert_or_keep, insert_or_replace, insert_rows
+from bandit.catalogue import Model
+
+VERSION: Final = "registry_version"
+"""Name in `meta` of what counts the changes: whoever makes one holds its row first, so that they are serial."""
 
 
 def add_categories(connection: Connection, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
@@ -17,47 +22,77 @@ def add_categories(connection: Connection, namespace: str, names: Sequence[str],
     insert_rows(connection, categories, statement, [(namespace, name, managed_by) for name in names])
 
 
-def apply_models(connection: Connection, wanted: Sequence[Model]) -> None:
-    """Make the file-managed models exactly these; disable the others."""
-    removed = models.c.id.not_in([model.id for model in wanted])
-    connection.execute(update(models).where(models.c.managed_by == MANAGED_BY_FILE, removed).values(enabled=False))
-    if wanted:
-        put = insert_or_replace(models, given_columns(models), connection.dialect)
-        connection.execute(put, [_row(model) for model in wanted])
+def read(connection: Connection) -> Registry:
+    """Return every entry, and the version that they are of."""
+    entries = [_entry(row) for row in connection.execute(select(registry))]
+    return Registry(mark(connection, VERSION), {entry.key: entry for entry in entries})
+
+
+def edit(connection: Connection, seen: int, edits: Sequence[Edit], *, time_us: int, client: str) -> None:
+    """Make edits that were thought of at version `seen`. Raises RegistryMovedError where that is another by now."""
+    counter = update(meta).where(meta.c.name == VERSION, meta.c.value == seen)
+    if not connection.execute(counter.values(value=seen + len(edits))).rowcount:
+        raise RegistryMovedError(f"the registry is no longer at version {seen}")
+    for version, one in enumerate(edits, start=seen + 1):
+        _put(connection, one)
+        connection.execute(insert(audit), _audit_row(one, version, time_us, client))
+
+
+def audited(connection: Connection, namespace: str, *, before: int, count: int) -> Sequence[Audited]:
+    """Return up to so many edits before a version, newest first: those of a namespace, and those of all."""
+    whose = audit.c.namespace.in_(["", namespace])
+    newest = select(audit).where(audit.c.version < before, whose).order_by(audit.c.version.desc()).limit(count)
+    return tuple(
+        Audited(row.version, row.time_us, row.client, _key(row), row.before, row.after)
+        for row in connection.execute(newest)
+    )
 
 
 def all_models(connection: Connection) -> Sequence[Model]:
     """Return every model of the registry, sorted by id."""
-    return tuple(_model(row) for row in connection.execute(select(models).order_by(models.c.id)))
+    return tuple(map(model_of, read(connection).of_kind(EntryKind.MODEL)))
 
 
-def _row(model: Model) -> Mapping[str, object]:
-    prices = model.prices
+def _put(connection: Connection, one: Edit) -> None:
+    kind, namespace, name = one.key
+    place = registry.c.namespace == namespace, registry.c.kind == kind, registry.c.name == name
+    connection.execute(delete(registry).where(*place))
+    if one.after is None:
+        return
+    connection.execute(insert(registry), _row(one.after))
+    if kind is EntryKind.CATEGORY:
+        add_categories(connection, namespace, [name], managed_by=one.after.managed_by)
+
+
+def _row(entry: Entry) -> Mapping[str, Any]:
+    kind, namespace, name = entry.key
     return {
-        "id": model.id,
-        "input_usd_per_mtok": prices.input_usd_per_mtok,
-        "output_usd_per_mtok": prices.output_usd_per_mtok,
-        "cached_input_usd_per_mtok": prices.cached_input_usd_per_mtok,
-        "family": model.family,
-        "provider": model.provider,
-        "region": model.region,
-        "context_tokens": model.context_tokens,
-        "max_output_tokens": model.max_output_tokens,
-        "capabilities": sorted(model.capabilities),
-        "enabled": model.enabled,
-        "managed_by": MANAGED_BY_FILE,
+        "namespace": namespace,
+        "kind": str(kind),
+        "name": name,
+        "settings": dict(entry.settings),
+        "managed_by": entry.managed_by,
+        "version": entry.version,
     }
 
 
-def _model(row: Row[Any]) -> Model:
-    return Model(
-        id=row.id,
-        prices=Prices(row.input_usd_per_mtok, row.output_usd_per_mtok, row.cached_input_usd_per_mtok),
-        family=row.family,
-        provider=row.provider,
-        region=row.region,
-        context_tokens=row.context_tokens,
-        max_output_tokens=row.max_output_tokens,
-        capabilities=frozenset(row.capabilities),
-        enabled=row.enabled,
-    )
+def _audit_row(one: Edit, version: int, time_us: int, client: str) -> Mapping[str, Any]:
+    kind, namespace, name = one.key
+    return {
+        "version": version,
+        "time_us": time_us,
+        "client": client,
+        "namespace": namespace,
+        "kind": str(kind),
+        "name": name,
+        "before": None if one.before is None else dict(one.before.settings),
+        "after": None if one.after is None else dict(one.after.settings),
+    }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(_key(row), row.settings, row.managed_by, row.version)
+
+
+def _key(row: Row[Any]) -> EntryKey:
+    return EntryKey(EntryKind(row.kind), row.namespace, row.name)

@@ -202,22 +202,31 @@ decisions: Final = Table(
 )
 """By time, so that rows are appended, read and dropped in the order of one tree."""
 
-models: Final = Table(
-    "models",
+registry: Final = Table(
+    "registry",
     metadata,
-    Column("id", _Text, primary_key=True),
-    Column("input_usd_per_mtok", Double, nullable=False),
-    Column("output_usd_per_mtok", Double, nullable=False),
-    Column("cached_input_usd_per_mtok", Double),
-    Column("family", _Text, nullable=False),
-    Column("provider", _Text, nullable=False),
-    Column("region", _Text, nullable=False),
-    Column("context_tokens", BigInteger),
-    Column("max_output_tokens", BigInteger),
-    Column("capabilities", JSON, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("managed_by", _Text, nullable=False),
+    Column("namespace", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("managed_by", String, nullable=False),
+    Column("version", BigInteger, nullable=False),
 )
+"""Models, profiles, and categories of namespaces, as tables of the configuration would say them."""
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("client", String, nullable=False),
+    Column("namespace", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+)
+"""Who changed the registry, by its version after the change."""
 
 categories: Final = Table(
     "categories",
@@ -234,4 +243,4 @@ meta: Final = Table(
     Column("name", _Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""What was fixed when the store was made."""
+"""What was fixed when the store was made, and what counts and marks."""

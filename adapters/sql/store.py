@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from adapters.ledger import StoredSums, Written, grid
+from adapters.registry import Audited, Edit, Registry
 from adapters.sql import (
     compaction,
     decisions,
@@ -15,7 +16,6 @@ from adapters.sql import (
     writing,
 )
 from adapters.sql.operations import Operations
-from bandit.catalogue import Model
 from bandit.records import DecisionRecord, SignalRecord
 
 
@@ -42,13 +42,17 @@ class SqlStore(Operations):
         """Remember categories."""
         await self._database.run(registry.add_categories, namespace, names, managed_by=managed_by)
 
-    async def apply_models(self, models: Sequence[Model]) -> None:
-        """Make the registry's file-managed models exactly these."""
-        await self._database.run(registry.apply_models, models)
+    async def registry(self) -> Registry:
+        """Return the registry."""
+        return await self._database.run(registry.read)
 
-    async def models(self) -> Sequence[Model]:
-        """Return the registry's models."""
-        return await self._database.run(registry.all_models)
+    async def edit_registry(self, seen: int, edits: Sequence[Edit], *, time_us: int, client: str) -> None:
+        """Make edits of the registry, and note who made them."""
+        await self._database.run(registry.edit, seen, edits, time_us=time_us, client=client)
+
+    async def audit(self, namespace: str, *, before: int, count: int) -> Sequence[Audited]:
+        """Return who changed the registry."""
+        return await self._database.run(registry.audited, namespace, before=before, count=count)
 
     def signals(self) -> AsyncIterator[SignalRecord]:
         """Read the signals that are kept."""

@@ -7,10 +7,11 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 
 from adapters.ledger import StoreError, StoreSchemaError
 from adapters.sql.postgres import tables
+from adapters.sql.registry import VERSION as REGISTRY_VERSION
 from adapters.sql.schema import meta, metadata
 from adapters.sql.statements import POSTGRESQL
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest migration."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -68,6 +69,7 @@ def _create(connection: Connection, bucket_us: int) -> None:
     _stamp.create(connection)
     connection.execute(insert(_stamp).values(version_num=HEAD))
     connection.execute(insert(meta).values(name="bucket_us", value=bucket_us))
+    connection.execute(insert(meta).values(name=REGISTRY_VERSION, value=0))
 
 
 def _require_width(connection: Connection, bucket_us: int) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from routeward.cli import (
+    apply,
     backup,
     catalogue,
     config,
@@ -86,6 +87,7 @@ _command(rich_help_panel=OPERATE)(backup.backup)
 _command(rich_help_panel=OPERATE)(backup.restore)
 app.add_typer(namespace.app, name="namespace", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(version.version)
+_command(rich_help_panel=OPERATE)(apply.apply)
 _command(rich_help_panel=USE)(route.route)
 _command(rich_help_panel=USE)(feedback.feedback)
 _command(rich_help_panel=USE)(explain.explain)

@@ -54,7 +54,7 @@ class Server:
 
     def posterior(self, request: "GetPosteriorRequest") -> "GetPosteriorResponse":
         """Ask what is believed. Raises the errors of `routeward.errors` that the server answers with."""
-        with self._admin() as (stub, how):
+        with self.admin() as (stub, how):
             return stub.GetPosterior(request, **how)
 
     def budgets(self) -> "Sequence[BudgetStanding]":
@@ -63,7 +63,7 @@ class Server:
 
         from routeward.v1.admin_service_pb2 import ListBudgetsRequest
 
-        with self._admin() as (stub, how):
+        with self.admin() as (stub, how):
             try:
                 return stub.ListBudgets(ListBudgetsRequest(), **how).budgets
             except grpc.RpcError as error:
@@ -72,7 +72,7 @@ class Server:
                 raise
 
     @contextmanager
-    def _admin(self) -> "Iterator[tuple[AdminServiceStub, dict[str, Any]]]":
+    def admin(self) -> "Iterator[tuple[AdminServiceStub, dict[str, Any]]]":
         """Give a stub of the server, and how to call it."""
         import grpc
 

@@ -28,6 +28,7 @@ def create(
     ],
     *,
     namespace: Annotated[str, typer.Option(callback=_name, help="Tenant that callers with it belong to.")] = "default",
+    admin: Annotated[bool, typer.Option("--admin", metavar="", help="Let it change models while servers run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make an API key. Its secret is shown once and kept nowhere; the server needs only the hash."""
@@ -35,6 +36,7 @@ def create(
 
     key, sha256 = make_key(id_, os.urandom)
     table = f'[[server.keys]]\nid = "{id_}"\nsha256 = "{sha256}"\nnamespace = "{namespace}"'
+    table += "\nadmin = true" if admin else ""
     human = (
         f"{key}\n\nGive this to the caller, as ROUTEWARD_API_KEY; it is not shown again.\n"
         f"Put this into the configuration and restart the server:\n\n{table}"

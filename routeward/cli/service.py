@@ -11,6 +11,7 @@ from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json, Listen, Metr
 from routeward.cli.output import WRONG_USE, CommandError, print_json, show
 
 if TYPE_CHECKING:
+    from server.config import ConfigError
     from server.settings import Settings
 
 
@@ -77,13 +78,15 @@ def loaded(config: Path, listen: str = "", metrics: str = "", *, workers: int = 
     try:
         return load(config, os.environ, listen=listen, metrics=metrics, workers=workers, serving=serving)
     except ConfigError as error:
-        problems = [
-            {"place": one.place, "line": one.line, "message": one.message, "hint": one.hint} for one in error.problems
-        ]
-        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise CommandError(
-            "CONFIG_INVALID",
-            f"{count} in the configuration\n\n{error}",
-            exit_code=WRONG_USE,
-            details={"problems": problems},
-        ) from error
+        raise invalid(error, "the configuration") from error
+
+
+def invalid(error: "ConfigError", what: str) -> CommandError:
+    """Return everything that is wrong with a file as one error; `what` says which file it is."""
+    problems = [
+        {"place": one.place, "line": one.line, "message": one.message, "hint": one.hint} for one in error.problems
+    ]
+    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return CommandError(
+        "CONFIG_INVALID", f"{count} in {what}\n\n{error}", exit_code=WRONG_USE, details={"problems": problems}
+    )

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from routeward.v1 import admin_service_pb2 as routeward_dot_v1_dot_admin__service__pb2
+from routeward.v1 import registry_pb2 as routeward_dot_v1_dot_registry__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -26,7 +27,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key.
+    """Shows what the server has learned, and why it decided as it did; shows and changes what it can choose from. The
+    namespace of every call comes from the caller's API key.
     """
 
     def __init__(self, channel):
@@ -50,10 +52,76 @@ class AdminServiceStub(object):
                 request_serializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionRequest.SerializeToString,
                 response_deserializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionResponse.FromString,
                 _registered_method=True)
+        self.GetModel = channel.unary_unary(
+                '/routeward.v1.AdminService/GetModel',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.GetModelRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.GetModelResponse.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/routeward.v1.AdminService/ListModels',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.UpsertModel = channel.unary_unary(
+                '/routeward.v1.AdminService/UpsertModel',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.UpsertModelRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.UpsertModelResponse.FromString,
+                _registered_method=True)
+        self.DeleteModel = channel.unary_unary(
+                '/routeward.v1.AdminService/DeleteModel',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.DeleteModelRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.DeleteModelResponse.FromString,
+                _registered_method=True)
+        self.GetCategory = channel.unary_unary(
+                '/routeward.v1.AdminService/GetCategory',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.GetCategoryRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.GetCategoryResponse.FromString,
+                _registered_method=True)
+        self.ListCategories = channel.unary_unary(
+                '/routeward.v1.AdminService/ListCategories',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.ListCategoriesRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.ListCategoriesResponse.FromString,
+                _registered_method=True)
+        self.UpsertCategory = channel.unary_unary(
+                '/routeward.v1.AdminService/UpsertCategory',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.UpsertCategoryRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.UpsertCategoryResponse.FromString,
+                _registered_method=True)
+        self.DeleteCategory = channel.unary_unary(
+                '/routeward.v1.AdminService/DeleteCategory',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.DeleteCategoryRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.DeleteCategoryResponse.FromString,
+                _registered_method=True)
+        self.GetProfile = channel.unary_unary(
+                '/routeward.v1.AdminService/GetProfile',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.GetProfileRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.GetProfileResponse.FromString,
+                _registered_method=True)
+        self.ListProfiles = channel.unary_unary(
+                '/routeward.v1.AdminService/ListProfiles',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.ListProfilesRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.ListProfilesResponse.FromString,
+                _registered_method=True)
+        self.UpsertProfile = channel.unary_unary(
+                '/routeward.v1.AdminService/UpsertProfile',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.UpsertProfileRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.UpsertProfileResponse.FromString,
+                _registered_method=True)
+        self.DeleteProfile = channel.unary_unary(
+                '/routeward.v1.AdminService/DeleteProfile',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.DeleteProfileRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.DeleteProfileResponse.FromString,
+                _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/routeward.v1.AdminService/ListAudit',
+                request_serializer=routeward_dot_v1_dot_registry__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=routeward_dot_v1_dot_registry__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
-    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key.
+    """Shows what the server has learned, and why it decided as it did; shows and changes what it can choose from. The
+    namespace of every call comes from the caller's API key.
     """
 
     def GetPosterior(self, request, context):
@@ -78,6 +146,97 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetModel(self, request, context):
+        """Returns a model of the registry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """Returns every model of the registry, sorted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpsertModel(self, request, context):
+        """Adds a model, or replaces the one of its name whole. The next decision knows. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModel(self, request, context):
+        """Removes a model; what was learned of it is kept. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCategory(self, request, context):
+        """Returns a category of the namespace of the registry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCategories(self, request, context):
+        """Returns every category of the namespace of the registry, sorted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpsertCategory(self, request, context):
+        """Adds a category of the namespace, or replaces the one of its name whole. The next decision knows. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCategory(self, request, context):
+        """Removes a category of the namespace; what was learned of it is kept. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProfile(self, request, context):
+        """Returns a profile of the registry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProfiles(self, request, context):
+        """Returns every profile of the registry, sorted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpsertProfile(self, request, context):
+        """Adds a profile, or replaces the one of its name whole. The next decision knows. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProfile(self, request, context):
+        """Removes a profile; what was learned of it is kept. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAudit(self, request, context):
+        """Returns who changed what in the registry, newest first. Needs an admin key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +255,71 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionRequest.FromString,
                     response_serializer=routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionResponse.SerializeToString,
             ),
+            'GetModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModel,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.GetModelRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.GetModelResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.ListModelsRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'UpsertModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpsertModel,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.UpsertModelRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.UpsertModelResponse.SerializeToString,
+            ),
+            'DeleteModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModel,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.DeleteModelRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.DeleteModelResponse.SerializeToString,
+            ),
+            'GetCategory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCategory,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.GetCategoryRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.GetCategoryResponse.SerializeToString,
+            ),
+            'ListCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategories,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.ListCategoriesRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.ListCategoriesResponse.SerializeToString,
+            ),
+            'UpsertCategory': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpsertCategory,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.UpsertCategoryRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.UpsertCategoryResponse.SerializeToString,
+            ),
+            'DeleteCategory': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCategory,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.DeleteCategoryRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.DeleteCategoryResponse.SerializeToString,
+            ),
+            'GetProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProfile,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.GetProfileRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.GetProfileResponse.SerializeToString,
+            ),
+            'ListProfiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProfiles,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.ListProfilesRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.ListProfilesResponse.SerializeToString,
+            ),
+            'UpsertProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpsertProfile,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.UpsertProfileRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.UpsertProfileResponse.SerializeToString,
+            ),
+            'DeleteProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProfile,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.DeleteProfileRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.DeleteProfileResponse.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=routeward_dot_v1_dot_registry__pb2.ListAuditRequest.FromString,
+                    response_serializer=routeward_dot_v1_dot_registry__pb2.ListAuditResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'routeward.v1.AdminService', rpc_method_handlers)
@@ -105,7 +329,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key.
+    """Shows what the server has learned, and why it decided as it did; shows and changes what it can choose from. The
+    namespace of every call comes from the caller's API key.
     """
 
     @staticmethod
@@ -179,6 +404,357 @@ class AdminService(object):
             '/routeward.v1.AdminService/ExplainDecision',
             routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionRequest.SerializeToString,
             routeward_dot_v1_dot_admin__service__pb2.ExplainDecisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/GetModel',
+            routeward_dot_v1_dot_registry__pb2.GetModelRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/ListModels',
+            routeward_dot_v1_dot_registry__pb2.ListModelsRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpsertModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/UpsertModel',
+            routeward_dot_v1_dot_registry__pb2.UpsertModelRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.UpsertModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/DeleteModel',
+            routeward_dot_v1_dot_registry__pb2.DeleteModelRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.DeleteModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCategory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/GetCategory',
+            routeward_dot_v1_dot_registry__pb2.GetCategoryRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.GetCategoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/ListCategories',
+            routeward_dot_v1_dot_registry__pb2.ListCategoriesRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.ListCategoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpsertCategory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/UpsertCategory',
+            routeward_dot_v1_dot_registry__pb2.UpsertCategoryRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.UpsertCategoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCategory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/DeleteCategory',
+            routeward_dot_v1_dot_registry__pb2.DeleteCategoryRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.DeleteCategoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/GetProfile',
+            routeward_dot_v1_dot_registry__pb2.GetProfileRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.GetProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProfiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/ListProfiles',
+            routeward_dot_v1_dot_registry__pb2.ListProfilesRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.ListProfilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpsertProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/UpsertProfile',
+            routeward_dot_v1_dot_registry__pb2.UpsertProfileRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.UpsertProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/DeleteProfile',
+            routeward_dot_v1_dot_registry__pb2.DeleteProfileRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.DeleteProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/routeward.v1.AdminService/ListAudit',
+            routeward_dot_v1_dot_registry__pb2.ListAuditRequest.SerializeToString,
+            routeward_dot_v1_dot_registry__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

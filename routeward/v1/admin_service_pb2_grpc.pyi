@@ -6,6 +6,7 @@ What operators ask of a running server."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from routeward.v1 import admin_service_pb2 as _admin_service_pb2
+from routeward.v1 import registry_pb2 as _registry_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -27,7 +28,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key."""
+    """Shows what the server has learned, and why it decided as it did; shows and changes what it can choose from. The
+    namespace of every call comes from the caller's API key.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,10 +44,38 @@ class AdminServiceStub:
     """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
     dollars, its probability, and what excluded it.
     """
+    GetModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetModelRequest, _registry_pb2.GetModelResponse]
+    """Returns a model of the registry."""
+    ListModels: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListModelsRequest, _registry_pb2.ListModelsResponse]
+    """Returns every model of the registry, sorted."""
+    UpsertModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpsertModelRequest, _registry_pb2.UpsertModelResponse]
+    """Adds a model, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+    DeleteModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DeleteModelRequest, _registry_pb2.DeleteModelResponse]
+    """Removes a model; what was learned of it is kept. Needs an admin key."""
+    GetCategory: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetCategoryRequest, _registry_pb2.GetCategoryResponse]
+    """Returns a category of the namespace of the registry."""
+    ListCategories: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListCategoriesRequest, _registry_pb2.ListCategoriesResponse]
+    """Returns every category of the namespace of the registry, sorted."""
+    UpsertCategory: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpsertCategoryRequest, _registry_pb2.UpsertCategoryResponse]
+    """Adds a category of the namespace, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+    DeleteCategory: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DeleteCategoryRequest, _registry_pb2.DeleteCategoryResponse]
+    """Removes a category of the namespace; what was learned of it is kept. Needs an admin key."""
+    GetProfile: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetProfileRequest, _registry_pb2.GetProfileResponse]
+    """Returns a profile of the registry."""
+    ListProfiles: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListProfilesRequest, _registry_pb2.ListProfilesResponse]
+    """Returns every profile of the registry, sorted."""
+    UpsertProfile: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpsertProfileRequest, _registry_pb2.UpsertProfileResponse]
+    """Adds a profile, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+    DeleteProfile: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DeleteProfileRequest, _registry_pb2.DeleteProfileResponse]
+    """Removes a profile; what was learned of it is kept. Needs an admin key."""
+    ListAudit: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListAuditRequest, _registry_pb2.ListAuditResponse]
+    """Returns who changed what in the registry, newest first. Needs an admin key."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key."""
+    """Shows what the server has learned, and why it decided as it did; shows and changes what it can choose from. The
+    namespace of every call comes from the caller's API key.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPosterior: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetPosteriorRequest, _admin_service_pb2.GetPosteriorResponse]  # type: ignore[assignment]
@@ -55,9 +86,37 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
     dollars, its probability, and what excluded it.
     """
+    GetModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetModelRequest, _registry_pb2.GetModelResponse]  # type: ignore[assignment]
+    """Returns a model of the registry."""
+    ListModels: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListModelsRequest, _registry_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Returns every model of the registry, sorted."""
+    UpsertModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpsertModelRequest, _registry_pb2.UpsertModelResponse]  # type: ignore[assignment]
+    """Adds a model, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+    DeleteModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.DeleteModelRequest, _registry_pb2.DeleteModelResponse]  # type: ignore[assignment]
+    """Removes a model; what was learned of it is kept. Needs an admin key."""
+    GetCategory: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetCategoryRequest, _registry_pb2.GetCategoryResponse]  # type: ignore[assignment]
+    """Returns a category of the namespace of the registry."""
+    ListCategories: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListCategoriesRequest, _registry_pb2.ListCategoriesResponse]  # type: ignore[assignment]
+    """Returns every category of the namespace of the registry, sorted."""
+    UpsertCategory: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpsertCategoryRequest, _registry_pb2.UpsertCategoryResponse]  # type: ignore[assignment]
+    """Adds a category of the namespace, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+    DeleteCategory: _aio.UnaryUnaryMultiCallable[_registry_pb2.DeleteCategoryRequest, _registry_pb2.DeleteCategoryResponse]  # type: ignore[assignment]
+    """Removes a category of the namespace; what was learned of it is kept. Needs an admin key."""
+    GetProfile: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetProfileRequest, _registry_pb2.GetProfileResponse]  # type: ignore[assignment]
+    """Returns a profile of the registry."""
+    ListProfiles: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListProfilesRequest, _registry_pb2.ListProfilesResponse]  # type: ignore[assignment]
+    """Returns every profile of the registry, sorted."""
+    UpsertProfile: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpsertProfileRequest, _registry_pb2.UpsertProfileResponse]  # type: ignore[assignment]
+    """Adds a profile, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+    DeleteProfile: _aio.UnaryUnaryMultiCallable[_registry_pb2.DeleteProfileRequest, _registry_pb2.DeleteProfileResponse]  # type: ignore[assignment]
+    """Removes a profile; what was learned of it is kept. Needs an admin key."""
+    ListAudit: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListAuditRequest, _registry_pb2.ListAuditResponse]  # type: ignore[assignment]
+    """Returns who changed what in the registry, newest first. Needs an admin key."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows what the server has learned, and why it decided as it did. The namespace of every call comes from the caller's API key."""
+    """Shows what the server has learned, and why it decided as it did; shows and changes what it can choose from. The
+    namespace of every call comes from the caller's API key.
+    """
 
     @_abc_1.abstractmethod
     def GetPosterior(
@@ -84,5 +143,109 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns why a decision came out as it did, or how a call would be decided now: for each model its terms in
         dollars, its probability, and what excluded it.
         """
+
+    @_abc_1.abstractmethod
+    def GetModel(
+        self,
+        request: _registry_pb2.GetModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.GetModelResponse, _abc.Awaitable[_registry_pb2.GetModelResponse]]:
+        """Returns a model of the registry."""
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _registry_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ListModelsResponse, _abc.Awaitable[_registry_pb2.ListModelsResponse]]:
+        """Returns every model of the registry, sorted."""
+
+    @_abc_1.abstractmethod
+    def UpsertModel(
+        self,
+        request: _registry_pb2.UpsertModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.UpsertModelResponse, _abc.Awaitable[_registry_pb2.UpsertModelResponse]]:
+        """Adds a model, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+
+    @_abc_1.abstractmethod
+    def DeleteModel(
+        self,
+        request: _registry_pb2.DeleteModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.DeleteModelResponse, _abc.Awaitable[_registry_pb2.DeleteModelResponse]]:
+        """Removes a model; what was learned of it is kept. Needs an admin key."""
+
+    @_abc_1.abstractmethod
+    def GetCategory(
+        self,
+        request: _registry_pb2.GetCategoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.GetCategoryResponse, _abc.Awaitable[_registry_pb2.GetCategoryResponse]]:
+        """Returns a category of the namespace of the registry."""
+
+    @_abc_1.abstractmethod
+    def ListCategories(
+        self,
+        request: _registry_pb2.ListCategoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ListCategoriesResponse, _abc.Awaitable[_registry_pb2.ListCategoriesResponse]]:
+        """Returns every category of the namespace of the registry, sorted."""
+
+    @_abc_1.abstractmethod
+    def UpsertCategory(
+        self,
+        request: _registry_pb2.UpsertCategoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.UpsertCategoryResponse, _abc.Awaitable[_registry_pb2.UpsertCategoryResponse]]:
+        """Adds a category of the namespace, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+
+    @_abc_1.abstractmethod
+    def DeleteCategory(
+        self,
+        request: _registry_pb2.DeleteCategoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.DeleteCategoryResponse, _abc.Awaitable[_registry_pb2.DeleteCategoryResponse]]:
+        """Removes a category of the namespace; what was learned of it is kept. Needs an admin key."""
+
+    @_abc_1.abstractmethod
+    def GetProfile(
+        self,
+        request: _registry_pb2.GetProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.GetProfileResponse, _abc.Awaitable[_registry_pb2.GetProfileResponse]]:
+        """Returns a profile of the registry."""
+
+    @_abc_1.abstractmethod
+    def ListProfiles(
+        self,
+        request: _registry_pb2.ListProfilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ListProfilesResponse, _abc.Awaitable[_registry_pb2.ListProfilesResponse]]:
+        """Returns every profile of the registry, sorted."""
+
+    @_abc_1.abstractmethod
+    def UpsertProfile(
+        self,
+        request: _registry_pb2.UpsertProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.UpsertProfileResponse, _abc.Awaitable[_registry_pb2.UpsertProfileResponse]]:
+        """Adds a profile, or replaces the one of its name whole. The next decision knows. Needs an admin key."""
+
+    @_abc_1.abstractmethod
+    def DeleteProfile(
+        self,
+        request: _registry_pb2.DeleteProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.DeleteProfileResponse, _abc.Awaitable[_registry_pb2.DeleteProfileResponse]]:
+        """Removes a profile; what was learned of it is kept. Needs an admin key."""
+
+    @_abc_1.abstractmethod
+    def ListAudit(
+        self,
+        request: _registry_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ListAuditResponse, _abc.Awaitable[_registry_pb2.ListAuditResponse]]:
+        """Returns who changed what in the registry, newest first. Needs an admin key."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

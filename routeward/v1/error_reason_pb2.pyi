@@ -126,6 +126,28 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "SPOOL_FULL", "domain": "routeward.dev", "metadata": {}}
     """
+    ERROR_REASON_ADMIN_REQUIRED: _ErrorReason.ValueType  # 20
+    """PERMISSION_DENIED: the API key may not change the registry, nor see who did. Use one that the configuration marks
+    with admin = true.
+
+        {"reason": "ADMIN_REQUIRED", "domain": "routeward.dev", "metadata": {"client": "checkout"}}
+    """
+    ERROR_REASON_VERSION_CONFLICT: _ErrorReason.ValueType  # 21
+    """FAILED_PRECONDITION: somebody changed it since the expected_version. Read it again, and decide anew.
+
+        {"reason": "VERSION_CONFLICT", "domain": "routeward.dev", "metadata": {"name": "gpt-4o", "version": "7"}}
+    """
+    ERROR_REASON_MANAGED_BY_FILE: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION: the configuration file names it, so it is changed there.
+
+        {"reason": "MANAGED_BY_FILE", "domain": "routeward.dev", "metadata": {"name": "gpt-4o"}}
+    """
+    ERROR_REASON_REGISTRY_INCONSISTENT: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION: what would be left does not fit together: no model would be enabled, or something would refer to
+    what is not there. The message says what.
+
+        {"reason": "REGISTRY_INCONSISTENT", "domain": "routeward.dev", "metadata": {"field": "models"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as ErrorInfo{reason: <name without the ERROR_REASON_ prefix>, domain:
@@ -235,5 +257,27 @@ ERROR_REASON_SPOOL_FULL: ErrorReason.ValueType  # 19
 pushback in RetryInfo.
 
     {"reason": "SPOOL_FULL", "domain": "routeward.dev", "metadata": {}}
+"""
+ERROR_REASON_ADMIN_REQUIRED: ErrorReason.ValueType  # 20
+"""PERMISSION_DENIED: the API key may not change the registry, nor see who did. Use one that the configuration marks
+with admin = true.
+
+    {"reason": "ADMIN_REQUIRED", "domain": "routeward.dev", "metadata": {"client": "checkout"}}
+"""
+ERROR_REASON_VERSION_CONFLICT: ErrorReason.ValueType  # 21
+"""FAILED_PRECONDITION: somebody changed it since the expected_version. Read it again, and decide anew.
+
+    {"reason": "VERSION_CONFLICT", "domain": "routeward.dev", "metadata": {"name": "gpt-4o", "version": "7"}}
+"""
+ERROR_REASON_MANAGED_BY_FILE: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION: the configuration file names it, so it is changed there.
+
+    {"reason": "MANAGED_BY_FILE", "domain": "routeward.dev", "metadata": {"name": "gpt-4o"}}
+"""
+ERROR_REASON_REGISTRY_INCONSISTENT: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION: what would be left does not fit together: no model would be enabled, or something would refer to
+what is not there. The message says what.
+
+    {"reason": "REGISTRY_INCONSISTENT", "domain": "routeward.dev", "metadata": {"field": "models"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

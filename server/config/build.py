@@ -78,7 +78,7 @@ def _server(table: ServerTable, folder: Path) -> ServerSettings:
         listen=table.listen,
         metrics_listen=table.metrics,
         tls=tls,
-        keys=tuple(ApiKey(key.id, key.sha256, key.namespace) for key in table.keys),
+        keys=tuple(ApiKey(key.id, key.sha256, key.namespace, key.admin) for key in table.keys),
         drain_s=table.drain_seconds,
         grace_s=table.grace_seconds,
         workers=table.workers,
@@ -116,11 +116,12 @@ def _policy(document: Document) -> PolicySettings:
         canary_share=table.canary_share,
         canary_observations=table.canary_observations,
         spreads_unjudged=table.spread_unjudged,
-        modes={name: _mode(category) for name, category in document.categories.items()},
+        modes={name: mode_of(category) for name, category in document.categories.items()},
     )
 
 
-def _mode(table: CategoryTable) -> Mode:
+def mode_of(table: CategoryTable) -> Mode:
+    """Return how a category chooses."""
     cheapest = CheapestWithin(table.within, table.within_probability, table.within_exploration)
     return Mode(
         cheapest_within=cheapest if table.mode == "cheapest_within" else None,
@@ -179,4 +180,5 @@ def _model(table: ModelTable) -> Model:
         max_output_tokens=table.max_output_tokens,
         capabilities=frozenset(table.capabilities),
         enabled=table.enabled,
+        alias_of=table.alias_of,
     )

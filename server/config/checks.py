@@ -25,20 +25,26 @@ _CHEAPEST_OPTIONS: Final = ("within", "within_probability", "within_exploration"
 
 def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterator[Finding]:
     """Find what is wrong between the parts of a document; relative paths start in `folder`."""
-    yield from _twice_the_same(document, "models")
-    yield from _twice_the_same(table_of(document, "server"), "keys", above=("server",))
+    yield from twice_the_same(document, "models")
+    yield from twice_the_same(table_of(document, "server"), "keys", above=("server",))
     yield from _listening(document, folder, has_token_keys=has_token_keys)
     yield from _files(document, folder)
-    yield from _models(document)
-    yield from _shares(document)
-    yield from _categories(document)
+    yield from check_choices(document)
     yield from check_knowledge(document, folder)
-    yield from _modes(document)
     yield from _ages(document)
     yield from check_budgets(document)
 
 
-def _twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:
+def check_choices(document: Tables) -> Iterator[Finding]:
+    """Find what is wrong between models, categories and the settings of the policy."""
+    yield from _models(document)
+    yield from _shares(document)
+    yield from _categories(document)
+    yield from _modes(document)
+
+
+def twice_the_same(table: Tables, name: str, above: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """Find entries of a list of tables that have one id."""
     seen: dict[str, int] = {}
     for index, entry in entries_of(table, name):
         id_ = entry.get("id")

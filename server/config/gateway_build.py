@@ -37,6 +37,7 @@ def gateway_of(
             id_: Upstream(provider, names[id_]) for _, id_, provider in served_models(raw) if provider in usable
         },
         uncallable=uncallable_of(raw, plans, usable),
+        upstream_names={model.id: model.upstream for model in document.models if model.upstream},
         remedies=remedies_of(raw, plans, keys),
         key_variables={plan.name: plan.key_place for plan in plans.values() if plan.is_placed and plan.needs_key},
         categories=dict(table.categories),

@@ -17,14 +17,14 @@ from server.config.tables import Tables, entries_of, number_of, table_of, tables
 
 def check_knowledge(document: Tables, folder: FilePath) -> Iterator[Finding]:
     """Find what is wrong between the parts of a document; values of the wrong type are reported elsewhere."""
-    yield from _weights(document)
-    yield from _sources(document)
+    yield from check_weights(document)
+    yield from check_sources(document)
     yield from _warm_start(document, folder)
 
 
 def priors_of(document: Document) -> dict[str, ModelPrior]:
     """Return what is known of models, by their ids."""
-    known = {table.id: _prior(table) for table in document.models}
+    known = {table.id: prior_of(table) for table in document.models}
     return {id_: prior for id_, prior in known.items() if prior != ModelPrior(quality_weight=prior.quality_weight)}
 
 
@@ -39,7 +39,8 @@ def past_of(document: Document, folder: FilePath) -> tuple[PastCell, ...]:
     return read_warm_start(folder / file) if file else ()
 
 
-def _prior(table: ModelTable) -> ModelPrior:
+def prior_of(table: ModelTable) -> ModelPrior:
+    """Return what is known of a model."""
     return ModelPrior(
         quality=table.prior_quality,
         quality_weight=table.prior_weight,
@@ -49,7 +50,8 @@ def _prior(table: ModelTable) -> ModelPrior:
     )
 
 
-def _weights(document: Tables) -> Iterator[Finding]:
+def check_weights(document: Tables) -> Iterator[Finding]:
+    """Find priors that are worth more than knowledge may be, or of nothing."""
     cap = number_of(document, "learning", "knowledge_cap")
     for index, model in entries_of(document, "models"):
         place: Path = ("models", index, "prior_weight")
@@ -67,7 +69,8 @@ def _above_cap(place: Path, weight: object, cap: float) -> Iterator[Finding]:
         yield Finding(place, message, "lower it, or raise knowledge_cap in [learning]")
 
 
-def _sources(document: Tables) -> Iterator[Finding]:
+def check_sources(document: Tables) -> Iterator[Finding]:
+    """Find categories that start from what is not there, or from themselves."""
     tables = table_of(document, "categories")
     named = {name: table.get("prior_from") for name, table in tables_of(document, "categories").items()}
     sources = {name: source for name, source in named.items() if isinstance(source, str) and source}

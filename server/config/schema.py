@@ -40,6 +40,9 @@ class KeyTable(Table):
     namespace: Name = Field(
         default="default", description="tenant that callers with this key belong to", examples=["shop"]
     )
+    admin: bool = Field(
+        default=False, description="whether it may change models and profiles, which all tenants share, and categories"
+    )
 
 
 class ServerTable(Table):
@@ -315,6 +318,9 @@ class ModelTable(Table):
         default=None, description="tokens of a typical answer, to start from; worth one observation", examples=[300]
     )
     enabled: bool = Field(default=True, description="whether it may be chosen; what was learned is kept either way")
+    alias_of: OptionalName = Field(
+        default="", description="id that it had before it was renamed; kept and shown", examples=["gpt-4o"]
+    )
 
 
 class BudgetTable(Table):

@@ -1,6 +1,6 @@
 """The call loop put together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from structlog.typing import FilteringBoundLogger
@@ -8,6 +8,7 @@ from structlog.typing import FilteringBoundLogger
 from server.decision_log import DecisionLog
 from server.gateway.attempts import Gateway
 from server.gateway.availability import Availability
+from server.gateway.callables import Callables
 from server.gateway.figures import Figures
 from server.gateway.outcomes import Outcomes
 from server.gateway.probes import Probes
@@ -15,7 +16,6 @@ from server.gateway.reporting import Reporter
 from server.gateway.turns import Turns
 from server.learning import Learner
 from server.metrics import Metrics
-from server.ports import Provider
 from server.routing import Router
 from server.settings import Settings
 
@@ -45,15 +45,14 @@ class CallLoop(NamedTuple):
     reporter: Reporter
 
 
-def call_loop(settings: Settings, providers: Mapping[str, Provider], base: Foundation) -> CallLoop:
-    """Return the call loop over these providers, by model id."""
+def call_loop(settings: Settings, callables: Callables, base: Foundation) -> CallLoop:
+    """Return the call loop over what can be called."""
     router, _, decisions, availability, metrics, log, clock, clock_s, uniform = base
-    upstreams, timeouts = settings.gateway.upstreams, settings.gateway.timeouts
-    prices = {model.id: model.prices for model in settings.catalogue.models}
-    figures = Figures(metrics.registry, {model: upstream.provider for model, upstream in upstreams.items()})
+    timeouts, providers = settings.gateway.timeouts, callables.providers
+    figures = Figures(metrics.registry, callables.owners)
     figures.watch(availability.state)
     reporter = Reporter(base.learner, metrics, figures, log, clock)
-    outcomes = Outcomes(availability, reporter, figures, prices, timeouts, clock_s)
+    outcomes = Outcomes(availability, reporter, figures, timeouts, clock_s)
     probes = Probes(router, providers, availability, outcomes, figures, timeouts, log, clock_s)
     gateway = Gateway(
         router,
@@ -64,7 +63,7 @@ def call_loop(settings: Settings, providers: Mapping[str, Provider], base: Found
         outcomes=outcomes,
         probes=probes,
         timeouts=timeouts,
-        uncallable=settings.gateway.uncallable,
+        uncallable=callables.uncallable,
         clock_s=clock_s,
     )
     return CallLoop(gateway, probes, reporter)

@@ -1,5 +1,6 @@
 """Which models fail just now: the breakers of all models, and what they mean for decisions."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -18,7 +19,6 @@ class Availability:
 
     def __init__(
         self,
-        models: Sequence[str],
         clock_s: Callable[[], float],
         uniform: Callable[[], float],
         log: FilteringBoundLogger,
@@ -26,12 +26,11 @@ class Availability:
         self._clock_s = clock_s
         self._uniform = uniform
         self._log = log
-        self._positions = {model: position for position, model in enumerate(models)}
-        self._breakers = {model: Breaker() for model in models}
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self._troubled: set[str] = set()
 
-    def failing(self) -> Sequence[int]:
-        """Return the positions of the models that nothing but a probe should go to, longest first."""
+    def failing(self) -> Sequence[str]:
+        """Return the ids of the models that nothing but a probe should go to, longest first."""
         if not self._troubled:
             return ()
         now_s = self._clock_s()
@@ -41,7 +40,7 @@ class Availability:
                 self._log.info("model_untried", model=model)
         failing = [model for model in tuple(self._troubled) if self._breakers[model].state(now_s) is not State.CLOSED]
         failing.sort(key=lambda model: (self._breakers[model].opened_s or now_s, model))
-        return tuple([self._positions[model] for model in failing])
+        return tuple(failing)
 
     def state(self, model: str) -> State:
         """Return the state of a model's breaker."""

@@ -1,4 +1,4 @@
-"""The figures of calls to models, for Prometheus. Labels come from the configuration only."""
+"""The figures of calls to models, for Prometheus. Labels come from the registry only."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -93,6 +93,6 @@ class _Breakers(Collector):
         """Return the state of every breaker."""
         text = "Circuit breaker: 0 closed, 1 half-open (a probe is under way), 2 open."
         family = GaugeMetricFamily("routeward_breaker_state", text, labels=["provider", "model"])
-        for model, provider in self._models.items():
+        for model, provider in tuple(self._models.items()):
             family.add_metric([provider, model], float(self._state(model)))
         yield family

@@ -1,6 +1,6 @@
 """What the end of a call to a model means: for what is learned, for its breaker, and for the figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from adapters.providers.chat import Timeouts, Usage
@@ -54,6 +54,11 @@ class Turn(NamedTuple):
         return float(self.decision.distribution.forecasts.cost_usd[self._position])
 
     @property
+    def prices(self) -> Prices:
+        """What the model cost when the decision was made."""
+        return self.decision.question.published.edition.models[self.model].prices
+
+    @property
     def usual_s(self) -> float:
         """The time that nearly every answer of the model comes in."""
         return float(self.decision.distribution.forecasts.latency_p95_s[self._position])
@@ -72,14 +77,12 @@ class Outcomes:
         availability: Availability,
         reporter: Reporter,
         figures: Figures,
-        prices: Mapping[str, Prices],
         timeouts: Timeouts,
         clock_s: Callable[[], float],
     ) -> None:
         self._availability = availability
         self._reporter = reporter
         self._figures = figures
-        self._prices = prices
         self._timeouts = timeouts
         self._clock_s = clock_s
 
@@ -128,7 +131,7 @@ class Outcomes:
             output_tokens=_tokens(usage.output_tokens),
             cost_nano_usd=_nano_usd(usage.cost_usd),
         )
-        billed = outcome._replace(cost_nano_usd=_billed(outcome, self._prices.get(turn.model)))
+        billed = outcome._replace(cost_nano_usd=_billed(outcome, turn.prices))
         self._figures.called(turn.model, billed, turn.forecast_usd)
         self._reporter.report(turn.decision.caller, turn.token, billed)
 

@@ -12,7 +12,8 @@ from server.http.categories import Categories, named_model
 from server.http.conversations import MIN_CACHED_TOKENS, Conversations, LastAnswer, cached_next
 from server.http.exchange import Document
 from server.http.fingerprints import Fingerprints
-from server.http.needs import RequestNeeds, declared_by, needs_of
+from server.http.needs import RequestNeeds, needs_of
+from server.http.offer import Offer
 from server.http.prompts import prompt_of, refuse
 from server.requests import UNCONSTRAINED, Call, Constraints
 from server.settings import Settings
@@ -35,12 +36,11 @@ class Wish(NamedTuple):
 class ChatRequests:
     """Reads requests, and remembers who answered in which conversation."""
 
-    def __init__(self, settings: Settings, fingerprint_key: bytes) -> None:
+    def __init__(self, settings: Settings, fingerprint_key: bytes, offer: Offer | None = None) -> None:
         catalogue, gateway = settings.catalogue, settings.gateway
         fingerprints = Fingerprints(fingerprint_key)
         self._categories = Categories(gateway, fingerprints, strict=catalogue.strict_categories)
-        self._models = frozenset(model.id for model in catalogue.models)
-        self._declared = declared_by(catalogue.models)
+        self._edition = (offer or Offer.of(settings)).edition
         self._ruled = frozenset(rule.header for rule in gateway.rules)
         self._total_s = gateway.timeouts.total_s
         self._conversations = Conversations()
@@ -48,13 +48,14 @@ class ChatRequests:
     def read(self, body: Document, headers: Mapping[str, str], caller: Principal, now_us: int) -> Wish:
         """Return what is wished. Raises InvalidFieldError, which names a field or a header, and ModelUnknownError."""
         model, named = named_model(body.get("model"))
-        if model and model not in self._models:
-            raise ModelUnknownError(model, ("auto", *self._models))
+        edition = self._edition(caller.namespace)
+        if model and model not in edition.ids:
+            raise ModelUnknownError(model, ("auto", *edition.ids))
         is_streamed, includes_usage = _streaming(body)
         _check_choices(body)
         said = said_in(headers, self._ruled)
         prompt = prompt_of(body)
-        needs = needs_of(body, prompt, self._declared)
+        needs = needs_of(body, prompt, edition.capabilities)
         category = self._categories.of(said.category or named, headers, prompt, caller)
         call = self._continued(_call(category, model, said, needs), caller, now_us)
         deadline_s = self._total_s if said.timeout_seconds is None else min(said.timeout_seconds, self._total_s)

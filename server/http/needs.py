@@ -1,9 +1,7 @@
 """What a request needs of its model, as far as its body says."""
 
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from bandit.catalogue import Model
 from server.fields import MAX_TOKENS
 from server.http.exchange import Document
 from server.http.prompts import AUDIO, FILES, Prompt, refuse
@@ -18,11 +16,6 @@ class RequestNeeds(NamedTuple):
     input_tokens: int
     max_output_tokens: int | None
     capabilities: frozenset[str]
-
-
-def declared_by(models: Iterable[Model]) -> frozenset[str]:
-    """Return the capabilities that at least one model declares."""
-    return frozenset().union(*(model.capabilities for model in models if model.enabled))
 
 
 def needs_of(body: Document, prompt: Prompt, declared: frozenset[str]) -> RequestNeeds:

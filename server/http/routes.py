@@ -25,6 +25,7 @@ from server.http.messages.counting import count_tokens
 from server.http.messages.dialect import MessagesDialect
 from server.http.model_list import PATH as MODELS
 from server.http.model_list import ModelList
+from server.http.offer import Offer
 from server.http.openai_dialect import OpenAIDialect
 from server.http.openai_errors import ApiError, RequestError, of_provider, of_service
 from server.settings import Settings
@@ -83,17 +84,19 @@ class Routes:
         figures: HttpFigures,
         log: FilteringBoundLogger,
         sources: EdgeSources,
+        offer: Offer | None = None,
     ) -> None:
         self._credentials = credentials
         self._figures = figures
         self._log = log
         self._incident = sources.incident
         self._is_ready = True
-        requests = ChatRequests(settings, fingerprint_key)
+        offer = offer or Offer.of(settings)
+        requests = ChatRequests(settings, fingerprint_key, offer)
         completions, messages = (
             Completions(chats, requests, sources.clock, self._explain, dialect) for dialect in (OPENAI, ANTHROPIC)
         )
-        models = ModelList(settings, sources.clock() // 1_000_000)
+        models = ModelList(offer, sources.clock() // 1_000_000)
         named = {method.name: ContractMethod(method).answer for method in methods}
         most = settings.gateway.max_body_bytes
         self._routes = {

@@ -1,15 +1,17 @@
 """The HTTP edge over the call loop, from its start to its end."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from socket import socket
 
 from server.credentials import Credentials
 from server.edge import Method
+from server.editions import Edition
 from server.gateway.assembly import Foundation, call_loop
+from server.gateway.callables import Callables
 from server.http.figures import HttpFigures
+from server.http.offer import Offer
 from server.http.routes import EdgeSources, Routes
 from server.http.sockets import HttpEdge
-from server.ports import Provider
 from server.settings import Settings
 
 
@@ -19,15 +21,16 @@ class GatewayService:
     def __init__(
         self,
         settings: Settings,
-        providers: Mapping[str, Provider],
+        callables: Callables,
         methods: Iterable[Method],
         credentials: Credentials | None,
         fingerprint_key: bytes,
         base: Foundation,
         incident: Callable[[], str],
+        edition: Callable[[str], Edition],
         inherited: socket | None = None,
     ) -> None:
-        self._loop = call_loop(settings, providers, base)
+        self._loop = call_loop(settings, callables, base)
         routes = Routes(
             self._loop.gateway,
             methods,
@@ -37,6 +40,7 @@ class GatewayService:
             figures=HttpFigures(base.metrics.registry),
             log=base.log,
             sources=EdgeSources(base.clock, incident),
+            offer=Offer(edition, callables.owners),
         )
         self._edge = HttpEdge(routes, settings.gateway.listen, settings.server.tls, inherited=inherited)
 

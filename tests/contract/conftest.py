@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from adapters.memory import MemoryStore
-from adapters.sql.postgres.database import Reach
+from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
 from adapters.sql.schema import metadata
 from adapters.sql.sqlite import SqliteStore
@@ -111,7 +111,7 @@ def postgres_backend(server: PostgresServer, database: str) -> Iterator[Backend]
         store = kept.get(loop) or await connected()
         if loop is runner.get_loop():
             kept[loop] = store
-        await store._postgres.run(emptied)
+        await store.database.run(emptied)
         try:
             yield store
         finally:

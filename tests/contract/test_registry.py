@@ -1,24 +1,34 @@
-"""Categories and models, and who manages them."""
+"""Models, categories and profiles, who manages them, and who changed them."""
 
-from dataclasses import replace
+import asyncio
 
 import pytest
 
 from adapters.ledger import MANAGED_BY_FILE
-from bandit.catalogue import Model, Prices
+from adapters.registry import (
+    MANAGED_BY_API,
+    Audited,
+    Edit,
+    Entry,
+    EntryKey,
+    EntryKind,
+    Registry,
+    RegistryMovedError,
+)
 from bandit.signals import Thumb
 
-LARGE = Model(
-    id="acme/large",
-    prices=Prices(2.5, 10.0, 0.1 + 0.2),
-    family="large",
-    provider="acme",
-    region="eu",
-    context_tokens=128_000,
-    max_output_tokens=16_000,
-    capabilities=frozenset({"tools", "vision"}),
+LARGE = Entry(
+    EntryKey(EntryKind.MODEL, "", "acme/large"),
+    {"input_usd_per_mtok": 0.1 + 0.2, "output_usd_per_mtok": 10.0, "capabilities": ["tools", "vision"]},
+    MANAGED_BY_FILE,
 )
-SMALL = Model(id="acme/small", prices=Prices(0.1, 0.4))
+CHAT = Entry(EntryKey(EntryKind.CATEGORY, "acme", "chat"), {"baseline": "acme/large", "guard": 0.1}, MANAGED_BY_API)
+FRUGAL = Entry(EntryKey(EntryKind.PROFILE, "", "frugal"), {"answer_value_usd": 0.001}, MANAGED_BY_API, version=7)
+EVER = 1 << 60
+
+
+async def edit(store, seen, *edits, time_us=5, client="ann"):
+    await store.edit_registry(seen, edits, time_us=time_us, client=client)
 
 
 async def test_a_store_knows_the_namespaces_that_sent_signals_or_have_categories(store, a_signal):
@@ -37,30 +47,53 @@ async def test_categories_are_remembered_once_and_per_namespace(store):
     assert (await store.load("rival")).categories == ("poetry",)
 
 
-async def test_models_are_read_back_exactly(store):
-    await store.apply_models([SMALL, LARGE])
-    assert await store.models() == (LARGE, SMALL)
+async def test_a_new_store_has_an_empty_registry(store):
+    assert await store.registry() == Registry()
 
 
-async def test_a_model_that_the_file_no_longer_names_is_kept_disabled(store):
-    await store.apply_models([SMALL, LARGE])
-    await store.apply_models([LARGE])
-    assert await store.models() == (LARGE, replace(SMALL, enabled=False))
-    await store.apply_models([])
-    assert {model.enabled for model in await store.models()} == {False}
+async def test_entries_are_read_back_exactly_and_every_edit_is_counted(store):
+    await edit(store, 0, Edit(None, LARGE), Edit(None, CHAT), Edit(None, FRUGAL))
+    assert await store.registry() == Registry(3, {entry.key: entry for entry in (LARGE, CHAT, FRUGAL)})
 
 
-async def test_repricing_replaces_the_model_under_its_id(store):
-    await store.apply_models([SMALL])
-    dearer = replace(SMALL, prices=Prices(0.2, 0.8))
-    await store.apply_models([dearer])
-    assert await store.models() == (dearer,)
+async def test_an_entry_is_replaced_and_removed_under_its_key(store):
+    dearer = Entry(LARGE.key, {**LARGE.settings, "input_usd_per_mtok": 0.4}, MANAGED_BY_FILE, version=2)
+    await edit(store, 0, Edit(None, LARGE))
+    await edit(store, 1, Edit(LARGE, dearer))
+    assert await store.registry() == Registry(2, {LARGE.key: dearer})
+    await edit(store, 2, Edit(dearer, None))
+    assert await store.registry() == Registry(3)
 
 
-async def test_a_model_that_returns_is_enabled_again(store):
-    for models in ([SMALL], [], [SMALL]):
-        await store.apply_models(models)
-    assert await store.models() == (SMALL,)
+async def test_a_category_that_is_registered_is_known_from_then_on(store):
+    await edit(store, 0, Edit(None, CHAT))
+    assert (await store.load("acme")).categories == ("chat",)
+
+
+async def test_edits_of_an_older_version_are_refused_whole(store):
+    await edit(store, 0, Edit(None, LARGE))
+    with pytest.raises(RegistryMovedError):
+        await edit(store, 0, Edit(None, CHAT), Edit(None, FRUGAL))
+    assert await store.registry() == Registry(1, {LARGE.key: LARGE})
+    assert len(await store.audit("acme", before=EVER, count=10)) == 1
+
+
+async def test_of_two_edits_at_one_version_exactly_one_is_made(store):
+    edits = [edit(store, 0, Edit(None, entry)) for entry in (LARGE, CHAT, FRUGAL)]
+    ended = await asyncio.gather(*edits, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in ended) == ["NoneType", "RegistryMovedError", "RegistryMovedError"]
+    assert (await store.registry()).version == 1
+
+
+async def test_who_changed_what_is_told_newest_first_and_to_the_namespace_that_it_concerns(store):
+    await edit(store, 0, Edit(None, LARGE), Edit(None, CHAT), time_us=5, client="ann")
+    await edit(store, 2, Edit(LARGE, None), time_us=6, client="bob")
+    made = Audited(1, 5, "ann", LARGE.key, None, LARGE.settings)
+    named = Audited(2, 5, "ann", CHAT.key, None, CHAT.settings)
+    removed = Audited(3, 6, "bob", LARGE.key, LARGE.settings, None)
+    assert await store.audit("acme", before=EVER, count=10) == (removed, named, made)
+    assert await store.audit("rival", before=EVER, count=10) == (removed, made)
+    assert await store.audit("acme", before=3, count=1) == (named,)
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -58,7 +58,7 @@ async def everything(store: SqlStore):
         [await store.load(namespace) for namespace in await store.namespaces()],
         [record async for record in store.signals()],
         [record async for record in store.decisions()],
-        await store.models(),
+        await store.registry(),
         await store.verify(),
         [one._replace(revision=0) for one in await store.namespace_summaries()],
     ]

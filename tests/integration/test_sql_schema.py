@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from adapters.ledger import StoreSchemaError
+from adapters.registry import Entry, EntryKey, EntryKind, Registry
 from adapters.sql.schema import metadata
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.database import APPLICATION_ID
@@ -74,6 +75,16 @@ def test_the_newest_migration_is_the_one_the_code_names():
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
+MODELS_OF_OLD = """
+CREATE TABLE models (
+    id VARCHAR PRIMARY KEY NOT NULL, input_usd_per_mtok DOUBLE NOT NULL, output_usd_per_mtok DOUBLE NOT NULL,
+    cached_input_usd_per_mtok DOUBLE, family VARCHAR NOT NULL, provider VARCHAR NOT NULL, region VARCHAR NOT NULL,
+    context_tokens BIGINT, max_output_tokens BIGINT, capabilities JSON NOT NULL, enabled BOOLEAN NOT NULL,
+    managed_by VARCHAR NOT NULL
+)
+"""
+
+
 async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_was_intended(file, a_decision):
     store = await SqliteStore.open(file, bucket_us=1)
     await store.log_decisions([a_decision])
@@ -81,12 +92,28 @@ async def test_a_store_of_the_second_version_keeps_its_decisions_and_logs_what_w
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("ALTER TABLE distributions DROP COLUMN intended")
         connection.execute("ALTER TABLE categories DROP COLUMN changed")
+        for table in ("registry", "audit"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM meta WHERE name = 'registry_version'")
+        connection.execute(MODELS_OF_OLD)
+        large = ("large", 2.5, 10, None, "large", "acme", "", 8000, None, '["tools"]', 0, "file")
+        connection.execute("INSERT INTO models VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", large)
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = await SqliteStore.open(file, bucket_us=1)
     drawn_from = a_decision.distribution._replace(intended={"large": 0.25, "small": 0.75})
     newer = a_decision._replace(nonce=b"m" * 12, decided_us=6, distribution=drawn_from)
     await store.log_decisions([newer])
     assert [record async for record in store.decisions()] == [a_decision, newer]
+    settings = {
+        "input_usd_per_mtok": 2.5,
+        "output_usd_per_mtok": 10.0,
+        "provider": "acme",
+        "context_tokens": 8000,
+        "capabilities": ["tools"],
+        "enabled": False,
+    }
+    moved = Entry(EntryKey(EntryKind.MODEL, "", "large"), settings, "file")
+    assert await store.registry() == Registry(0, {moved.key: moved})
     await store.close()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import asyncpg
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from adapters.ledger import StoreUnavailableError
 from adapters.sql.postgres.errors import DRIVER_ERRORS, REPEATABLE, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
+from adapters.sql.postgres.reach import Reach
 
 ATTEMPTS: Final = 6
 """How often a transaction is tried that meets others."""
@@ -24,16 +24,6 @@ MARGIN_S: Final = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Where a PostgreSQL is, and how long to wait for it, in seconds: to connect, and for one statement."""
-
-    url: str = field(repr=False)
-    connect_s: float = 5.0
-    statement_s: float = 5.0
-    connections: int = 4
 
 
 class PostgresDatabase:

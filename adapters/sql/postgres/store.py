@@ -8,9 +8,10 @@ from asyncpg import Connection
 from adapters.ledger import Followed, Position, Written
 from adapters.sql import marks, versions
 from adapters.sql.postgres import days, following
-from adapters.sql.postgres.database import PostgresDatabase, Reach
+from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.flush import Batch, flush
 from adapters.sql.postgres.locks import Lock
+from adapters.sql.postgres.reach import Reach
 from adapters.sql.store import SqlStore
 from bandit.records import SignalRecord
 
@@ -23,7 +24,7 @@ class PostgresStore(SqlStore):
 
     def __init__(self, database: PostgresDatabase, *, bucket_us: int, shard: int) -> None:
         super().__init__(database, bucket_us=bucket_us)
-        self._postgres = database
+        self.database = database
         self._shard = shard
         self._retained_us = 0
 
@@ -41,33 +42,33 @@ class PostgresStore(SqlStore):
         Raises StoreUnavailableError while the server does not answer, StoreForbiddenError when it does not let us in,
         StoreSchemaError when a newer version wrote the tables, StoreError for another bucket width.
         """
-        await self._postgres.run_locked(Lock.SCHEMA, versions.prepare, bucket_us=self._bucket_us)
+        await self.database.run_locked(Lock.SCHEMA, versions.prepare, bucket_us=self._bucket_us)
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change, durably."""
         batch = Batch(records, self._bucket_us, self._shard)
-        written, self._retained_us = await self._postgres.through(lambda: self._flush(batch))
+        written, self._retained_us = await self.database.through(lambda: self._flush(batch))
         return written
 
     async def follow(self, seen: Position | None, *, billed_since_us: Mapping[str, int]) -> Followed:
         """Return what changed since a position."""
-        return await self._postgres.run(following.follow, seen, billed_since_us)
+        return await self.database.run(following.follow, seen, billed_since_us)
 
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions, by whole days where a day has a partition of its own."""
-        before_us = min(before_us, await self._postgres.run_alone(marks.advance, marks.RETAINED, before_us))
-        return await days.drop(self._postgres, before_us, bucket_us=self._bucket_us)
+        before_us = min(before_us, await self.database.run_alone(marks.advance, marks.RETAINED, before_us))
+        return await days.drop(self.database, before_us, bucket_us=self._bucket_us)
 
     async def compact(self, now_us: int) -> None:
         """Merge old rows of the sums and the spend, and make room for the next days."""
-        await days.make_ahead(self._postgres, now_us)
+        await days.make_ahead(self.database, now_us)
         await super().compact(now_us)
 
     async def free_bytes(self) -> None:
         """Return None: the disk is that of the server."""
 
     async def _flush(self, batch: Batch) -> tuple[Written, int]:
-        async with self._postgres.connection() as connection:
+        async with self.database.connection() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
             driver: Connection = raw
             try:

@@ -159,6 +159,12 @@ def test_a_new_api_key_works_with_the_table_that_is_to_be_pasted(cli: Cli, tmp_p
     assert Credentials(keys).authenticate(f"Bearer {made['key']}") == Principal("shop", "checkout")
 
 
+def test_a_key_for_those_who_manage_the_registry_says_so_in_the_configuration(cli: Cli) -> None:
+    made = cli("keys", "create", "platform", "--admin", "--json").document
+    assert made["toml"].endswith("\nadmin = true")
+    assert "admin" not in cli("keys", "create", "checkout").out
+
+
 def test_the_secret_of_an_api_key_is_shown_once(cli: Cli) -> None:
     shown = cli("keys", "create", "checkout").out
     secret = shown.splitlines()[0].partition(".")[2]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from adapters.ledger import MANAGED_BY_FILE
+from adapters.registry import Edit, Entry, EntryKey, EntryKind
 from adapters.sql.sqlite import SqliteStore
-from bandit.catalogue import Model, Prices
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from routeward.cli.evaluation_tables import verdict_and_policies
@@ -248,7 +249,16 @@ async def fill(file: Path, a_decision: DecisionRecord) -> None:
             for signal, fact in (("outcome", outcome), ("thumb", Thumb(place % 3 > 0)))
         ]
     store = await SqliteStore.open(file, bucket_us=HOUR_US)
-    await store.apply_models([Model("large", Prices(3.0, 15.0)), Model("small", Prices(0.1, 0.4))])
+    prices = {"large": (3.0, 15.0), "small": (0.1, 0.4)}
+    entries = [
+        Entry(
+            EntryKey(EntryKind.MODEL, "", name),
+            {"input_usd_per_mtok": paid, "output_usd_per_mtok": earned},
+            MANAGED_BY_FILE,
+        )
+        for name, (paid, earned) in prices.items()
+    ]
+    await store.edit_registry(0, [Edit(None, entry) for entry in entries], time_us=0, client="file")
     await store.log_decisions(decided)
     await store.write(said)
     await store.close()

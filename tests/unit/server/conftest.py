@@ -123,7 +123,7 @@ async def parts_of(clock, log, keys, a_catalogue):
         store = MemoryStore(bucket_us=BUCKET_US)
         publisher = Publisher(store, settings, log.logger, clock=clock)
         await publisher.load(namespaces or ("acme",))
-        questions = Questions(publisher.namespaces, settings.catalogue, keys, settings.learning.max_feedback_age_s)
+        questions = Questions(publisher.namespaces, keys, settings.learning.max_feedback_age_s)
         numbers = count(1)
         router = Router(
             questions,

@@ -7,11 +7,12 @@ from bandit.catalogue import Model, Prices
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Outcome, Status, Thumb
 from bandit.spend import LARGEST_BILL, Bill
-from server.billing import UNBILLED, Billing
+from server.billing import Billing
 from server.credentials import Principal
 from server.errors import BudgetExhaustedError
 from server.publisher import Publisher
 from server.requests import Call
+from server.settings import Catalogue
 from server.statuses import NEVER_RETRY, trailing_metadata
 from server.tokens import profile_tag
 
@@ -48,7 +49,7 @@ async def test_without_budgets_decision_ids_and_signals_say_nothing_of_money(par
     decision = parts.route(Call("chat", profile="frugal"))
     token = verified(parts, decision.id)
     assert (token.profile, token.priced) == (b"", False)
-    assert UNBILLED.bill(token, ANSWERED) is None
+    assert Billing(Catalogue()).bill(token, ANSWERED) is None
     assert decision.question.request.profile == ""
     assert decision.question.published.snapshot.budgets == ()
 

@@ -112,7 +112,7 @@ CORPUS = [
         GOOD + "input_price = 1\n",
         5,
         'unknown key "input_price" in [[models]]',
-        "known: cached_input_usd",
+        "known: alias_of, cached_input_usd",
     ),
     Bad("unknown signal", "[learning.half_life_days]\nqualty = 3\n" + GOOD, 2, "qualty", 'did you mean "quality"?'),
     Bad(

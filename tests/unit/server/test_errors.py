@@ -23,6 +23,10 @@ EXAMPLES = [
     errors.DecisionIdInvalidError(),
     errors.DecisionExpiredError(604_800.0),
     errors.DecisionNotLoggedError(),
+    errors.AdminRequiredError("checkout"),
+    errors.VersionConflictError("gpt-4o", 6, 7),
+    errors.ManagedByFileError("gpt-4o"),
+    errors.RegistryInconsistentError("models", "no model is enabled"),
     errors.CategoryUnknownError("poetry"),
     errors.ModelUnknownError("gpt-9"),
     errors.ProfileUnknownError("cheap"),
@@ -33,6 +37,7 @@ EXAMPLES = [
     errors.FeedbackUnavailableError(1.5),
     errors.LogUnavailableError(1.0),
     errors.SpoolExhaustedError(1.0),
+    errors.RegistryUnavailableError(1.0),
     errors.ShuttingDownError(),
     errors.DefectError("8f14e45f"),
 ]

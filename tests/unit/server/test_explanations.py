@@ -242,6 +242,9 @@ async def test_under_a_budget_the_price_of_the_decision_is_a_term_and_a_spent_on
     snapshot = desk.parts.namespace.published.snapshot
     ends_us = desk.parts.clock() + 1_000_000
     spent = [one._replace(account=one.account._replace(exhausted=True, ends_us=ends_us)) for one in snapshot.budgets]
-    desk.parts.namespace.published = Published(replace(snapshot, budgets=tuple(spent)))
+    edition = desk.parts.namespace.edition
+    desk.parts.namespace.published = Published(
+        replace(snapshot, budgets=tuple(spent)), edition, desk.parts.namespace.sums
+    )
     with pytest.raises(BudgetExhaustedError):
         desk.imagine(Call("chat"))

@@ -8,7 +8,6 @@ from bandit.budget import Budget
 from bandit.signals import SCALE, DecisionFacts, Kind, Outcome, Score, Status, Thumb
 from bandit.sums import Moments, RowKey
 from bandit.votes import SignalStatus
-from server.billing import Billing
 from server.credentials import Principal
 from server.errors import (
     DecisionExpiredError,
@@ -37,7 +36,6 @@ async def learner_of():
             parts.keys,
             writer,
             max_age_s=parts.settings.learning.max_feedback_age_s,
-            billing=Billing(parts.settings.catalogue),
         )
 
     yield build

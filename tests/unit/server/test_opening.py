@@ -15,6 +15,7 @@ from bandit.spend import Bill, Spend, SpendKey, Tally, billed
 from bandit.sums import Moments, RowKey
 from server.opening import Opening
 from server.publisher import Publisher
+from server.registry.live import LiveRegistry
 from server.requests import Call
 from server.saving import Saving
 from server.settings import PostgresSettings, Settings, StoreSettings
@@ -70,7 +71,8 @@ def opened(settings, log, clock):
     def build(store, saved=None, kept_in=settings.store):
         changed = replace(settings, store=kept_in)
         publisher = Publisher(store, changed, log.logger, clock=clock)
-        return Opening(store, publisher, saved, changed, log.logger, lambda: 0.5), publisher
+        registry = LiveRegistry(store, changed, publisher, log.logger, clock=clock)
+        return Opening(store, registry, publisher, saved, changed, log.logger, lambda: 0.5), publisher
 
     return build
 

@@ -10,6 +10,7 @@ from bandit.posterior import infer
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from bandit.sums import Sums, add_rows, at, with_axes
+from server.editions import Edition
 
 BUCKET_US = 10_000_000
 CATEGORIES = ("chat", "code")
@@ -171,8 +172,7 @@ async def test_score_names_of_the_configuration_are_reserved(parts):
     sources = {"chat": "score:tests", "code": "thumb", "mail": "thumb+score:judge"}
     inference = replace(parts.settings.learning.inference, quality_sources=sources)
     learning = replace(parts.settings.learning, inference=inference)
-    parts.publisher._learning = learning
-    await parts.publisher.load(["globex"])
+    await parts.publisher.load(["globex"], {"globex": Edition(parts.settings.catalogue, learning)})
     assert parts.publisher.namespaces["globex"].score_names == {"tests", "judge"}
 
 

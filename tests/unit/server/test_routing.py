@@ -255,7 +255,7 @@ async def test_namespaces_have_categories_of_their_own(parts_of):
 
 async def test_the_cache_of_distributions_is_bounded(parts, monkeypatch):
     monkeypatch.setattr("server.namespace.MAX_CHOICES", 5)
-    monkeypatch.setattr("server.questions.MAX_CACHED_ELIGIBILITIES", 5)
+    monkeypatch.setattr("server.editions.MAX_CACHED_ELIGIBILITIES", 5)
     for number in range(40):
         parts.route(Call("chat", answer_value_usd=1.0 + number, constraints=Constraints(region="eu" * (number % 2))))
         parts.route(

@@ -114,7 +114,7 @@ def serve():
         tenants = sorted({key.namespace for key in settings.server.keys}) or ["default"]
         await publisher.load(tenants)
         metrics = Metrics(settings.catalogue.categories)
-        questions = Questions(publisher.namespaces, settings.catalogue, keys, 86_400.0)
+        questions = Questions(publisher.namespaces, keys, 86_400.0)
         router = Router(
             questions,
             keys,

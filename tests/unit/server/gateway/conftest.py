@@ -12,6 +12,7 @@ from bandit.records import SignalRecord
 from server.decision_log import DecisionLog
 from server.gateway.assembly import CallLoop, Foundation, call_loop
 from server.gateway.availability import Availability
+from server.gateway.callables import Callables
 from server.gateway.chats import Chat
 from server.learning import Learner
 from server.questions import Questions
@@ -87,10 +88,8 @@ async def desk_of(parts_of):
         parts = await parts_of(**changes)
         ids = [model.id for model in parts.settings.catalogue.models]
         seconds = Seconds()
-        availability = Availability(ids, seconds, lambda: 0.5, parts.log.logger)
-        parts.questions = Questions(
-            parts.publisher.namespaces, parts.settings.catalogue, parts.keys, 7 * 86400.0, availability.failing
-        )
+        availability = Availability(seconds, lambda: 0.5, parts.log.logger)
+        parts.questions = Questions(parts.publisher.namespaces, parts.keys, 7 * 86400.0, availability.failing)
         parts.router._questions = parts.questions
         writer = Writer(parts.store, parts.publisher.namespaces, parts.metrics, parts.log.logger, lambda _: None)
         learner = Learner(parts.publisher.namespaces, parts.keys, writer, max_age_s=7 * 86400.0)
@@ -111,7 +110,7 @@ async def desk_of(parts_of):
             *(parts.router, learner, decisions, availability, parts.metrics, parts.log.logger),
             *(clock_us, seconds, lambda: 0.0),
         )
-        loop = call_loop(replace(parts.settings, gateway=gateway), providers, base)
+        loop = call_loop(replace(parts.settings, gateway=gateway), Callables(gateway, providers), base)
         tasks = asyncio.create_task(writer.run()), asyncio.create_task(loop.reporter.run())
         desk = Desk(parts, loop, providers, availability, seconds, decisions, tasks[1])
         opened.append((desk, writer, tasks[0]))

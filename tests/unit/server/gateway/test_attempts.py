@@ -229,7 +229,7 @@ async def test_a_probe_that_was_never_sent_does_not_bring_a_model_back(desk):
     desk.seconds.now_s += 5.0
     await desk.complete()
     await desk.probed()
-    assert desk.availability.failing() == (0,)
+    assert desk.availability.failing() == ("small",)
 
 
 async def test_a_probe_that_the_provider_refuses_shows_that_it_is_back(desk):

@@ -1,0 +1,104 @@
+"""Decisions while models come, change and go: each is made from one edition, and its propensity is exact."""
+
+import asyncio
+import random
+from itertools import count
+
+import pytest
+
+from adapters.ledger import MANAGED_BY_FILE
+from adapters.registry import EntryKey, EntryKind
+from server.credentials import Principal
+from server.editions import Edition
+from server.errors import ModelUnknownError
+from server.registry.changes import Wish
+from server.registry.live import LiveRegistry
+from server.requests import Call
+
+ADMIN = Principal("acme", "ann", is_admin=True)
+NAMES = tuple(f"m{number}" for number in range(6))
+
+
+def key(name):
+    return EntryKey(EntryKind.MODEL, "", name)
+
+
+@pytest.fixture
+async def live(parts):
+    registry = LiveRegistry(parts.store, parts.settings, parts.publisher, parts.log.logger, clock=parts.clock)
+    await parts.publisher.load(["acme"], await registry.start(["acme"]))
+    return registry
+
+
+async def test_the_first_edition_says_what_the_file_does(parts, live):
+    configured, edition = Edition.of(parts.settings), parts.namespace.edition
+    assert [model.id for model in edition.catalogue.models] == [model.id for model in configured.catalogue.models]
+    assert (edition.catalogue.profiles, edition.learning) == (configured.catalogue.profiles, configured.learning)
+    assert {entry.managed_by for entry in live.present.entries.values()} == {MANAGED_BY_FILE}
+
+
+async def test_a_second_start_edits_nothing(parts, live):
+    again = LiveRegistry(parts.store, parts.settings, parts.publisher, parts.log.logger, clock=parts.clock)
+    await again.start(["acme"])
+    assert again.present == live.present
+
+
+def some_wish(rng):
+    if rng.random() < 0.2:
+        return Wish(key(rng.choice(NAMES)), None)
+    price = rng.choice([0.01, 0.1, 1.0, 10.0])
+    settings = {"input_usd_per_mtok": price, "output_usd_per_mtok": price}
+    return Wish(key(rng.choice(NAMES)), settings if rng.random() < 0.8 else {**settings, "enabled": False})
+
+
+def require_sound(decision):
+    edition, snapshot = decision.question.published.edition, decision.question.published.snapshot
+    assert snapshot.models == edition.catalogue.models
+    assert snapshot.config_hash == edition.digest
+    assert edition.models[decision.model].enabled
+    probabilities = decision.distribution.probabilities
+    position = next(place for place, model in enumerate(snapshot.models) if model.id == decision.model)
+    assert decision.propensity == probabilities[position]
+    assert sum(probabilities) == pytest.approx(1.0, abs=1e-9)
+    assert all(
+        model.enabled or not probability for model, probability in zip(snapshot.models, probabilities, strict=True)
+    )
+    assert all(edition.models[name].enabled for name in decision.option.fallbacks)
+
+
+async def test_every_decision_is_sound_while_models_are_added_repriced_disabled_and_removed(parts, live):
+    rng, done, decided = random.Random(7), asyncio.Event(), count()  # noqa: S311
+
+    async def route():
+        while not done.is_set():
+            for number in range(20):
+                require_sound(parts.route(Call("chat", input_tokens=500 + number)))
+                next(decided)
+            await asyncio.sleep(0)
+
+    async def change():
+        for _ in range(40):
+            wish = some_wish(rng)
+            if wish.settings is None and wish.key not in live.present.entries:
+                with pytest.raises(ModelUnknownError):
+                    await live.change(wish, ADMIN, dry_run=False)
+                continue
+            changed = await live.change(wish, ADMIN, dry_run=False)
+            model = parts.route(Call("chat")).question.published.edition.models.get(wish.key.name)
+            wanted = changed.after and changed.after.settings["input_usd_per_mtok"]
+            assert (model and model.prices.input_usd_per_mtok) == wanted
+
+    routing = [asyncio.create_task(route()) for _ in range(2)]
+    await change()
+    done.set()
+    await asyncio.gather(*routing)
+    assert next(decided) > 1000
+
+
+async def test_what_a_decision_was_made_from_stays_as_it_was(parts, live):
+    before = parts.route(Call("chat"))
+    edition = before.question.published.edition
+    await live.change(Wish(key("m0"), {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}), ADMIN, dry_run=False)
+    assert "m0" not in edition.models
+    assert parts.route(Call("chat")).question.published.edition is not edition
+    require_sound(before)
