@@ -38,7 +38,8 @@ class Answering:
     def say(self, change: Callable[[Health], None]) -> None:
         """Change what is answered, before the next question."""
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (change(self._health), done.set()))
+        self._loop.call_soon_threadsafe(change, self._health)
+        self._loop.call_soon_threadsafe(done.set)
         done.wait()
 
     def end(self) -> None:
