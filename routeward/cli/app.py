@@ -21,6 +21,7 @@ from routeward.cli import (
     export,
     feedback,
     generate,
+    health,
     inspect,
     keys,
     namespace,
@@ -77,6 +78,7 @@ _command = partial(app.command, cls=Command)
 _command(rich_help_panel=OPERATE)(service.init)
 _command(rich_help_panel=OPERATE)(service.serve)
 _command(rich_help_panel=OPERATE)(doctor.doctor)
+_command(rich_help_panel=OPERATE)(health.health)
 app.add_typer(config.app, name="config", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel=OPERATE)

@@ -71,19 +71,39 @@ class Server:
                     return ()
                 raise
 
+    def health(self, service: str) -> str:
+        """Ask for the health of a service, "" for the server itself; return SERVING, NOT_SERVING or UNKNOWN.
+
+        Raises the errors of `routeward.errors` where it cannot tell.
+        """
+        from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+        from grpc_health.v1.health_pb2_grpc import HealthStub
+
+        with self._called() as (channel, how):
+            answer = HealthStub(channel).Check(HealthCheckRequest(service=service), **how)
+        status: str = HealthCheckResponse.ServingStatus.Name(answer.status)
+        return status
+
     @contextmanager
     def admin(self) -> "Iterator[tuple[AdminServiceStub, dict[str, Any]]]":
         """Give a stub of the server, and how to call it."""
+        from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
+
+        with self._called() as (channel, how):
+            yield AdminServiceStub(channel), how
+
+    @contextmanager
+    def _called(self) -> "Iterator[tuple[grpc.Channel, dict[str, Any]]]":
+        """Give a channel to the server, and how to call through it; what it answers with is raised as ours."""
         import grpc
 
         from routeward.error_details import error_of_status
-        from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
 
         with self._failures():
             endpoint = self._endpoint()
             with _channel(endpoint) as channel:
                 try:
-                    yield AdminServiceStub(channel), {"timeout": self.timeout_s, "metadata": endpoint.metadata}
+                    yield channel, {"timeout": self.timeout_s, "metadata": endpoint.metadata}
                 except grpc.RpcError as error:
                     trailers = [(datum.key, datum.value) for datum in error.trailing_metadata() or ()]
                     raise error_of_status(error.code(), error.details() or "", trailers) from error
