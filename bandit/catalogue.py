@@ -25,8 +25,7 @@ class Model:
 
     `id` is stable: sums are keyed by it, so repricing touches none. `context_tokens` bounds prompt plus
     answer, `max_output_tokens` the answer; None is no known bound. A model that is not enabled keeps its
-    sums and is never eligible. `alias_of` is the id that it had before it was renamed; sums stay with the id they were
-    recorded under.
+    sums and is never eligible. `alias_of` is the id that it had before it was renamed: see `bandit.renames`.
     """
 
     id: str

@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from adapters.bills import SpendRows, add_spend
 from adapters.ledger import Change, StoredSums, StoreError
 from bandit.posterior import infer
+from bandit.renames import renamed
 from bandit.snapshot import Snapshot, snapshot_of
 from bandit.spend import MINUTE_US, Spend, billed
 from bandit.sums import Moments, RowKey, Sums, add_rows, at, with_axes
@@ -169,7 +170,7 @@ class Publisher:
         models, learning = edition.catalogue.models, edition.learning
         complete = with_axes(add_rows(sums, _total(changes)), (), [model.id for model in models])
         seen = at(complete, now_us)
-        posterior = infer(seen, now_us, learning.inference)
+        posterior = infer(renamed(seen, models), now_us, learning.inference)
         snapshot = snapshot_of(posterior, models, learning.policy, revision=revision, config_hash=edition.digest)
         if spend.hours:
             spend = billed(spend, _total_spend(changes), now_us)

@@ -80,13 +80,13 @@ class Model(_message.Message):
     enabled: _builtins.bool
     """Whether it may be chosen; what was learned is kept either way. Default: true."""
     alias_of: _builtins.str
-    """Id that this model had before it was renamed. It is kept and shown; what was learned stays with the id it was
-    learned under.
+    """Id that this model had before it was renamed. It knows what was learned under that one, and late feedback for the
+    former id still teaches it.
     """
     managed_by: _builtins.str
     """Who owns it. Set by the server."""
     version: _builtins.int
-    """Counts its changes, from 1. Set by the server."""
+    """Version of the registry at its last change. Set by the server."""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What requests may ask for. At most 16."""
@@ -233,7 +233,7 @@ class Category(_message.Message):
     managed_by: _builtins.str
     """Who owns it. Set by the server."""
     version: _builtins.int
-    """Counts its changes, from 1. Set by the server."""
+    """Version of the registry at its last change. Set by the server."""
     def __init__(
         self,
         *,
@@ -323,7 +323,7 @@ class Profile(_message.Message):
     managed_by: _builtins.str
     """Who owns it. Set by the server."""
     version: _builtins.int
-    """Counts its changes, from 1. Set by the server."""
+    """Version of the registry at its last change. Set by the server."""
     def __init__(
         self,
         *,

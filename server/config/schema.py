@@ -319,7 +319,9 @@ class ModelTable(Table):
     )
     enabled: bool = Field(default=True, description="whether it may be chosen; what was learned is kept either way")
     alias_of: OptionalName = Field(
-        default="", description="id that it had before it was renamed; kept and shown", examples=["gpt-4o"]
+        default="",
+        description="id that it had before it was renamed; it knows what was learned under that one",
+        examples=["gpt-4o"],
     )
 
 
