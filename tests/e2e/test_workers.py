@@ -21,9 +21,7 @@ WAIT_S = 10.0
 
 def configured(folder: Path, more: str = "") -> Path:
     path = write_configuration(folder)
-    text = (
-        path.read_text().replace("[server]", f"[server]\nworkers = 2\n{more}").replace("[store]", '[store]\npath = ""')
-    )
+    text = path.read_text().replace("[server]", f"[server]\nworkers = 2\n{more}")
     path.write_text(text)
     return path
 
