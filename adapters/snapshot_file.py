@@ -1,7 +1,8 @@
 """What was learned, in one local file: for a server that starts while its database does not answer.
 
 Two lines of JSON. The first names format, version and SHA-256 of the second, which holds what was learned of each
-namespace. Readers ignore members that they do not know, so that more can be kept later under the same version.
+namespace, and the registry. Readers ignore members that they do not know, so that more can be kept later under the same
+version.
 """
 
 import json
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.ledger import StoredSums, StoreError
+from adapters.registry import Entry, EntryKey, EntryKind, Registry
+from adapters.saved import Saved
 from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey
 
@@ -30,15 +33,15 @@ class SnapshotFile:
         self._file = file
         self._bucket_us = bucket_us
 
-    def read(self) -> Mapping[str, StoredSums]:
-        """Return what was learned of each namespace; nothing where there is no file.
+    def read(self) -> Saved:
+        """Return what was saved last; nothing where there is no file.
 
         Raises SnapshotFileError where it is damaged, of another version, or of buckets of another width.
         """
         try:
             header, _, body = self._file.read_bytes().partition(b"\n")
         except FileNotFoundError:
-            return {}
+            return Saved()
         except OSError as error:
             raise SnapshotFileError(f"{self._file} cannot be read: {error.strerror}") from error
         try:
@@ -46,13 +49,18 @@ class SnapshotFile:
             document = json.loads(body)
             if document["bucket_us"] != self._bucket_us:
                 raise SnapshotFileError(f"{self._file} keeps time buckets of {document['bucket_us']} us")
-            return {name: _stored(learned) for name, learned in document["namespaces"].items()}
+            namespaces = {name: _stored(learned) for name, learned in document["namespaces"].items()}
+            return Saved(namespaces, _registry(document.get("registry", {"version": 0, "entries": []})))
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise SnapshotFileError(f"{self._file} is damaged") from error
 
-    def write(self, namespaces: Mapping[str, StoredSums]) -> None:
+    def write(self, saved: Saved) -> None:
         """Replace the file whole, once what replaces it is on the disk. Raises SnapshotFileError."""
-        document = {"bucket_us": self._bucket_us, "namespaces": {n: _document(s) for n, s in namespaces.items()}}
+        document = {
+            "bucket_us": self._bucket_us,
+            "namespaces": {name: _document(stored) for name, stored in saved.namespaces.items()},
+            "registry": {"version": saved.registry.version, "entries": [*map(_entry, saved.registry.entries.values())]},
+        }
         body = json.dumps(document, separators=(",", ":")).encode()
         header = json.dumps({"format": FORMAT, "version": VERSION, "sha256": sha256(body).hexdigest()}).encode()
         beside = self._file.with_name(self._file.name + ".new")
@@ -98,3 +106,15 @@ def _stored(learned: Mapping[str, Any]) -> StoredSums:
         tuple(learned["categories"]),
         {SpendKey(*row[:4]): Tally(*row[4:]) for row in learned["spend"]},
     )
+
+
+def _entry(entry: Entry) -> list[Any]:
+    return [*entry.key, entry.settings, entry.managed_by, entry.version]
+
+
+def _registry(document: Mapping[str, Any]) -> Registry:
+    entries = [
+        Entry(EntryKey(EntryKind(kind), namespace, name), settings, managed_by, version)
+        for kind, namespace, name, settings, managed_by, version in document["entries"]
+    ]
+    return Registry(int(document["version"]), {entry.key: entry for entry in entries})

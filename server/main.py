@@ -30,7 +30,7 @@ from server.key_files import KeyFileError
 from server.listening import ALONE, StartError
 from server.logs import logger
 from server.nonces import Nonces
-from server.ports import Archive, Provider, SavedSums, Spool, Store
+from server.ports import Archive, Provider, SavedState, Spool, Store
 from server.service import LocalFiles, Service, Sources
 from server.settings import Settings, SpoolSettings
 from server.token_keys import TokenKeyError, token_keys
@@ -148,7 +148,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Store, Archive | No
         await store.close()
 
 
-def _saved(settings: Settings) -> SavedSums | None:
+def _saved(settings: Settings) -> SavedState | None:
     file = settings.store.snapshot_path
     return SnapshotFile(file, bucket_us=round(settings.learning.bucket_s * 1e6)) if file is not None else None
 

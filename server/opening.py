@@ -6,9 +6,10 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from adapters.ledger import MANAGED_BY_FILE, StoredSums, StoreError, StoreForbiddenError, StoreUnavailableError
+from adapters.ledger import MANAGED_BY_FILE, StoreError, StoreForbiddenError, StoreUnavailableError
+from adapters.saved import Saved
 from server.editions import Edition
-from server.ports import SavedSums, Store
+from server.ports import SavedState, Store
 from server.publisher import Publisher
 from server.registry.live import LiveRegistry
 from server.settings import DEFAULT_NAMESPACE, Settings
@@ -28,7 +29,7 @@ class Opening:
         store: Store,
         registry: LiveRegistry,
         publisher: Publisher,
-        saved: SavedSums | None,
+        saved: SavedState | None,
         settings: Settings,
         log: FilteringBoundLogger,
         uniform: Callable[[], float],
@@ -54,8 +55,9 @@ class Opening:
             if not self._may_be_late:
                 raise
             saved = await self._what_was_saved()
-            self._log.warning("degraded", error=str(error), saved=sorted(saved))
-            await self._publisher.load_saved(self._names, saved)
+            self._log.warning("degraded", error=str(error), saved=sorted(saved.namespaces))
+            editions = self._registry.recall(saved.registry, self._names)
+            await self._publisher.load_saved(self._names, saved.namespaces, editions)
             return False
         return True
 
@@ -88,11 +90,11 @@ class Opening:
             await self._store.add_categories(name, sorted(self._catalogue.categories), managed_by=MANAGED_BY_FILE)
         return editions
 
-    async def _what_was_saved(self) -> Mapping[str, StoredSums]:
+    async def _what_was_saved(self) -> Saved:
         if self._saved is None:
-            return {}
+            return Saved()
         try:
             return await asyncio.to_thread(self._saved.read)
         except StoreError as error:
             self._log.warning("snapshot_ignored", error=str(error))
-            return {}
+            return Saved()

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from adapters.ledger import Discrepancy, Followed, Position, StoredSums, Written
 from adapters.providers.chat import Answer, AnswerStream, Body, Timeouts
 from adapters.registry import Audited, Edit, Registry
+from adapters.saved import Saved
 from bandit.records import DecisionRecord, SignalRecord
 
 
@@ -147,16 +148,16 @@ class Spool(Protocol):
         """Finish what was begun and release everything. Safe to call twice."""
 
 
-class SavedSums(Protocol):
-    """What was learned, kept on this machine. Its calls wait for the disk, so threads make them.
+class SavedState(Protocol):
+    """What was learned, and the registry, kept on this machine. Its calls wait for the disk, so threads make them.
 
     Both raise adapters.ledger.StoreError where that is not possible.
     """
 
-    def read(self) -> Mapping[str, StoredSums]:
-        """Return what was saved last of each namespace; nothing where nothing was."""
+    def read(self) -> Saved:
+        """Return what was saved last; nothing where nothing was."""
 
-    def write(self, namespaces: Mapping[str, StoredSums]) -> None:
+    def write(self, saved: Saved) -> None:
         """Replace what was saved, whole; on the disk when it returns."""
 
 

@@ -58,10 +58,12 @@ class Publisher:
             await self.refresh(namespace)
             self.namespaces[name] = namespace
 
-    async def load_saved(self, names: Iterable[str], saved: Mapping[str, StoredSums]) -> None:
+    async def load_saved(
+        self, names: Iterable[str], saved: Mapping[str, StoredSums], editions: Mapping[str, Edition] = CONFIGURED
+    ) -> None:
         """Start these namespaces from what was saved of them; they are stale, and degraded, until they are read."""
         for name in names:
-            namespace = self._new(name, self._configured)
+            namespace = self._new(name, editions.get(name, self._configured))
             await self._take_over(namespace, saved.get(name, StoredSums()))
             namespace.stale = namespace.degraded = True
             await self._publish(namespace)

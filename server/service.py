@@ -26,7 +26,7 @@ from server.learning import Learner
 from server.listening import ALONE, Addresses, Inherited, grpc_server, listen, serve_metrics
 from server.metrics import Metrics
 from server.opening import Opening
-from server.ports import Archive, Provider, SavedSums, SharedStore, Spool, Store
+from server.ports import Archive, Provider, SavedState, SharedStore, Spool, Store
 from server.publisher import Publisher
 from server.questions import Questions
 from server.registry.live import LiveRegistry
@@ -83,7 +83,7 @@ class LocalFiles:
     """
 
     spool: Spool | None = None
-    saved: SavedSums | None = None
+    saved: SavedState | None = None
     archive: Archive | None = None
 
 
@@ -118,7 +118,6 @@ class Service:
         self._metrics = Metrics(self._labels)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
-        self._saving = Saving(files.saved, namespaces, log) if files.saved is not None else None
         self._spooling: Spooling | None = None
         if files.spool is not None:
             self._spooling = Spooling(
@@ -134,6 +133,9 @@ class Service:
         self.registry = LiveRegistry(
             store, settings, self._publisher, log, clock=sources.clock, hear=self._hear_of_registry
         )
+        self._saving: Saving | None = None
+        if files.saved is not None:
+            self._saving = Saving(files.saved, namespaces, lambda: self.registry.present, log)
         self._opening = Opening(store, self.registry, self._publisher, files.saved, settings, log, sources.uniform)
         self.follower: Follower | None = None
         if isinstance(store, SharedStore) and settings.store.postgres is not None:

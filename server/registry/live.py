@@ -84,6 +84,12 @@ class LiveRegistry:
                 return {name: edition_of(self._settings, self.present, name) for name in namespaces}
         raise StoreError("others kept changing the registry while the configuration file was applied; start again")
 
+    def recall(self, saved: Registry, namespaces: Sequence[str]) -> Mapping[str, Edition]:
+        """Return what each namespace chooses from by a registry that was saved, until the store is read."""
+        recalled = saved.edited(file_edits(saved, self._settings, namespaces))
+        self._hear(recalled)
+        return {name: edition_of(self._settings, recalled, name) for name in namespaces}
+
     async def reload(self) -> None:
         """Read the registry anew, and decide by it when this returns. Raises StoreError where it cannot be read."""
         async with self._reloading:

@@ -27,7 +27,7 @@ from server.credentials import make_key
 from server.listening import Addresses
 from server.logs import logger
 from server.namespace import Namespace
-from server.ports import SavedSums, Spool, Store
+from server.ports import SavedState, Spool, Store
 from server.service import LocalFiles, Service, Sources
 from server.settings import ApiKey, Catalogue, CategorySettings, LearningSettings, ServerSettings, Settings, TokenKey
 from server.tokens import TokenKeys
@@ -174,7 +174,7 @@ def serve(tmp_path: Path):
         store: Store | None = None,
         rng: Any = None,
         spool: Spool | None = None,
-        saved: SavedSums | None = None,
+        saved: SavedState | None = None,
     ) -> AsyncIterator[Running]:
         opened = store or await SqliteStore.open(tmp_path / "routeward.db", bucket_us=BUCKET_US)
         log = io.StringIO()

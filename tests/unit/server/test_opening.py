@@ -8,6 +8,8 @@ import pytest
 
 from adapters.ledger import StoredSums, StoreError, StoreSchemaError, StoreUnavailableError
 from adapters.memory import MemoryStore
+from adapters.registry import MANAGED_BY_API, Entry, EntryKey, EntryKind, Registry
+from adapters.saved import Saved
 from adapters.snapshot_file import SnapshotFile, SnapshotFileError
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
@@ -45,6 +47,16 @@ class LateStore(MemoryStore):
         if self.error:
             raise self.error
         return await super().load(namespace, **options)
+
+
+REGISTRY = Registry(
+    3,
+    {
+        (key := EntryKey(EntryKind.MODEL, "", "late")): Entry(
+            key, {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}, MANAGED_BY_API, 3
+        )
+    },
+)
 
 
 @pytest.fixture
@@ -89,18 +101,18 @@ async def taught(store):
 
 
 async def test_what_was_saved_is_read_as_it_was(saved, file):
-    saved.write({"acme": STORED, "globex": StoredSums()})
-    assert saved.read() == {"acme": STORED, "globex": StoredSums()}
+    saved.write(Saved({"acme": STORED, "globex": StoredSums()}, REGISTRY))
+    assert saved.read() == Saved({"acme": STORED, "globex": StoredSums()}, REGISTRY)
     assert file.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_without_a_file_nothing_was_saved(saved):
-    assert saved.read() == {}
+    assert saved.read() == Saved()
 
 
 def test_a_damaged_file_is_told_from_a_whole_one_whatever_byte_is_wrong(saved, file):
-    saved.write({"acme": STORED})
+    saved.write(Saved({"acme": STORED}))
     whole, numbers = file.read_bytes(), random.Random(7)  # noqa: S311
     for place in sorted(numbers.sample(range(len(whole)), 60)):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << numbers.randrange(8)]) + whole[place + 1 :])
@@ -113,7 +125,7 @@ def test_a_damaged_file_is_told_from_a_whole_one_whatever_byte_is_wrong(saved, f
 
 @pytest.mark.parametrize(("bucket_us", "version", "text"), [(60_000_000, 1, "time buckets"), (BUCKET_US, 2, "version")])
 def test_a_file_of_another_version_or_bucket_width_is_refused(saved, file, bucket_us, version, text):
-    saved.write({"acme": STORED})
+    saved.write(Saved({"acme": STORED}))
     header, body = file.read_bytes().split(b"\n")
     file.write_bytes(json.dumps(json.loads(header) | {"version": version}).encode() + b"\n" + body)
     with pytest.raises(SnapshotFileError, match=text):
@@ -121,11 +133,11 @@ def test_a_file_of_another_version_or_bucket_width_is_refused(saved, file, bucke
 
 
 def test_a_file_that_cannot_be_written_is_an_error_and_leaves_the_last_one(tmp_path, saved):
-    saved.write({"acme": STORED})
+    saved.write(Saved({"acme": STORED}))
     (tmp_path / "snapshot.json.new").mkdir()
     with pytest.raises(SnapshotFileError, match="cannot be written"):
-        saved.write({})
-    assert saved.read() == {"acme": STORED}
+        saved.write(Saved())
+    assert saved.read() == Saved({"acme": STORED})
 
 
 def test_spend_is_laid_out_from_its_rows_as_it_was():
@@ -147,7 +159,7 @@ async def test_a_store_that_answers_is_read_and_nothing_is_degraded(opened, save
     assert await opening.begin()
     assert publisher.namespaces["default"].revision == 2
     assert not publisher.namespaces["default"].published.degraded
-    assert log.events == []
+    assert {event["event"] for event in log.events} == {"registry_changed"}
 
 
 async def test_a_late_store_is_stood_in_for_by_what_was_saved_to_the_bit_and_then_read(opened, saved, log):
@@ -157,7 +169,7 @@ async def test_a_late_store_is_stood_in_for_by_what_was_saved_to_the_bit_and_the
     opening, publisher = opened(store)
     await opening.begin()
     before = publisher.namespaces["default"]
-    await Saving(saved, publisher.namespaces, log.logger).save()
+    await Saving(saved, publisher.namespaces, Registry, log.logger).save()
     store.error = StoreUnavailableError("no route to the database")
     opening, publisher = opened(store, saved)
     assert not await opening.begin()
@@ -215,7 +227,7 @@ async def test_nothing_is_saved_while_nothing_changed_or_before_the_store_was_re
     store = LateStore()
     opening, publisher = opened(store)
     await opening.begin()
-    saving = Saving(saved, publisher.namespaces, log.logger)
+    saving = Saving(saved, publisher.namespaces, lambda: REGISTRY, log.logger)
     await saving.save()
     assert not file.exists()
     store.error = None
@@ -227,7 +239,7 @@ async def test_nothing_is_saved_while_nothing_changed_or_before_the_store_was_re
     publisher.namespaces["default"].categories.add("poetry")
     await saving.save()
     assert file.stat().st_ino != written
-    assert saved.read()["default"].categories == ("chat", "default", "poetry")
+    assert saved.read().namespaces["default"].categories == ("chat", "default", "poetry")
 
 
 async def test_a_decision_says_that_it_is_degraded_and_is_drawn_as_ever(parts):
@@ -238,3 +250,10 @@ async def test_a_decision_says_that_it_is_degraded_and_is_drawn_as_ever(parts):
     assert parts.route(Call("chat", model="small")).reason == "DEGRADED"
     await parts.publisher.refresh(parts.namespace)
     assert parts.route(Call("chat")).reason == ""
+
+
+async def test_a_degraded_start_chooses_from_the_models_that_were_registered_too(opened, saved):
+    saved.write(Saved({}, REGISTRY))
+    opening, publisher = opened(LateStore(), saved)
+    assert not await opening.begin()
+    assert "late" in publisher.namespaces["default"].published.edition.ids
