@@ -84,7 +84,8 @@ class Opening:
 
     async def _tell(self) -> Mapping[str, Edition]:
         """Tell the store what the configuration says; return what each namespace chooses from."""
-        await self._store.prepare()
+        if newer := await self._store.prepare():
+            self._log.warning("newer_schema", schema=newer)
         editions = await self._registry.start(self._names)
         for name in self._names:
             await self._store.add_categories(name, sorted(self._catalogue.categories), managed_by=MANAGED_BY_FILE)

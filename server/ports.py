@@ -20,10 +20,11 @@ class Store(Protocol):
     of the call then happened, and so when its caller is cancelled.
     """
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> str | None:
         """Make sure that its tables are there. Safe to repeat.
 
-        Raises StoreSchemaError when a newer version wrote it, StoreError when it is not usable.
+        Returns their version where it is a newer one that this version may use too. Raises StoreSchemaError where it
+        may not, StoreError when the store is not usable.
         """
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:

@@ -49,8 +49,9 @@ class MemoryStore:
         self._registry = Registry()
         self._audit: list[Audited] = []
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> str | None:
         """Do nothing: there are no tables."""
+        return None
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change."""

@@ -22,6 +22,10 @@ LAYOUT: Final = "layout"
 
 REGISTRY: Final = "registry_version"
 """How often the registry was changed."""
+
+OLDEST_CODE: Final = "oldest_code"
+"""Newest migration known to the oldest code that may use the tables, as a number."""
+
 REPAIRS: Final = "repairs"
 """How often sums or spend were mended."""
 

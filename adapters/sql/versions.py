@@ -1,18 +1,26 @@
-"""Bringing the tables of a file to the version that this code knows."""
+"""Which version the tables of a store have, whether this code may use them, and bringing them to its own.
 
+Tables change in two steps, so that servers of two versions may run on them: see ADR 0023.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, delete, insert, inspect, select
 
 from adapters.ledger import StoreError, StoreSchemaError
+from adapters.sql.marks import BUCKET, OLDEST_CODE, REGISTRY, mark
 from adapters.sql.postgres import tables
-from adapters.sql.registry import VERSION as REGISTRY_VERSION
 from adapters.sql.schema import meta, metadata
 from adapters.sql.statements import POSTGRESQL
 
 HEAD: Final = "0005"
 """The newest migration."""
+
+COMPATIBLE_FROM: Final = "0005"
+"""The oldest code whose servers may run on tables of HEAD: the latest that any migration names."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -24,56 +32,143 @@ _stamp: Final = Table(
 )
 
 
-def prepare(connection: Connection, *, bucket_us: int) -> None:
-    """Make the tables of a new store, or bring those of an older version up to date.
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a version of the code knows: its newest migration, and the folder of all of them."""
 
-    Raises StoreSchemaError for tables of a newer version, StoreError for another bucket width.
+    head: str = HEAD
+    migrations: Path = MIGRATIONS
+
+
+THIS: Final = Code()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The version of the tables of a store, None where it is empty, and the oldest code that may use them.
+
+    The latter is None where nobody has said so: then only code that knows the version may.
     """
-    version = _version(connection)
-    if version is None:
+
+    version: str | None = None
+    oldest_code: str | None = None
+
+    def newer_than(self, code: Code) -> bool:
+        """Tell whether a newer version of the code made these tables."""
+        return self.version is not None and self.version > code.head
+
+    def refuses(self, code: Code) -> bool:
+        """Tell whether the code must leave these tables alone."""
+        return self.newer_than(code) and (self.oldest_code is None or self.oldest_code > code.head)
+
+    def behind(self, code: Code) -> bool:
+        """Tell whether the code has something to make or to change before it can use these tables."""
+        return self.version is None or self.version < code.head
+
+
+class Upgraded(NamedTuple):
+    """What became of the tables: their version before and after, and the migrations that were run."""
+
+    before: str | None
+    after: str
+    migrations: tuple[str, ...] = ()
+
+    @property
+    def applied(self) -> bool:
+        """Whether anything was made or changed."""
+        return self.before != self.after
+
+
+def schema_of(connection: Connection) -> Schema:
+    """Return what a store says of its tables."""
+    found = inspect(connection)
+    version = connection.scalar(select(_stamp.c.version_num)) if found.has_table(_stamp.name) else None
+    if version is None or not found.has_table(meta.name):
+        return Schema(version)
+    oldest = mark(connection, OLDEST_CODE)
+    return Schema(version, f"{oldest:04}" if oldest else None)
+
+
+def examine(connection: Connection, *, bucket_us: int, code: Code = THIS) -> Schema:
+    """Return what a store says of its tables.
+
+    Raises StoreSchemaError where this code must leave them alone, StoreError for another bucket width.
+    """
+    schema = schema_of(connection)
+    require_usable(schema, code)
+    if schema.version is not None:
+        _require_width(connection, bucket_us)
+    return schema
+
+
+def prepare(connection: Connection, *, bucket_us: int, code: Code = THIS) -> Upgraded:
+    """Make the tables of a new store, or bring those of an older version up to date; leave newer ones as they are.
+
+    Raises what `examine` raises, and StoreError where tables are there that are not ours.
+    """
+    schema = examine(connection, bucket_us=bucket_us, code=code)
+    if schema.version is None:
         _create(connection, bucket_us)
-    elif version != HEAD:
-        upgrade(connection, version)
-    _require_width(connection, bucket_us)
+        return Upgraded(None, HEAD)
+    if not schema.behind(code):
+        return Upgraded(schema.version, schema.version)
+    from adapters.sql.migrating import upgrade
+
+    return Upgraded(schema.version, code.head, upgrade(connection, schema.version, code))
 
 
-def upgrade(connection: Connection, version: str | None) -> None:
-    """Run the migrations that follow `version`; None is before the first."""
-    # Alembic takes half a second and 12 MB to import, and most starts have nothing to migrate.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
+def require_usable(schema: Schema, code: Code = THIS, store: str = "the store") -> None:
+    """Raise StoreSchemaError where the code must leave the tables alone."""
+    if schema.refuses(code):
+        users = f", which servers that know {schema.oldest_code} or newer can use" if schema.oldest_code else ""
         raise StoreSchemaError(
-            f"the store has schema {version}, this version knows {HEAD}; upgrade routeward before starting it here"
+            f"{store} has schema {schema.version}{users}, this version knows {code.head}: "
+            "upgrade routeward before starting it here"
         )
-    command.upgrade(config, "head")
 
 
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(_stamp.name):
-        return None
-    return connection.scalar(select(_stamp.c.version_num))
+def lacking(connection: Connection) -> Iterator[str]:
+    """Yield the tables, and the columns as TABLE.COLUMN, that this code uses and the store does not have."""
+    found = inspect(connection)
+    names = set(found.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in names:
+            yield table.name
+            continue
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        yield from (f"{table.name}.{column.name}" for column in table.columns if column.name not in columns)
 
 
 def _create(connection: Connection, bucket_us: int) -> None:
+    if others := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
+        raise StoreError(
+            f"the database has tables that we would make ({', '.join(others)}) and no version of ours: "
+            "give the store a database of its own, or restore a backup"
+        )
+    create_tables(connection)
+    _stamp.create(connection, checkfirst=True)
+    connection.execute(insert(_stamp).values(version_num=HEAD))
+    connection.execute(insert(meta), [{"name": BUCKET, "value": bucket_us}, {"name": REGISTRY, "value": 0}])
+    note_oldest_code(connection, COMPATIBLE_FROM, HEAD)
+
+
+def note_oldest_code(connection: Connection, oldest: str, version: str) -> None:
+    """Write down which code may use tables of a version, where older code may."""
+    connection.execute(delete(meta).where(meta.c.name == OLDEST_CODE))
+    if oldest < version:
+        connection.execute(insert(meta).values(name=OLDEST_CODE, value=int(oldest)))
+
+
+def create_tables(connection: Connection) -> None:
+    """Make every table of HEAD."""
     if connection.dialect.name == POSTGRESQL:
         tables.create(connection)
     else:
         metadata.create_all(connection)
-    _stamp.create(connection)
-    connection.execute(insert(_stamp).values(version_num=HEAD))
-    connection.execute(insert(meta).values(name="bucket_us", value=bucket_us))
-    connection.execute(insert(meta).values(name=REGISTRY_VERSION, value=0))
 
 
 def _require_width(connection: Connection, bucket_us: int) -> None:
-    stored = connection.scalar(select(meta.c.value).where(meta.c.name == "bucket_us"))
+    stored = mark(connection, BUCKET)
     if stored != bucket_us:
         raise StoreError(
             f"the store keeps time buckets of {stored} us and is asked for {bucket_us} us; "

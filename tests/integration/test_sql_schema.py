@@ -17,11 +17,12 @@ from sqlalchemy import create_engine
 
 from adapters.ledger import StoreSchemaError
 from adapters.registry import Entry, EntryKey, EntryKind, Registry
+from adapters.sql.migrating import upgrade
 from adapters.sql.schema import metadata
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.traffic import decisions_of
-from adapters.sql.versions import HEAD, MIGRATIONS, upgrade
+from adapters.sql.versions import HEAD, MIGRATIONS
 from bandit.records import ModelForecast, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from bandit.spend import Bill, SpendKey, Tally
@@ -165,7 +166,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_was(file):
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = file.read_bytes()
-    with pytest.raises(StoreSchemaError, match=f"schema 9999, this version knows {HEAD}; upgrade routeward"):
+    with pytest.raises(StoreSchemaError, match=f"schema 9999, this version knows {HEAD}: upgrade routeward"):
         await SqliteStore.open(file, bucket_us=1)
     assert file.read_bytes() == before
 

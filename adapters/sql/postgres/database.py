@@ -27,11 +27,15 @@ T = TypeVar("T")
 
 
 class PostgresDatabase:
-    """Runs functions of a Connection in transactions. Nothing is connected to before it is needed."""
+    """Runs functions of a Connection in transactions. Nothing is connected to before it is needed.
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-        self._engine = _engine(reach)
+    `statement_s` and `lock_s` bound, in seconds, a statement and its wait for locks: by default as `reach` says, and
+    half of it.
+    """
+
+    def __init__(self, reach: Reach, *, statement_s: float | None = None, lock_s: float | None = None) -> None:
+        self.reach = reach
+        self._engine = _engine(reach, statement_s or reach.statement_s, lock_s or reach.statement_s / 2)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -116,13 +120,12 @@ class PostgresDatabase:
             return result
 
 
-def _engine(reach: Reach) -> AsyncEngine:
-    milliseconds = round(reach.statement_s * 1000)
+def _engine(reach: Reach, statement_s: float, lock_s: float) -> AsyncEngine:
     settings = {
         "application_name": "routeward",
-        "statement_timeout": str(milliseconds),
-        "lock_timeout": str(milliseconds // 2),
-        "idle_in_transaction_session_timeout": str(milliseconds * 2),
+        "statement_timeout": _milliseconds(statement_s),
+        "lock_timeout": _milliseconds(lock_s),
+        "idle_in_transaction_session_timeout": _milliseconds(reach.statement_s * 2),
         "timezone": "UTC",
         "jit": "off",
     }
@@ -131,7 +134,7 @@ def _engine(reach: Reach) -> AsyncEngine:
         return await asyncpg.connect(
             reach.url,
             timeout=reach.connect_s,
-            command_timeout=reach.statement_s + MARGIN_S,
+            command_timeout=statement_s + MARGIN_S,
             server_settings=settings,
         )
 
@@ -143,3 +146,7 @@ def _engine(reach: Reach) -> AsyncEngine:
         pool_timeout=reach.connect_s,
         pool_pre_ping=True,
     )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

@@ -10,8 +10,8 @@ from adapters.sql import marks, versions
 from adapters.sql.postgres import days, following
 from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.flush import Batch, flush
-from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
+from adapters.sql.postgres.upgrading import upgrade
 from adapters.sql.store import SqlStore
 from bandit.records import SignalRecord
 
@@ -36,13 +36,17 @@ class PostgresStore(SqlStore):
         """
         return cls(PostgresDatabase(reach), bucket_us=bucket_us, shard=shard % SHARDS)
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> str | None:
         """Make the tables, or bring them up to date; one replica does, and the others wait for it.
 
         Raises StoreUnavailableError while the server does not answer, StoreForbiddenError when it does not let us in,
         StoreSchemaError when a newer version wrote the tables, StoreError for another bucket width.
         """
-        await self.database.run_locked(Lock.SCHEMA, versions.prepare, bucket_us=self._bucket_us)
+        # Most starts change nothing, and need not wait for those who do.
+        schema = await self.database.run(versions.examine, bucket_us=self._bucket_us)
+        if schema.behind(versions.THIS):
+            await upgrade(self.database.reach, bucket_us=self._bucket_us)
+        return schema.version if schema.newer_than(versions.THIS) else None
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change, durably."""

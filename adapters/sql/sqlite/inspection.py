@@ -13,11 +13,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, NullPool, create_engine
 
-from adapters.ledger import StoreError, StoreLockedError, StoreSchemaError
+from adapters.ledger import StoreError, StoreLockedError
+from adapters.sql.marks import BUCKET, mark
 from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.sqlite.lock import FileLock, Holder
-from adapters.sql.versions import HEAD
+from adapters.sql.versions import Schema, require_usable, schema_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,15 +98,31 @@ class InspectedFile:
         """Do nothing: nothing stays open."""
 
 
+def schema_in(file: Path) -> Schema:
+    """Return what a file says of its tables, nothing where it is missing or empty.
+
+    Raises StoreError where it belongs to another program or cannot be read.
+    """
+    if not file.exists():
+        return Schema()
+    with read_only(file) as connection:
+        return _schema(connection, file)
+
+
 def _facts(connection: Connection, file: Path) -> StoreFacts:
+    schema = _schema(connection, file)
+    if schema.version is None:
+        return StoreFacts()
+    require_usable(schema, store=str(file))
+    return StoreFacts(schema.version, mark(connection, BUCKET))
+
+
+def _schema(connection: Connection, file: Path) -> Schema:
     def value(statement: str) -> object:
         return connection.exec_driver_sql(statement).scalar()
 
     if not value("SELECT count(*) FROM sqlite_master"):
-        return StoreFacts()
+        return Schema()
     if value("PRAGMA application_id") != APPLICATION_ID:
         raise StoreError(f"{file} belongs to another program: give the store another path")
-    version = str(value("SELECT version_num FROM alembic_version"))
-    if version > HEAD:
-        raise StoreSchemaError(f"{file} has schema {version}, this version knows {HEAD}: upgrade routeward")
-    return StoreFacts(version, int(str(value("SELECT value FROM meta WHERE name = 'bucket_us'"))))
+    return schema_of(connection)

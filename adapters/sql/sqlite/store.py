@@ -33,9 +33,10 @@ class SqliteStore(SqlStore):
             raise
         return store
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> str | None:
         """Make its tables, or bring them up to date."""
-        await self._file.run(versions.prepare, bucket_us=self._bucket_us)
+        after = (await self._file.run(versions.prepare, bucket_us=self._bucket_us)).after
+        return after if after > versions.HEAD else None
 
     def note_address(self, address: str) -> None:
         """Tell whoever finds the store in use where its server listens: see `inspection.holder_of`."""
