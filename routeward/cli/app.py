@@ -14,6 +14,7 @@ from routeward.cli import (
     backup,
     catalogue,
     config,
+    db,
     demo,
     doctor,
     evaluate,
@@ -83,6 +84,7 @@ app.add_typer(config.app, name="config", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(probe.probe)
+app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(verify.verify)
 _command(rich_help_panel=OPERATE)(rebuild.rebuild)
 _command(rich_help_panel=OPERATE)(backup.backup)

@@ -18,7 +18,8 @@ from adapters.sql.marks import BUCKET, mark
 from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.sqlite.lock import FileLock, Holder
-from adapters.sql.versions import Schema, require_usable, schema_of
+from adapters.sql.standing import NO_TABLES, Standing, standing
+from adapters.sql.versions import require_usable, schema_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,31 +99,33 @@ class InspectedFile:
         """Do nothing: nothing stays open."""
 
 
-def schema_in(file: Path) -> Schema:
-    """Return what a file says of its tables, nothing where it is missing or empty.
+def standing_of(file: Path) -> Standing:
+    """Return where the tables of a file stand, also beside a server; a missing file is an empty store.
 
     Raises StoreError where it belongs to another program or cannot be read.
     """
     if not file.exists():
-        return Schema()
+        return NO_TABLES
     with read_only(file) as connection:
-        return _schema(connection, file)
+        return standing(connection) if _is_ours(connection, file) else NO_TABLES
 
 
 def _facts(connection: Connection, file: Path) -> StoreFacts:
-    schema = _schema(connection, file)
-    if schema.version is None:
+    if not _is_ours(connection, file):
         return StoreFacts()
+    schema = schema_of(connection)
     require_usable(schema, store=str(file))
     return StoreFacts(schema.version, mark(connection, BUCKET))
 
 
-def _schema(connection: Connection, file: Path) -> Schema:
+def _is_ours(connection: Connection, file: Path) -> bool:
+    """Tell whether a store was made in a file, or nothing was. Raises StoreError where another program did."""
+
     def value(statement: str) -> object:
         return connection.exec_driver_sql(statement).scalar()
 
     if not value("SELECT count(*) FROM sqlite_master"):
-        return Schema()
+        return False
     if value("PRAGMA application_id") != APPLICATION_ID:
         raise StoreError(f"{file} belongs to another program: give the store another path")
-    return schema_of(connection)
+    return True
