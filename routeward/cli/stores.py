@@ -66,7 +66,7 @@ def known_file(settings: "Settings") -> tuple[Path, int]:
     facts = facts_of(file)
     if facts.version is None or facts.bucket_us is None:
         raise CommandError("NO_STORE", f"{file} is empty: no server ever opened it", exit_code=WRONG_USE)
-    if facts.version != HEAD:
+    if facts.version < HEAD:
         message = f"{file} has schema {facts.version}, this version reads {HEAD}: upgrade it first"
         raise CommandError("STORE_REFUSED", message, exit_code=WRONG_USE)
     return file, facts.bucket_us
