@@ -94,7 +94,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
         uniform=random.Random().random,  # noqa: S311 - chance, not a secret
     )
     async with (
-        _opened(settings) as (store, archive),
+        _opened(settings, log) as (store, archive),
         _spool(settings.spool) as spool,
         _connector(settings, log) as connect,
     ):
@@ -126,7 +126,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Store, Archive | None]]:
+async def _opened(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[tuple[Store, Archive | None]]:
     """Yield the store, and what takes its log before it is dropped."""
     bucket_us, folder = round(settings.learning.bucket_s * 1e6), settings.store.export_folder
     store: MemoryStore | PostgresStore | SqliteStore
@@ -134,7 +134,9 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Store, Archive | No
     if (postgres := settings.store.postgres) is not None:
         reach = Reach(postgres.url, postgres.connect_s, postgres.statement_s, postgres.connections)
         # Replicas whose chance gives them the same shard are only slower.
-        store = postgres_store(reach, bucket_us=bucket_us, shard=secrets.randbits(16))
+        store = postgres_store(
+            reach, bucket_us=bucket_us, shard=secrets.randbits(16), waiting=lambda: log.info("waiting_for_tables")
+        )
         archive = FolderArchive.of_database(folder, store.database) if folder else None
     elif settings.store.path == IN_MEMORY:
         store = MemoryStore(bucket_us=bucket_us)

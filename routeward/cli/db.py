@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from adapters.sql.versions import Upgraded
     from server.settings import Settings
 
-SAY_EVERY: Final = 25
-"""Of so many times that a waiting upgrade looks, one is told to people: about every five seconds."""
-
 ADVICE: Final = {
     "empty": "it has no tables: routeward db upgrade makes them, and so does the first start",
     "older": "routeward db upgrade brings it up to date, and so does the first start of this version",
@@ -66,7 +63,7 @@ def upgrade(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> No
     settings = loaded(config)
     require_store(settings)
     with told():
-        done = asyncio.run(_upgraded(settings, _Waiting()))
+        done = asyncio.run(_upgraded(settings, _say_waiting))
     document = {**_place(settings), "applied": done.applied, **done._asdict()}
     show(document, lambda: _upgraded_text(document), as_json=as_json)
 
@@ -149,16 +146,8 @@ async def _upgraded(settings: "Settings", waiting: Callable[[], None]) -> "Upgra
     return await upgrading.upgrade(_reach(settings), bucket_us=bucket_us, waiting=waiting)
 
 
-class _Waiting:
-    """Tells people now and then that somebody else is at it."""
-
-    def __init__(self) -> None:
-        self._times = 0
-
-    def __call__(self) -> None:
-        if self._times % SAY_EVERY == 0:
-            console(stderr=True).print("waiting: another process changes the tables, or uses one that has to change")
-        self._times += 1
+def _say_waiting() -> None:
+    console(stderr=True).print("waiting: another process changes the tables, or uses one that has to change")
 
 
 def _reach(settings: "Settings") -> "Reach":

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -51,12 +52,12 @@ def made_at(file: Path, revision: str, content: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.executescript(content)
+    with closing(sqlite3.connect(file)) as plain, plain:
+        plain.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        plain.executescript(content)
 
 
-def rows(file: Path, statement: str) -> list[tuple[object, ...]]:
+def rows(file: Path, statement: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(file)) as connection:
         return connection.execute(statement).fetchall()
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from adapters.ledger import StoreError, StoreUnavailableError
 from adapters.sql import migrating, versions
+from adapters.sql.migrating import Migration
 from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
@@ -101,7 +102,7 @@ async def test_an_upgrade_waits_for_another_tells_so_and_can_be_given_up(reach):
 
 
 async def test_an_upgrade_does_not_wait_for_a_process_that_was_frozen_while_it_changed_tables(reach):
-    frozen = PostgresDatabase(Reach(reach.url, statement_s=0.1))
+    frozen = PostgresDatabase(Reach(reach.url, statement_s=0.5))
     try:
         async with asyncio.timeout(20):
             async with frozen.connection() as connection:
@@ -141,7 +142,7 @@ async def test_a_database_of_another_program_is_left_alone(reach):
 def test_a_plan_tells_the_statements_of_a_migration_and_of_a_new_store(tmp_path):
     code = newer_code(tmp_path / "migrations")
     [step] = migrating.pending(HEAD, code)
-    assert step == (NEXT, HEAD, "Notes on signals. Add a column and a table.", HEAD)
+    assert step == Migration(NEXT, HEAD, "Notes on signals. Add a column and a table.", HEAD)
     sql = migrating.sql_of(step, "postgresql+asyncpg", code)
     assert "ALTER TABLE signals ADD COLUMN note VARCHAR;" in sql
     noted = f"UPDATE alembic_version SET version_num='{NEXT}' WHERE alembic_version.version_num = '{HEAD}';"

@@ -11,7 +11,7 @@ from adapters.sql.postgres import days, following
 from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.flush import Batch, flush
 from adapters.sql.postgres.reach import Reach
-from adapters.sql.postgres.upgrading import upgrade
+from adapters.sql.postgres.upgrading import Waiting, silently, upgrade
 from adapters.sql.store import SqlStore
 from bandit.records import SignalRecord
 
@@ -22,19 +22,21 @@ SHARDS = 16
 class PostgresStore(SqlStore):
     """A `server.ports.SharedStore`. `PostgresStore.connect` makes one."""
 
-    def __init__(self, database: PostgresDatabase, *, bucket_us: int, shard: int) -> None:
+    def __init__(self, database: PostgresDatabase, *, bucket_us: int, shard: int, waiting: Waiting = silently) -> None:
         super().__init__(database, bucket_us=bucket_us)
         self.database = database
         self._shard = shard
+        self._waiting = waiting
         self._retained_us = 0
 
     @classmethod
-    def connect(cls, reach: Reach, *, bucket_us: int, shard: int = 0) -> Self:
+    def connect(cls, reach: Reach, *, bucket_us: int, shard: int = 0, waiting: Waiting = silently) -> Self:
         """Return a store that connects when it is used; `prepare` must succeed before anything else is asked.
 
-        Replicas that write to different shards, 0 to `SHARDS` - 1, do not wait for each other.
+        Replicas that write to different shards, 0 to `SHARDS` - 1, do not wait for each other. `waiting` hears of a
+        `prepare` that waits for another process.
         """
-        return cls(PostgresDatabase(reach), bucket_us=bucket_us, shard=shard % SHARDS)
+        return cls(PostgresDatabase(reach), bucket_us=bucket_us, shard=shard % SHARDS, waiting=waiting)
 
     async def prepare(self) -> str | None:
         """Make the tables, or bring them up to date; one replica does, and the others wait for it.
@@ -45,7 +47,7 @@ class PostgresStore(SqlStore):
         # Most starts change nothing, and need not wait for those who do.
         schema = await self.database.run(versions.examine, bucket_us=self._bucket_us)
         if schema.behind(versions.THIS):
-            await upgrade(self.database.reach, bucket_us=self._bucket_us)
+            await upgrade(self.database.reach, bucket_us=self._bucket_us, waiting=self._waiting)
         return schema.version if schema.newer_than(versions.THIS) else None
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:

@@ -27,18 +27,26 @@ LOCK_S: Final = 1.0
 
 ATTEMPTS: Final = 60
 """How often a migration is tried that does not get its tables."""
+TELL_AFTER: Final = 5
+"""Of so many attempts one is told to whoever waits."""
 
 LOOK_EVERY_S: Final = 0.2
+TELL_EVERY: Final = 25
+"""Of so many looks one is told to whoever waits."""
 
 _TAKE: Final = text(f"SELECT pg_try_advisory_xact_lock({int(Lock.SCHEMA)})")
 _MET: Final = REPEATABLE | {"55P03"}
 
 T = TypeVar("T")
 Waiting = Callable[[], object]
-"""Called again and again while another process changes the tables, or uses one that has to change."""
+"""Called at once and every few seconds while another process changes the tables, or uses one that has to change."""
 
 
-async def upgrade(reach: Reach, *, bucket_us: int, waiting: Waiting = lambda: None, code: Code = THIS) -> Upgraded:
+def silently() -> None:
+    """Wait without telling."""
+
+
+async def upgrade(reach: Reach, *, bucket_us: int, waiting: Waiting = silently, code: Code = THIS) -> Upgraded:
     """Make the tables of a database, or bring them up to date; wait as long as another process does.
 
     May be cancelled: then all of it happened, or nothing. Raises what `versions.prepare` raises,
@@ -46,13 +54,14 @@ async def upgrade(reach: Reach, *, bucket_us: int, waiting: Waiting = lambda: No
     """
     database = PostgresDatabase(reach, statement_s=STATEMENT_S, lock_s=LOCK_S)
     try:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 return await _alone(database, partial(prepare, bucket_us=bucket_us, code=code), reach, waiting)
             except DRIVER_ERRORS as error:
                 if state_of(error) not in _MET:
                     raise typed_error(error) from error
-            waiting()
+            if attempt % TELL_AFTER == 0:
+                waiting()
             await asyncio.sleep(LOOK_EVERY_S)
     finally:
         await database.close()
@@ -66,6 +75,7 @@ async def _alone(database: PostgresDatabase, work: Callable[[Connection], T], re
     """Run work in one transaction while nobody else changes tables."""
     async with database.connection() as connection:
         await connection.execution_options(isolation_level="READ COMMITTED")
+        look = 0
         while True:
             transaction = await connection.begin()
             # The session lets statements take long; this one answers at once, or the server does not.
@@ -76,5 +86,7 @@ async def _alone(database: PostgresDatabase, work: Callable[[Connection], T], re
                 await transaction.commit()
                 return result
             await transaction.rollback()
-            waiting()
+            if look % TELL_EVERY == 0:
+                waiting()
             await asyncio.sleep(LOOK_EVERY_S)
+            look += 1

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,11 @@ def plant(statement):
 def test_where_nothing_is_a_plan_tells_the_tables_and_an_upgrade_makes_them_once(cli):
     ended = cli("db", "status", "--json")
     assert ended.code == 1
-    none = {"schema": None, "known": HEAD, "oldest_code": None, "migrations": [], "lacking": []}
+    none: dict[str, Any] = {"schema": None, "known": HEAD, "oldest_code": None, "migrations": [], "lacking": []}
     assert ended.document == PLACE | {"state": "empty"} | none
     assert "CREATE TABLE signals" in cli("db", "plan").out
     assert not Path("store.db").exists()
-    made = PLACE | {"applied": True, "before": None, "after": HEAD, "migrations": []}
+    made: dict[str, Any] = PLACE | {"applied": True, "before": None, "after": HEAD, "migrations": []}
     assert cli("db", "upgrade", "--json").document == made
     again = cli("db", "upgrade", "--json")
     assert (again.code, again.document) == (0, made | {"applied": False, "before": HEAD})
