@@ -170,7 +170,7 @@ def configure(folder: Path) -> None:
 def at_once(processes: int, run: "Callable[[int], subprocess.CompletedProcess[str]]") -> list[Any]:
     with ThreadPoolExecutor(processes) as threads:
         ended = list(threads.map(run, range(processes)))
-    assert [one.returncode for one in ended] == [0] * processes, [one.stderr for one in ended]
+    assert [one.returncode for one in ended] == [0] * processes, [one.stdout + one.stderr for one in ended]
     return [json.loads(one.stdout) for one in ended]
 
 

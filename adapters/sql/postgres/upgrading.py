@@ -13,11 +13,12 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, text
 
 from adapters.ledger import StoreUnavailableError
+from adapters.sql.migrating import pending
 from adapters.sql.postgres.database import MARGIN_S, PostgresDatabase
 from adapters.sql.postgres.errors import DRIVER_ERRORS, REPEATABLE, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
-from adapters.sql.versions import THIS, Code, Upgraded, prepare
+from adapters.sql.versions import THIS, Code, Upgraded, prepare, schema_of
 
 STATEMENT_S: Final = 3600.0
 """How long one statement of a migration may take."""
@@ -54,6 +55,10 @@ async def upgrade(reach: Reach, *, bucket_us: int, waiting: Waiting = silently, 
     """
     database = PostgresDatabase(reach, statement_s=STATEMENT_S, lock_s=LOCK_S)
     try:
+        schema = await database.run(schema_of)
+        if schema.version is not None and schema.behind(code):
+            # Alembic is loaded before there is a lock: whoever does nothing for a while with one loses it.
+            pending(schema.version, code)
         for attempt in range(ATTEMPTS):
             try:
                 return await _alone(database, partial(prepare, bucket_us=bucket_us, code=code), reach, waiting)
