@@ -93,7 +93,8 @@ def sqlite_backend(folder: Path) -> Backend:
 def emptied(connection: Connection) -> None:
     for name in metadata.tables.keys() - {"meta"}:
         connection.execute(text(f"DELETE FROM {name}"))
-    connection.execute(text("DELETE FROM meta WHERE name <> 'bucket_us'"))
+    connection.execute(text("UPDATE meta SET value = 0 WHERE name = 'registry_version'"))
+    connection.execute(text("DELETE FROM meta WHERE name NOT IN ('bucket_us', 'registry_version')"))
 
 
 def postgres_backend(server: PostgresServer, database: str) -> Iterator[Backend]:
