@@ -78,9 +78,7 @@ def _about(
     times = np.sort(rng.integers(decided_us, now_us + 1, len(facts)))
     name = _name(facts[0])
     for fact, observed_us in zip(facts, times.tolist(), strict=True):
-        record = SignalRecord(
-            *(DEFAULT_NAMESPACE, nonce, name, fact, observed_us, observed_us, decision, PROPENSITY)
-        )
+        record = SignalRecord(*(DEFAULT_NAMESPACE, nonce, name, fact, observed_us, observed_us, decision, PROPENSITY))
         yield Said(record, pb.FeedbackRequest(decision_id=decision_id, signals=[_signal(record)]))
 
 

@@ -255,7 +255,7 @@ def test_after_every_look_a_replica_knows_exactly_what_was_committed(database, s
 
 
 async def interleaved(store: PostgresStore, namespace: str, steps: Sequence[Step]) -> None:
-    """Play transactions against each other; whoever comes first writes to shard 0 until it ends, others to their own."""
+    """Play transactions; whoever comes first writes to shard 0 until it ends, the others to shards of their own."""
     replica = Replica(store, namespace)
     opened: dict[int, tuple[AsyncExitStack, Writing]] = {}
     first: int | None = None
