@@ -79,7 +79,7 @@ class StoredSums:
     spend: SpendRows = field(default_factory=dict)
 
 
-Position = tuple[int, int]
+Position = tuple[int, ...]
 """How much of a shared store was seen: names a moment of it, and changes whenever rows were merged or taken away."""
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from adapters.ledger import StoreUnavailableError
-from adapters.sql.postgres.errors import DRIVER_ERRORS, REPEATABLE, state_of, typed_error
+from adapters.sql.postgres.errors import DRIVER_ERRORS, is_repeatable, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
 
@@ -97,7 +97,7 @@ class PostgresDatabase:
             try:
                 return await transaction()
             except DRIVER_ERRORS as error:
-                if state_of(error) not in REPEATABLE or attempt == ATTEMPTS:
+                if not is_repeatable(error) or attempt == ATTEMPTS:
                     raise typed_error(error) from error
             await asyncio.sleep(PAUSE_S * attempt)
 

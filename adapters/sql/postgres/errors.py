@@ -24,6 +24,8 @@ DRIVER_ERRORS: Final = (
 REPEATABLE: Final = frozenset({"40001", "40P01"})
 """Two transactions met in a way that one of them has to be done again: serialization failure, deadlock."""
 
+_CHECK_VIOLATION: Final = "23514"
+
 _PASSING: Final = {
     "25006": "is read-only: connect to the primary server",
     "42703": "has other tables than this version: run  routeward db status",
@@ -48,7 +50,7 @@ def typed_error(error: BaseException) -> StoreError | BanditError:
     """Return what to raise for an error of the driver; its transaction has been rolled back, or its end is unknown."""
     cause = _cause(error)
     state = state_of(error)
-    if state == "23514" and getattr(cause, "constraint_name", "") == COUNT_RANGE:
+    if state == _CHECK_VIOLATION and getattr(cause, "constraint_name", "") == COUNT_RANGE:
         return SumsOverflowError(
             f"a cell would hold more than {MAX_COUNT} observations; nothing of the call was stored"
         )
@@ -59,6 +61,14 @@ def typed_error(error: BaseException) -> StoreError | BanditError:
     if not state or state[:2] in {"08", "57", *(code[:2] for code in REPEATABLE)}:
         return StoreUnavailableError("PostgreSQL does not answer; try again, nothing was lost")
     return StoreError(f"PostgreSQL does not accept a statement of this version (SQLSTATE {state})")
+
+
+def is_repeatable(error: BaseException) -> bool:
+    """Tell whether a transaction failed only because it met another one."""
+    state = state_of(error)
+    # Its row belonged elsewhere when it got there: the day was given a partition of its own meanwhile.
+    is_misplaced = state == _CHECK_VIOLATION and not getattr(_cause(error), "constraint_name", "")
+    return is_misplaced or state in REPEATABLE
 
 
 def state_of(error: BaseException) -> str:

@@ -20,7 +20,10 @@ from adapters.sql.schema import CHANGED, categories, revisions, spend, sums
 from bandit.spend import MINUTE_US, SpendKey, Tally
 from bandit.sums import Moments, RowKey
 
-_HORIZON: Final = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+_MOMENT: Final = text(
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, CAST(CAST('sums' AS regclass) AS oid)::bigint"
+)
+"""Below which number every transaction has ended, and which table this is: another one of its name has another."""
 
 
 class _Found(NamedTuple):
@@ -31,10 +34,10 @@ class _Found(NamedTuple):
 
 def follow(connection: Connection, seen: Position | None, billed_since_us: Mapping[str, int]) -> Followed:
     """Return what changed since `seen`, within a transaction that sees one moment."""
-    horizon = int(connection.scalar(_HORIZON) or 0)
+    horizon, table = map(int, connection.execute(_MOMENT).one())
     layout = mark(connection, LAYOUT)
-    # A smaller number is that of another cluster, restored from a backup.
-    whole = seen is None or seen[1] != layout or seen[0] > horizon
+    # A smaller number, or another table, is what was restored from a backup.
+    whole = seen is None or seen[1:] != (layout, table) or seen[0] > horizon
     since = 0 if whole or seen is None else seen[0]
     found: defaultdict[str, _Found] = defaultdict(lambda: _Found({}, [], {}))
     for namespace, category, model, signal, source, bucket, *numbers in _changed_rows(connection, sums, since):
@@ -51,7 +54,7 @@ def follow(connection: Connection, seen: Position | None, billed_since_us: Mappi
         name: StoredSums(counts.get(name, 0), found[name].rows, tuple(found[name].categories), found[name].spend)
         for name in sorted({*found, *counts})
     }
-    return Followed((horizon, layout), whole, namespaces, mark(connection, REGISTRY))
+    return Followed((horizon, layout, table), whole, namespaces, mark(connection, REGISTRY))
 
 
 def _changed_rows(connection: Connection, table: Table, since: int) -> list[Any]:
