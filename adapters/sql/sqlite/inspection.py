@@ -5,7 +5,6 @@ Whether a server has it is found by taking its lock for an instant, in which no 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from sqlite3 import connect
@@ -14,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, NullPool, create_engine
 
 from adapters.ledger import StoreError, StoreLockedError, StoreSchemaError
+from adapters.sql.facts import StoreFacts
 from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.sqlite.lock import FileLock, Holder
@@ -21,17 +21,6 @@ from adapters.sql.versions import HEAD
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
-    """What a file says of itself: the version of its tables, and the width of its time buckets.
-
-    Both are None where it is empty: the first start makes the tables.
-    """
-
-    version: str | None = None
-    bucket_us: int | None = None
 
 
 def holder_of(file: Path) -> Holder | None:
