@@ -1,7 +1,6 @@
 """Days of the log in PostgreSQL: restored into partitions, exported, dropped whole, and nothing learned is lost."""
 
 import pytest
-from sqlalchemy import inspect
 
 from adapters.sql import portable
 from adapters.sql.archive import FolderArchive

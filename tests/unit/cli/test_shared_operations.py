@@ -102,14 +102,19 @@ def test_a_store_moves_to_postgresql_is_operated_there_and_moves_back(
     assert contents("there.db") == contents(backed_up)
     assert cli("verify", "--json").document == {"equal": True, "signals": 20, "differing": 0, "rows": []}
     kept = cli("namespace", "list", "--json").document["namespaces"]
-    assert [(one["namespace"], one["revision"], one["signals"]) for one in kept] == [("acme", 20, 16), ("umbrella", 6, 4)]
+    assert [(one["namespace"], one["revision"], one["signals"]) for one in kept] == [
+        ("acme", 20, 16),
+        ("umbrella", 6, 4),
+    ]
     assert cli("namespace", "export", "acme", "-o", "out", "--json").document["rows"]["signals"] == 16
     excluding = "rebuild", "--exclude-client", "mallory"
     tried = cli(*excluding, "--dry-run", "--json").document
     assert (tried["signals"], tried["out_of_reach"]) == (6, 9)
     assert cli(*excluding, "--json").document["cells"] == tried["cells"]
     assert cli("verify").code == 0
-    postgres.psql("UPDATE sums SET n = n + 5 WHERE namespace = 'umbrella' AND signal = 'error'", database_url_name(database_url))
+    postgres.psql(
+        "UPDATE sums SET n = n + 5 WHERE namespace = 'umbrella' AND signal = 'error'", database_url_name(database_url)
+    )
     assert cli("verify").code == 1
     mended = cli("rebuild", "--json").document["differing"]
     assert mended > 0
