@@ -36,6 +36,10 @@ class StoreUnavailableError(StoreError):
     """The store does not answer just now; the call may be repeated."""
 
 
+class StoreMissingError(StoreError):
+    """There is no store yet: no server was ever started on it."""
+
+
 class StoreForbiddenError(StoreUnavailableError):
     """The store answers, but does not let us in, or not do what it takes: whoever runs it has to change that."""
 

@@ -102,6 +102,11 @@ class StoreSettings:
         """Whether what is learned ends with the process."""
         return self.path == Path() and self.postgres is None
 
+    @property
+    def in_file(self) -> bool:
+        """Whether what is learned is kept in the SQLite file."""
+        return self.path != Path() and self.postgres is None
+
 
 @dataclass(frozen=True, slots=True)
 class SpoolSettings:

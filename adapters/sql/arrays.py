@@ -54,10 +54,10 @@ def text(table: Table, statement: Callable[..., Any], names: tuple[str, ...], di
     """
     one = str(statement(table, names, dialect).compile(dialect=dialect))
     head, _, rest = one.partition(" VALUES (")
-    _, _, conflict = rest.rpartition(") ON CONFLICT ")
+    _, on_conflict, conflict = rest.rpartition(" ON CONFLICT ")
     order = ", ".join(f"given.{column.name}" for column in table.primary_key if column.name in names)
     rows = f"SELECT {selected(table, names)} FROM {unnested(table, names)} ORDER BY {order}"  # noqa: S608 - names of columns
-    return f"{head} {rows} ON CONFLICT {conflict}"
+    return f"{head} {rows}{on_conflict}{conflict if on_conflict else ''}"
 
 
 @lru_cache

@@ -31,6 +31,7 @@ from routeward.cli import (
     rebuild,
     replay,
     report,
+    restore,
     route,
     service,
     status,
@@ -88,7 +89,7 @@ app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(verify.verify)
 _command(rich_help_panel=OPERATE)(rebuild.rebuild)
 _command(rich_help_panel=OPERATE)(backup.backup)
-_command(rich_help_panel=OPERATE)(backup.restore)
+_command(rich_help_panel=OPERATE)(restore.restore)
 app.add_typer(namespace.app, name="namespace", rich_help_panel=OPERATE)
 _command(rich_help_panel=OPERATE)(version.version)
 _command(rich_help_panel=OPERATE)(apply.apply)

@@ -1,7 +1,7 @@
 """`routeward config`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from routeward.cli.options import DEFAULT_CONFIG, Json
 from routeward.cli.output import show
 from routeward.cli.provider_checks import missing_models
 from routeward.cli.service import loaded
+
+if TYPE_CHECKING:
+    from server.settings import Settings
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Check the configuration, or read what may stand in it.")
 
@@ -33,6 +36,7 @@ def check(
     document = {
         "path": str(path),
         "digest": settings.digest,
+        "store": _store(settings),
         "listen": settings.server.listen,
         "gateway": settings.gateway.listen or None,
         "models": [model.id for model in catalogue.models if model.enabled],
@@ -46,6 +50,8 @@ def check(
         "api_keys": [key.id for key in settings.server.keys],
     }
     lines = [f"{path} is fine: {enabled} models, {len(catalogue.categories)} categories, digest {settings.digest}"]
+    if settings.store.postgres is not None:
+        lines.append(f"what is learned is kept at {document['store']}")
     if listens:
         lines.append(f"{enabled - len(missing)} of {enabled} models can be called{':' if missing else ''}")
         lines += [f"    {id_}: {remedy.why}; {remedy.advice}" for id_, remedy in missing.items()]
@@ -59,3 +65,12 @@ def reference(*, as_json: Json = False) -> None:
     from server.config.reference import REFERENCE
 
     show({"keys": described(REFERENCE)}, lambda: as_markdown(REFERENCE), as_json=as_json)
+
+
+def _store(settings: "Settings") -> str | None:
+    """Return where what is learned is kept, without a password; None for memory."""
+    from adapters.sql.postgres import Reach
+
+    if settings.store.postgres is not None:
+        return Reach(settings.store.postgres.url).address
+    return str(settings.store.path) if settings.store.in_file else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from routeward.cli import postgres_checks
 from routeward.cli.checks import Check, Verdict, ok
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def files(settings: "Settings", now_s: float, holder: "Holder | None", listening
     say, where the configuration says.
     """
     path = settings.store.path
-    if settings.store.in_memory:
+    if settings.store.postgres is not None:
+        yield from postgres_checks.database(settings.store.postgres, settings.learning)
+        yield from postgres_checks.shared_keys(settings.server)
+    elif settings.store.in_memory:
         yield Check("database", Verdict.WARNING, "kept in memory", "set path in [store] to keep what is learned")
     else:
         yield _disk(path.parent.resolve(), settings.store.min_free_bytes)
@@ -42,7 +46,7 @@ def holder_of(settings: "Settings") -> "Holder | None":
     from adapters.sql.sqlite.inspection import holder_of
 
     try:
-        return None if settings.store.in_memory else holder_of(settings.store.path)
+        return holder_of(settings.store.path) if settings.store.in_file else None
     except StoreError:
         return None
 
@@ -53,7 +57,7 @@ def database_in_use(settings: "Settings") -> bool | None:
     from adapters.sql.sqlite.inspection import holder_of
 
     try:
-        return None if settings.store.in_memory else holder_of(settings.store.path) is not None
+        return holder_of(settings.store.path) is not None if settings.store.in_file else None
     except StoreError:
         return None
 

@@ -4,15 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from routeward.cli.output import WRONG_USE, CommandError
 
 if TYPE_CHECKING:
+    from adapters.sql.postgres import Reach
     from adapters.sql.store import SqlStore
-    from server.settings import Settings
+    from server.settings import PostgresSettings, Settings
 
 T = TypeVar("T")
+
+STATEMENT_S: Final = 3600.0
+"""Longest wait for one statement of PostgreSQL: some read or write all that there is."""
+CONNECTIONS: Final = 2
 
 
 def run_on(settings: "Settings", work: "Callable[[SqlStore], Coroutine[Any, Any, T]]", *, alone: bool = False) -> T:
@@ -35,6 +40,11 @@ async def reading(settings: "Settings") -> "AsyncIterator[SqlStore]":
     from adapters.sql.sqlite.inspection import InspectedFile
     from adapters.sql.store import SqlStore
 
+    require_store(settings)
+    if settings.store.postgres is not None:
+        async with attached(settings.store.postgres) as store:
+            yield store
+        return
     file, bucket_us = known_file(settings)
     yield SqlStore(InspectedFile(file), bucket_us=bucket_us)
 
@@ -44,6 +54,11 @@ async def writing(settings: "Settings") -> "AsyncIterator[SqlStore]":
     """Open the store to change it."""
     from adapters.sql.sqlite import SqliteStore
 
+    require_store(settings)
+    if settings.store.postgres is not None:
+        async with attached(settings.store.postgres) as store:
+            yield store
+        return
     file, bucket_us = known_file(settings)
     store = await SqliteStore.open(file, bucket_us=bucket_us)
     try:
@@ -52,14 +67,30 @@ async def writing(settings: "Settings") -> "AsyncIterator[SqlStore]":
         await store.close()
 
 
+@asynccontextmanager
+async def attached(postgres: "PostgresSettings") -> "AsyncIterator[SqlStore]":
+    """Open the store in PostgreSQL, also beside its servers; no table is made or changed."""
+    from adapters.sql.postgres import attach
+
+    store = await attach(patient(postgres))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def patient(postgres: "PostgresSettings") -> "Reach":
+    """Return how to reach PostgreSQL for work that takes much longer than what a server asks."""
+    from adapters.sql.postgres import Reach
+
+    return Reach(postgres.url, postgres.connect_s, STATEMENT_S, CONNECTIONS)
+
+
 def known_file(settings: "Settings") -> tuple[Path, int]:
     """Return the file of the store and its bucket width. Raises CommandError unless this version can read it."""
     from adapters.sql.sqlite.inspection import facts_of
     from adapters.sql.versions import HEAD
 
-    require_store(settings)
-    if settings.store.postgres:
-        raise CommandError("NOT_SUPPORTED", "this command does not reach PostgreSQL yet", exit_code=WRONG_USE)
     file = settings.store.path
     if not file.is_file():
         raise CommandError("NO_STORE", f"there is no store at {file}", exit_code=WRONG_USE)
@@ -81,10 +112,15 @@ def require_store(settings: "Settings") -> None:
 @contextmanager
 def told() -> Iterator[None]:
     """Tell what a store refuses as an error of a command."""
-    from adapters.ledger import StoreError
+    from adapters.ledger import StoreError, StoreForbiddenError, StoreMissingError, StoreUnavailableError
 
     try:
         yield
+    except StoreMissingError as error:
+        raise CommandError("NO_STORE", str(error), exit_code=WRONG_USE) from error
+    except StoreUnavailableError as error:
+        reason = "STORE_REFUSED" if isinstance(error, StoreForbiddenError) else "STORE_UNAVAILABLE"
+        raise CommandError(reason, str(error), exit_code=WRONG_USE) from error
     except StoreError as error:
         raise CommandError("STORE_REFUSED", str(error), exit_code=WRONG_USE) from error
 

@@ -7,12 +7,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from adapters.ledger import StoreError
-from adapters.sql import portable, versions
+from adapters.sql import portable
 from adapters.sql.dumping import dump_namespace
+from adapters.sql.postgres import Reach
+from adapters.sql.postgres.store import PostgresStore
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.copying import copy_file, proved, scratch, upgrade_copy
 from adapters.sql.sqlite.database import APPLICATION_ID
@@ -118,38 +118,21 @@ def test_a_copy_of_an_earlier_version_is_not_compared_until_it_is_upgraded(tmp_p
     assert facts_of(file).bucket_us == HOUR_US
 
 
-class Postgres:
-    """The plainest `Database` over a PostgreSQL."""
-
-    def __init__(self, url: str) -> None:
-        address = url.replace("postgresql://", "postgresql+asyncpg://")
-        self._engine = create_async_engine(address, poolclass=NullPool, isolation_level="REPEATABLE READ")
-
-    async def run(self, work, *args, **kwargs):
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work, *args, **kwargs)
-
-    run_alone = run
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
 @pytest.fixture
 async def postgres_store(database_url):
-    database = Postgres(database_url)
-    await database.run(versions.prepare, bucket_us=HOUR_US)
-    yield SqlStore(database, bucket_us=HOUR_US)
-    await database.close()
+    store = PostgresStore.connect(Reach(database_url), bucket_us=HOUR_US)
+    await store.prepare()
+    yield store
+    await store.close()
 
 
 async def test_a_store_moves_to_postgresql_and_back_to_the_bit(tmp_path, a_decision, postgres_store):
     store = await filled(tmp_path / "store.db", a_decision)
     before = await everything(store)
     await store.close()
-    counts = await postgres_store._database.run_alone(portable.load, tmp_path / "store.db", ignored)
+    counts = await postgres_store.change(portable.load, tmp_path / "store.db", ignored)
     assert await everything(postgres_store) == before
-    assert await postgres_store._database.run(portable.dump, tmp_path / "back.db", ignored) == counts
+    assert await postgres_store.read(portable.dump, tmp_path / "back.db", ignored) == counts
     assert proved(tmp_path / "back.db", ignored).differing == 0
     assert await everything(SqlStore(InspectedFile(tmp_path / "back.db"), bucket_us=HOUR_US)) == before
     (tmp_path / "out").mkdir()
@@ -163,9 +146,9 @@ async def test_a_store_that_holds_something_or_counts_in_other_buckets_takes_no_
     await (await filled(tmp_path / "store.db", a_decision)).close()
     await (await SqliteStore.open(tmp_path / "other.db", bucket_us=1)).close()
     with pytest.raises(StoreError, match="time buckets of 1 us, the store of 3600000000 us"):
-        await postgres_store._database.run_alone(portable.load, tmp_path / "other.db", ignored)
+        await postgres_store.change(portable.load, tmp_path / "other.db", ignored)
     await postgres_store.write(said(1, "initech"))
     before = await everything(postgres_store)
     with pytest.raises(StoreError, match=r"holds namespaces already \(initech\)"):
-        await postgres_store._database.run_alone(portable.load, tmp_path / "store.db", ignored)
+        await postgres_store.change(portable.load, tmp_path / "store.db", ignored)
     assert await everything(postgres_store) == before

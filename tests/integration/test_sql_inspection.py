@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapters.ledger import StoreError, StoreSchemaError
+from adapters.sql.facts import StoreFacts
 from adapters.sql.sqlite import SqliteStore
-from adapters.sql.sqlite.inspection import StoreFacts, facts_of, holder_of
+from adapters.sql.sqlite.inspection import facts_of, holder_of
 from adapters.sql.sqlite.lock import Holder
 from adapters.sql.versions import HEAD
 

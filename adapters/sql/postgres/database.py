@@ -9,7 +9,7 @@ import asyncpg
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from adapters.ledger import StoreUnavailableError
+from adapters.ledger import StoreForbiddenError, StoreUnavailableError
 from adapters.sql.postgres.errors import DRIVER_ERRORS, is_repeatable, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
@@ -21,6 +21,11 @@ PAUSE_S: Final = 0.005
 
 MARGIN_S: Final = 1.0
 """How much longer than the server we wait for a statement to time out: it may be frozen, or unreachable."""
+
+UNREADABLE: Final = (
+    "the URL of PostgreSQL cannot be read: write  postgresql://USER:PASSWORD@HOST:PORT/DATABASE  with the special "
+    "characters of the password in percent encoding (/ is %2F, @ is %40)"
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -131,12 +136,16 @@ def _engine(reach: Reach, statement_s: float, lock_s: float) -> AsyncEngine:
     }
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
-            reach.url,
-            timeout=reach.connect_s,
-            command_timeout=statement_s + MARGIN_S,
-            server_settings=settings,
-        )
+        try:
+            return await asyncpg.connect(
+                reach.url,
+                timeout=reach.connect_s,
+                command_timeout=statement_s + MARGIN_S,
+                server_settings=settings,
+            )
+        except ValueError:
+            # Its text may hold a part of the password.
+            raise StoreForbiddenError(UNREADABLE) from None
 
     return create_async_engine(
         "postgresql+asyncpg://",

@@ -5,8 +5,9 @@ from typing import Any, Self
 
 from asyncpg import Connection
 
-from adapters.ledger import Followed, Position, Written
+from adapters.ledger import Followed, Position, StoreError, StoreMissingError, Written
 from adapters.sql import marks, versions
+from adapters.sql.facts import StoreFacts, facts_in
 from adapters.sql.postgres import days, following
 from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.flush import Batch, flush
@@ -37,6 +38,21 @@ class PostgresStore(SqlStore):
         `prepare` that waits for another process.
         """
         return cls(PostgresDatabase(reach), bucket_us=bucket_us, shard=shard % SHARDS, waiting=waiting)
+
+    @classmethod
+    async def attach(cls, reach: Reach) -> Self:
+        """Return a store whose tables are there and of this version; nothing is made or changed.
+
+        Raises StoreMissingError where there are none, StoreSchemaError for those of a newer version, StoreError for
+        those of an earlier one or of another program, StoreUnavailableError while the server does not answer.
+        """
+        database = PostgresDatabase(reach)
+        try:
+            bucket_us = _known_width(await database.run(facts_in))
+        except StoreError as error:
+            await database.close()
+            raise type(error)(f"{reach.address}: {error}") from error
+        return cls(database, bucket_us=bucket_us, shard=0)
 
     async def prepare(self) -> str | None:
         """Make the tables, or bring them up to date; one replica does, and the others wait for it.
@@ -83,3 +99,14 @@ class PostgresStore(SqlStore):
                 if not driver.is_closed() and driver.is_in_transaction():
                     await driver.execute("ROLLBACK")
                 raise
+
+
+def _known_width(facts: StoreFacts) -> int:
+    """Return the width of time buckets of a store that this version can use. Raises StoreError."""
+    if facts.version is None or facts.bucket_us is None:
+        raise StoreMissingError("there is no store yet: the first server that starts on it makes one")
+    if facts.version != versions.HEAD:
+        raise StoreError(
+            f"the store has schema {facts.version}, this version reads {versions.HEAD}: run  routeward db upgrade"
+        )
+    return facts.bucket_us

@@ -5,7 +5,6 @@ Whether a server has it is found by taking its lock for an instant, in which no 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from sqlite3 import connect
@@ -14,26 +13,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, NullPool, create_engine
 
 from adapters.ledger import StoreError, StoreLockedError
-from adapters.sql.marks import BUCKET, mark
+from adapters.sql.facts import StoreFacts, facts_in
 from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.sqlite.lock import FileLock, Holder
 from adapters.sql.standing import NO_TABLES, Standing, standing
-from adapters.sql.versions import require_usable, schema_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
-    """What a file says of itself: the version of its tables, and the width of its time buckets.
-
-    Both are None where it is empty: the first start makes the tables.
-    """
-
-    version: str | None = None
-    bucket_us: int | None = None
 
 
 def holder_of(file: Path) -> Holder | None:
@@ -113,9 +100,7 @@ def standing_of(file: Path) -> Standing:
 def _facts(connection: Connection, file: Path) -> StoreFacts:
     if not _is_ours(connection, file):
         return StoreFacts()
-    schema = schema_of(connection)
-    require_usable(schema, store=str(file))
-    return StoreFacts(schema.version, mark(connection, BUCKET))
+    return facts_in(connection, store=str(file))
 
 
 def _is_ours(connection: Connection, file: Path) -> bool:

@@ -1,0 +1,121 @@
+"""`routeward restore`."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from routeward.cli.backup import proof_document
+from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show
+from routeward.cli.service import loaded
+from routeward.cli.stores import patient, progress_of, require_store, run_on, told
+
+if TYPE_CHECKING:
+    from adapters.sql.postgres import Reach
+    from server.settings import Settings
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", metavar="", help="Take the place of a database that is there; it is kept.")
+    ] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Put a backup where the configuration says that the database is. Its server must be stopped."""
+    settings = loaded(config)
+    require_store(settings)
+    if not file.is_file():
+        raise CommandError("NO_BACKUP", f"there is no file {file}", exit_code=WRONG_USE)
+    with told():
+        postgres = settings.store.postgres
+        document = (
+            _into_file(settings.store.path.resolve(), file, force=force)
+            if postgres is None
+            else _into_postgres(settings, patient(postgres), file, force=force)
+        )
+    show(document, lambda: _restored_text(document), as_json=as_json)
+    if document["differing"]:
+        raise typer.Exit(FOUND_PROBLEM)
+
+
+def _into_file(store: Path, file: Path, *, force: bool) -> dict[str, Any]:
+    from adapters.sql.sqlite.copying import proved, replace_store, scratch
+
+    if store.exists() and store.stat().st_size and not force:
+        message = f"{store} holds a database already; --force puts the backup in its place and keeps it beside"
+        raise CommandError("STORE_EXISTS", message)
+    with scratch(store) as copy:
+        _upgraded(file, copy)
+        with progress_of("proving the copy") as progress:
+            proof = proved(copy, progress)
+        now = datetime.fromtimestamp(time.time(), UTC)
+        replaced = replace_store(copy, store, store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%S}Z"))
+    return {"store": str(store), "replaced": replaced and str(replaced), **proof_document(proof)}
+
+
+def _into_postgres(settings: "Settings", reach: "Reach", file: Path, *, force: bool) -> dict[str, Any]:
+    from adapters.sql import portable
+    from adapters.sql.sqlite.copying import proved, scratch
+
+    if force:
+        raise CommandError(
+            "WRONG_USE", "a PostgreSQL is not replaced: name an empty database in its URL", exit_code=WRONG_USE
+        )
+    with TemporaryDirectory() as folder, scratch(Path(folder) / file.name) as copy:
+        _upgraded(file, copy)
+        asyncio.run(_prepared(reach, copy, bucket_us=round(settings.learning.bucket_s * 1e6)))
+        with progress_of("writing rows") as progress:
+            run_on(settings, lambda store: store.change(portable.load, copy, progress), alone=True)
+        with progress_of("proving the copy") as progress:
+            proof = proved(copy, progress)
+            found = run_on(settings, lambda store: store.verify(progress))
+    differing = sum(map(len, found.values()))
+    return {"store": reach.address, "replaced": None, **proof_document(proof), "differing": differing}
+
+
+async def _prepared(reach: "Reach", copy: Path, *, bucket_us: int) -> None:
+    """Make the tables of a database that has none, of the width that servers will ask for. Raises StoreError."""
+    from adapters.ledger import StoreMissingError
+    from adapters.sql import portable
+    from adapters.sql.postgres import attach, connect
+
+    try:
+        store = await attach(reach)
+    except StoreMissingError:
+        portable.require_width(copy, bucket_us)
+        store = connect(reach, bucket_us=bucket_us)
+        try:
+            await store.prepare()
+        finally:
+            await store.close()
+    else:
+        await store.close()
+
+
+def _upgraded(file: Path, copy: Path) -> None:
+    """Copy a backup, and bring the copy to this version."""
+    from adapters.sql.sqlite.copying import copy_file, upgrade_copy
+    from adapters.sql.sqlite.inspection import facts_of
+
+    facts_of(file)
+    with progress_of("copying") as progress:
+        copy_file(file, copy, progress)
+    upgrade_copy(copy)
+
+
+def _restored_text(document: Mapping[str, Any]) -> str:
+    lines = [f"{document['store']} holds the backup"]
+    if document["replaced"]:
+        lines.append(f"what was there is at {document['replaced']}")
+    if document["differing"]:
+        lines.append(f"{document['differing']:,} rows differ from the log: routeward rebuild mends them")
+    return "\n".join(lines)

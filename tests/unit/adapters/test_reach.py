@@ -1,0 +1,26 @@
+"""How the address of a PostgreSQL is shown: never with what may be secret."""
+
+import pytest
+
+from adapters.sql.postgres import Reach
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@db.internal:5432/routeward", "postgresql://db.internal:5432/routeward"),
+        ("postgresql://ann:se@cret@db/routeward", "postgresql://db/routeward"),
+        ("postgresql://ann:secret@[::1]:5432,other:6/routeward", "postgresql://[::1]:5432,other:6/routeward"),
+        ("postgresql://ann@/db?host=/run/postgresql&password=secret", "postgresql:///db?host=/run/postgresql"),
+        ("postgresql://db/routeward?sslpassword=secret&port=6", "postgresql://db/routeward?port=6"),
+        ("postgresql://ann:sec/ret@db/routeward", "PostgreSQL"),
+        ("postgresql://ann:123/secret@db/routeward", "PostgreSQL"),
+        ("postgresql://ann:123?secret@db/routeward", "PostgreSQL"),
+        ("postgresql://ann:123#secret@db/routeward", "PostgreSQL"),
+        ("postgresql://ann:secret", "PostgreSQL"),
+        ("postgresql://ann:sec[ret@db/routeward", "PostgreSQL"),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
+    assert Reach(url).address == shown
+    assert "ecret" not in repr(Reach(url))
