@@ -57,10 +57,10 @@ class PostgresServer:
         self._numbers = count()
 
     @classmethod
-    def start(cls, *, port: int = 0, **settings: str) -> Self:
-        """Make a cluster and start it; `port` is that on loopback, 0 for the socket alone."""
+    def start(cls, *, port: int = 0, within: Path = Path("/tmp"), **settings: str) -> Self:
+        """Make a cluster in a folder and start it; `port` is that on loopback, 0 for the socket alone."""
         # The path of a socket has room for about 100 characters.
-        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir=within))
         user = _user()
         server = cls(folder, _programs(folder, user), user, port)
         try:
@@ -130,6 +130,15 @@ class PostgresServer:
             yield Session(process)
             process.stdin.close()  # type: ignore[union-attr]
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process of the server."""
+        try:
+            os.kill(self.pid, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
+
     def resume(self) -> None:
         """Start the server of a cluster that was halted."""
         log = self._folder / "log"
@@ -149,7 +158,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server, and remove its files."""
-        if (self.data / "postmaster.pid").exists():
+        if self.runs:
             self.thaw()
             self.halt()
         shutil.rmtree(self._folder, ignore_errors=True)
