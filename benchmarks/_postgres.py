@@ -57,10 +57,10 @@ class PostgresServer:
         self._numbers = count()
 
     @classmethod
-    def start(cls, *, port: int = 0, within: Path = Path("/tmp"), **settings: str) -> Self:
-        """Make a cluster in a folder and start it; `port` is that on loopback, 0 for the socket alone."""
+    def start(cls, *, port: int = 0, within: Path | None = None, **settings: str) -> Self:
+        """Make a cluster, in a folder of its own `within` another, and start it; `port` is that on loopback, 0 for the socket alone."""
         # The path of a socket has room for about 100 characters.
-        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir=within))
+        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir=within or "/tmp"))
         user = _user()
         server = cls(folder, _programs(folder, user), user, port)
         try:

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import repeat
 from typing import Any, Final
 
 import grpc
@@ -22,18 +23,19 @@ ROUTE_S: Final = 1.0
 FEEDBACK_S: Final = 5.0
 """Deadlines: those of the SDK."""
 
-Answered = tuple[float, float, str]
-"""When a call was due, in seconds since 1970; how long it took; what went wrong, if anything did."""
+Answered = tuple[float, float, float, str]
+"""When a call was due, and when it was made, in seconds since 1970; how long it took; what went wrong, if it did."""
 
 
-async def answered(call: Any, request: Any, deadline_s: float, due_s: float) -> Answered:
+async def answered(call: Any, requests: Iterator[Any], deadline_s: float, due_s: float) -> Answered:
     """Call once."""
-    wrong = ""
+    request, wrong = next(requests), ""
+    made_s = time.time()
     try:
         await call(request, timeout=deadline_s)
     except grpc.aio.AioRpcError as error:
         wrong = f"{error.code().name}: {error.details()}"
-    return due_s, time.time() - due_s, wrong
+    return due_s, made_s, time.time() - due_s, wrong
 
 
 async def steadily(per_s: float, call: Callable[[float], Awaitable[Answered]], ended: asyncio.Event) -> list[Answered]:
@@ -62,8 +64,8 @@ async def called(address: str, routes_per_s: float, feedbacks_per_s: float) -> d
     ):
         route, feedback = caller(routing, "Route"), caller(reporting, "Feedback")
         found = await asyncio.gather(
-            steadily(routes_per_s, lambda due_s: answered(route, ROUTE, ROUTE_S, due_s), ended),
-            steadily(feedbacks_per_s, lambda due_s: answered(feedback, next(told), FEEDBACK_S, due_s), ended),
+            steadily(routes_per_s, lambda due_s: answered(route, repeat(ROUTE), ROUTE_S, due_s), ended),
+            steadily(feedbacks_per_s, lambda due_s: answered(feedback, told, FEEDBACK_S, due_s), ended),
         )
     return dict(zip(("route", "feedback"), found, strict=True))
 

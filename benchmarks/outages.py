@@ -31,6 +31,7 @@ from adapters.sql.postgres.store import PostgresStore
 from benchmarks._load import SIGNING_KEY
 from benchmarks._outages import FAULTS, Place
 from benchmarks._processes import ServiceProcess, write_configuration
+from benchmarks._steady import Answered
 
 ROUTES_PER_S: Final = 200.0
 FEEDBACKS_PER_S: Final = 100.0
@@ -39,7 +40,7 @@ SIGNALS: Final = 2
 
 SLICES: Final = 5
 BUCKET_US: Final = 10_000_000
-STORED_WITHIN_S: Final = 120.0
+STORED_WITHIN_S: Final = 60.0
 POLL_S: Final = 0.25
 WARM_UP_S: Final = 2.0
 
@@ -54,10 +55,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found: calls as (due, seconds, what went wrong), and the bounds of the phases in seconds since 1970."""
+    """What was found: calls as `benchmarks._steady` tells of them, and the bounds of the phases in seconds since 1970."""
 
-    routes: Sequence[tuple[float, float, str]]
-    feedbacks: Sequence[tuple[float, float, str]]
+    routes: Sequence[Answered]
+    feedbacks: Sequence[Answered]
     began_s: float
     broke_s: float
     mended_s: float
@@ -70,7 +71,7 @@ class Verdict:
         """Return the median over slices of the time between of the p99 of Route in ms."""
         width = (until_s - since_s) / SLICES
         slices: list[list[float]] = [[] for _ in range(SLICES)]
-        for due, seconds, _ in self.routes:
+        for due, _, seconds, _ in self.routes:
             if since_s <= due < until_s:
                 slices[min(SLICES - 1, int((due - since_s) / width))].append(1e3 * seconds)
         return median(quantiles(one, n=100)[98] for one in slices)
@@ -128,8 +129,8 @@ def run(fault: str, folder: Path, seconds: float) -> Verdict:
             mended_s = time.time()
             _count(place, watch, mended_s, until_s=mended_s + seconds / 4)
             told = end()
-            acknowledged = SIGNALS * sum(not wrong for _, _, wrong in told["feedback"])
-            before = SIGNALS * sum(not wrong for due, _, wrong in told["feedback"] if due < mended_s)
+            acknowledged = SIGNALS * sum(not wrong for *_, wrong in told["feedback"])
+            before = SIGNALS * sum(not wrong for _, made_s, _, wrong in told["feedback"] if made_s < mended_s)
             _count(place, watch, mended_s, until_s=time.time() + STORED_WITHIN_S, enough=before)
             missing = acknowledged - _awaited(place, acknowledged)
             service.stop()
@@ -179,7 +180,7 @@ def figures(fault: str, verdict: Verdict, command: str) -> list[dict[str, Any]]:
         ("route.p99.during", round(fault_ms, 2), "ms"),
         ("feedbacks", len(verdict.feedbacks), "calls"),
         ("feedbacks_failed", _failed(verdict.feedbacks), "calls"),
-        ("feedback.longest", round(max(seconds for _, seconds, _ in verdict.feedbacks), 2), "s"),
+        ("feedback.longest", round(max(seconds for _, _, seconds, _ in verdict.feedbacks), 2), "s"),
         ("stored_after", round(verdict.stored_after_s, 2), "s"),
         ("missing", verdict.missing, "signals"),
         ("sums_differing", verdict.sums_differing, "rows"),
@@ -195,8 +196,16 @@ def figures(fault: str, verdict: Verdict, command: str) -> list[dict[str, Any]]:
     return [*found, {"name": f"outages.{fault}.route.p99.ratio", "command": command, **ratio}]
 
 
-def _failed(calls: Sequence[tuple[float, float, str]]) -> int:
-    return sum(bool(wrong) for _, _, wrong in calls)
+def complaints(verdict: Verdict) -> Iterator[str]:
+    """Say what went wrong, how often, and when."""
+    for method, calls in (("Route", verdict.routes), ("Feedback", verdict.feedbacks)):
+        for reason in sorted({wrong for *_, wrong in calls if wrong}):
+            due = [due_s - verdict.broke_s for due_s, *_, wrong in calls if wrong == reason]
+            yield f"{len(due)} {method} from {min(due):.1f} to {max(due):.1f} s after the fault began: {reason}"
+
+
+def _failed(calls: Sequence[Answered]) -> int:
+    return sum(bool(wrong) for *_, wrong in calls)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -211,8 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = f"python -m benchmarks.outages --seconds {options.seconds:g} --only {fault}"
         with tempfile.TemporaryDirectory() as folder:
             verdict = run(fault, Path(folder), options.seconds)
-        for wrong in sorted({wrong for _, _, wrong in (*verdict.routes, *verdict.feedbacks) if wrong}):
-            print(f"{fault}: {wrong}", file=sys.stderr)
+        for line in complaints(verdict):
+            print(f"{fault}: {line}", file=sys.stderr)
         found += figures(fault, verdict, command)
     print(json.dumps(found, indent=1))
 
