@@ -20,6 +20,9 @@ from typing import Final, Self
 USERS: Final = ("postgres", "nobody")
 """Who runs it for root: the first that exists."""
 
+SHORT: Final = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder in it that is its own
+"""The path of a socket has room for about 100 characters."""
+
 SETTINGS: Final = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -58,9 +61,8 @@ class PostgresServer:
 
     @classmethod
     def start(cls, *, port: int = 0, within: Path | None = None, **settings: str) -> Self:
-        """Make a cluster, in a folder of its own `within` another, and start it; `port` is that on loopback, 0 for the socket alone."""
-        # The path of a socket has room for about 100 characters.
-        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir=within or "/tmp"))
+        """Make a cluster `within` a folder and start it; `port` is that on loopback, 0 for the socket alone."""
+        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir=within or SHORT))
         user = _user()
         server = cls(folder, _programs(folder, user), user, port)
         try:

@@ -55,7 +55,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found: calls as `benchmarks._steady` tells of them, and the bounds of the phases in seconds since 1970."""
+    """What was found: calls as `benchmarks._steady` tells of them; when phases began, in seconds since 1970."""
 
     routes: Sequence[Answered]
     feedbacks: Sequence[Answered]
