@@ -69,11 +69,12 @@ def on_a_small_disk(folder: Path) -> Iterator[Place]:
     """Yield a server on a file system of its own."""
     disk = folder / "disk"
     disk.mkdir()
+    # The server runs as another user.
+    folder.chmod(0o755)
     _system("mount", "-t", "tmpfs", "-o", f"size={ROOM_MB}m,mode=755", "tmpfs", str(disk))
     try:
         # Little log is kept ahead, so that room for more is needed soon.
         with _running(PostgresServer.start(within=disk, min_wal_size="32MB", max_wal_size="64MB")) as server:
-            folder.chmod(0o755)
             database = server.create_database()
             yield Place(server, database, server.url(database), disk=disk)
     finally:
