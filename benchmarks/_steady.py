@@ -44,8 +44,8 @@ async def steadily(per_s: float, call: Callable[[float], Awaitable[Answered]], e
     calls: list[asyncio.Task[Answered]] = []
     while not ended.is_set():
         due_s = began_s + number / per_s
-        if (wait_s := due_s - time.time()) > 0:
-            await asyncio.sleep(wait_s)
+        # Also where it is late: the calls that were begun have to go on.
+        await asyncio.sleep(max(0.0, due_s - time.time()))
         calls.append(asyncio.ensure_future(call(due_s)))
         number += 1
     return list(await asyncio.gather(*calls))

@@ -74,7 +74,7 @@ class Verdict:
         for due, _, seconds, _ in self.routes:
             if since_s <= due < until_s:
                 slices[min(SLICES - 1, int((due - since_s) / width))].append(1e3 * seconds)
-        return median(quantiles(one, n=100)[98] for one in slices)
+        return median(quantiles(one, n=100)[98] for one in slices if len(one) > 1)
 
 
 @contextmanager
