@@ -11,12 +11,17 @@ import signal
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
 USERS: Final = ("postgres", "nobody")
 """Who runs it for root: the first that exists."""
+
+SHORT: Final = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder in it that is its own
+"""The path of a socket has room for about 100 characters."""
 
 SETTINGS: Final = {
     "fsync": "on",
@@ -26,6 +31,22 @@ SETTINGS: Final = {
     "log_min_messages": "fatal",
     "timezone": "UTC",
 }
+
+
+class Session:
+    """A psql that runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def tell(self, statements: str) -> None:
+        """Run statements, and return when they are done."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{statements};\n\\echo done\n")
+        self._process.stdin.flush()
+        while self._process.stdout.readline() not in ("done\n", ""):
+            pass
 
 
 class PostgresServer:
@@ -39,10 +60,9 @@ class PostgresServer:
         self._numbers = count()
 
     @classmethod
-    def start(cls, *, port: int = 0, **settings: str) -> Self:
-        """Make a cluster and start it; `port` is that on loopback, 0 for the socket alone."""
-        # The path of a socket has room for about 100 characters.
-        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir="/tmp"))
+    def start(cls, *, port: int = 0, within: Path | None = None, **settings: str) -> Self:
+        """Make a cluster `within` a folder and start it; `port` is that on loopback, 0 for the socket alone."""
+        folder = Path(tempfile.mkdtemp(prefix="rw-pg-", dir=within or SHORT))
         user = _user()
         server = cls(folder, _programs(folder, user), user, port)
         try:
@@ -68,9 +88,9 @@ class PostgresServer:
         """The process of the server, while it runs."""
         return int((self.data / "postmaster.pid").read_text().splitlines()[0])
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", user: str = "routeward") -> str:
         """Return how to reach a database over the socket."""
-        return f"postgresql://routeward@/{database}?host={self._folder}&port={self._port or 5432}"
+        return f"postgresql://{user}@/{database}?host={self._folder}&port={self._port or 5432}"
 
     def loopback_url(self, database: str = "postgres") -> str:
         """Return how to reach a database over TCP."""
@@ -89,6 +109,37 @@ class PostgresServer:
     def psql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as the owner of everything, and return what it prints, unadorned."""
         return self._run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database))
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of the running server, for sessions that there are as well."""
+        self.psql(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.psql("SELECT pg_reload_conf()")
+
+    def disconnect(self, database: str) -> None:
+        """End every session of a database, and return when they have ended."""
+        self.psql(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            "AND datname = current_database()",
+            database,
+        )
+
+    @contextmanager
+    def session(self, database: str) -> Iterator["Session"]:
+        """Yield a session that stays open; what it left unfinished is rolled back at the end."""
+        command = [str(self._programs / "psql"), "-XAtq", self.url(database)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+            yield Session(process)
+            process.stdin.close()  # type: ignore[union-attr]
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process of the server."""
+        try:
+            os.kill(self.pid, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
 
     def resume(self) -> None:
         """Start the server of a cluster that was halted."""
@@ -109,7 +160,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server, and remove its files."""
-        if (self.data / "postmaster.pid").exists():
+        if self.runs:
             self.thaw()
             self.halt()
         shutil.rmtree(self._folder, ignore_errors=True)

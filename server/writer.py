@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from adapters.ledger import SpoolFullError, StoreError, Written
+from adapters.ledger import SpoolFullError, StoreError, StoreUnavailableError, Written
 from bandit.errors import BanditError
 from bandit.records import SignalRecord
 from bandit.votes import SignalStatus
@@ -150,7 +150,8 @@ class Writer:
     async def _write(self, batch: Sequence[Made]) -> None:
         records = [record for made in batch for record in made.records]
         started = perf_counter()
-        refusal: ServiceError | None = FeedbackUnavailableError(RETRY_AFTER_S)
+        unavailable = FeedbackUnavailableError(RETRY_AFTER_S)
+        refusal: ServiceError | None = unavailable
         try:
             self._accept(batch, await self._store.write(records))
             refusal = None
@@ -160,6 +161,8 @@ class Writer:
             self._failed(records, error)
         except StoreError as error:
             self._failed(records, error)
+            if isinstance(error, StoreUnavailableError):
+                self._refuse_waiting(unavailable)
         except BanditError as error:
             # The store is well: it refused what its sums cannot hold.
             self._log.error("write_refused", signals=len(records), error=str(error))
@@ -180,6 +183,14 @@ class Writer:
             start, end = end, end + len(records)
             if not done.done():
                 done.set_result(tuple(zip([r.signal for r in records], written.statuses[start:end], strict=True)))
+
+    def _refuse_waiting(self, refusal: ServiceError) -> None:
+        """Answer who came while a store that does not answer was waited for: they would wait as long once more."""
+        while self._waiting:
+            self._records_waiting -= self._waiting[0].size
+            done = self._waiting.popleft().done
+            if not done.done():
+                done.set_exception(refusal)
 
     def _refuse(self, batch: Sequence[Made], refusal: ServiceError) -> None:
         """Answer everyone; whether something was written is unknown, so the state has to be read anew."""

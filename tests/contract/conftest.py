@@ -124,11 +124,13 @@ def postgres_backend(server: PostgresServer, database: str) -> Iterator[Backend]
             await store.close()
 
     def plant(_: Store, namespace: str, key: RowKey, moments: Moments) -> None:
-        server.psql(f"DELETE FROM sums WHERE namespace = '{namespace}' AND bucket = {key.bucket}", database)
+        same = " AND ".join(f"{name} = '{value}'" for name, value in key._asdict().items())
+        server.psql(f"DELETE FROM sums WHERE namespace = '{namespace}' AND {same}", database)
         server.psql(PLANT_SUMS_THERE.format(namespace, *key, *moments), database)
 
     def plant_spend(_: Store, namespace: str, key: SpendKey, tally: Tally) -> None:
-        server.psql(f"DELETE FROM spend WHERE namespace = '{namespace}' AND minute = {key.minute}", database)
+        same = " AND ".join(f"{name} = '{value}'" for name, value in key._asdict().items())
+        server.psql(f"DELETE FROM spend WHERE namespace = '{namespace}' AND {same}", database)
         server.psql(PLANT_SPEND_THERE.format(namespace, *key, *tally), database)
 
     with asyncio.Runner() as runner:

@@ -31,6 +31,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it has no types
+    """A connection that is left without a farewell: a server that does not answer would never take it."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109, ARG002 - as it is called
+        """Hang up, whatever the server does."""
+        self.terminate()
+
+
 class PostgresDatabase:
     """Runs functions of a Connection in transactions. Nothing is connected to before it is needed.
 
@@ -70,23 +78,24 @@ class PostgresDatabase:
             raise StoreUnavailableError("the connections to PostgreSQL were closed")
         task = asyncio.create_task(self._repeated(transaction))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection of the pool; what is left unfinished on it is rolled back."""
-        async with self._engine.connect() as connection:
-            try:
-                yield connection
-            except BaseException as error:
-                if not state_of(error):
-                    # It did not answer: whatever is sent after that would wait for an answer too.
-                    raw = await connection.get_raw_connection()
-                    if raw.driver_connection is not None:
-                        raw.driver_connection.terminate()
-                    await connection.invalidate()
-                raise
+        async with asyncio.timeout(self._reach.connect_s):
+            # Waiting for one, asking whether it still works, and making another: all of it within that time.
+            connection = await self._engine.connect()
+        try:
+            yield connection
+        except BaseException as error:
+            if not state_of(error):
+                # It did not answer: whatever is sent after that would wait for an answer too.
+                await connection.invalidate()
+            raise
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Let what was begun end, then close every connection. Safe to call twice."""
@@ -94,6 +103,12 @@ class PostgresDatabase:
         if self._running:
             await asyncio.wait(self._running)
         await self._engine.dispose()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            # Whoever gave up waiting does not hear of it, and nobody else needs to.
+            task.exception()
 
     async def _repeated(self, transaction: Callable[[], Awaitable[T]]) -> T:
         attempt = 0
@@ -139,6 +154,7 @@ def _engine(reach: Reach, statement_s: float, lock_s: float) -> AsyncEngine:
         try:
             return await asyncpg.connect(
                 reach.url,
+                connection_class=_Connection,
                 timeout=reach.connect_s,
                 command_timeout=statement_s + MARGIN_S,
                 server_settings=settings,

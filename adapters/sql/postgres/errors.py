@@ -3,6 +3,7 @@
 from typing import Final
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -13,13 +14,14 @@ from bandit.sums import MAX_COUNT
 
 DRIVER_ERRORS: Final = (
     DBAPIError,
+    AsyncAdapt_asyncpg_dbapi.Error,
     PoolTimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     TimeoutError,
     OSError,
 )
-"""What the driver and the pool raise."""
+"""What the driver, its adapter and the pool raise: on the adapter's own cursor, nobody wraps its errors."""
 
 REPEATABLE: Final = frozenset({"40001", "40P01"})
 """Two transactions met in a way that one of them has to be done again: serialization failure, deadlock."""
@@ -77,6 +79,5 @@ def state_of(error: BaseException) -> str:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return error.orig.__cause__ or error.orig
-    return error
+    adapted = error.orig if isinstance(error, DBAPIError) else error
+    return adapted.__cause__ if isinstance(adapted, AsyncAdapt_asyncpg_dbapi.Error) else adapted

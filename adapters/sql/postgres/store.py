@@ -1,9 +1,10 @@
 """The store of several replicas: everything in one PostgreSQL."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from asyncpg import Connection
+from asyncpg import Connection, PostgresError
 
 from adapters.ledger import Followed, Position, StoreError, StoreMissingError, Written
 from adapters.sql import marks, versions
@@ -18,6 +19,9 @@ from bandit.records import SignalRecord
 
 SHARDS = 16
 """Rows that one row of the sums is spread over at most."""
+
+WRITE_S = 3.0
+"""Longest that signals may take: their senders are told before they give up, which by default is after 5 s."""
 
 
 class PostgresStore(SqlStore):
@@ -90,12 +94,12 @@ class PostgresStore(SqlStore):
         """Return None: the disk is that of the server."""
 
     async def _flush(self, batch: Batch) -> tuple[Written, int]:
-        async with self.database.connection() as connection:
+        async with asyncio.timeout(WRITE_S), self.database.connection() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
             driver: Connection = raw
             try:
                 return await flush(driver, batch, self._retained_us)
-            except BaseException:
+            except PostgresError:
                 if not driver.is_closed() and driver.is_in_transaction():
                     await driver.execute("ROLLBACK")
                 raise

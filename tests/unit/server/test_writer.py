@@ -163,6 +163,18 @@ async def test_a_failed_write_is_told_to_everyone_in_it_and_the_state_is_to_be_r
 
 
 @pytest.mark.usefixtures("running")
+async def test_whoever_came_while_a_store_did_not_answer_does_not_wait_for_it_once_more(writer, store, outcomes):
+    store.error = StoreUnavailableError("no answer")
+    first = submitted(writer, [a_thumb(0)])
+    await store.begun.wait()
+    others = [submitted(writer, [a_thumb(number)]) for number in range(1, 5)]
+    store.gate.set()
+    results = await asyncio.gather(first, *others, return_exceptions=True)
+    assert [type(result) for result in results] == [FeedbackUnavailableError] * 5
+    assert outcomes == [False]
+
+
+@pytest.mark.usefixtures("running")
 async def test_writing_goes_on_after_a_failure(writer, store, outcomes):
     store.error = StoreUnavailableError("busy")
     store.gate.set()
