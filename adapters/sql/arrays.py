@@ -32,7 +32,9 @@ def columns_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def array_of(kind: str, values: Sequence[Any]) -> str:
-    """Return the text of an array of one of PostgreSQL's types; None is NULL."""
+    """Return the text of an array of one of PostgreSQL's types; None is NULL, and so is what an empty one lacks."""
+    if values.count(None) == len(values):
+        return "{}"
     if kind in _INTEGERS:
         inner = repr(list(values))[1:-1].replace("None", "NULL")
     elif kind == "float8":
@@ -41,14 +43,16 @@ def array_of(kind: str, values: Sequence[Any]) -> str:
     elif kind == "bytea":
         inner = ",".join([f'"\\\\x{value.hex()}"' for value in values])
     else:
-        inner = ",".join(["NULL" if value is None else _quoted(value) for value in values])
+        quoted = {value: _quoted(value) for value in set(values)}
+        inner = ",".join(map(quoted.__getitem__, values))
     return f"{{{inner}}}"
 
 
-def _quoted(value: str) -> str:
-    if '"' in value or "\\" in value:
-        value = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{value}"'
+def _quoted(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def unnested(table: Table, names: Sequence[str], first: int = 1) -> str:
