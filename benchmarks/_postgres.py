@@ -138,9 +138,7 @@ class PostgresServer:
             command = ["setpriv", "--reuid", self._user, "--clear-groups", *command]
         where = self._folder if self._folder.exists() else None
         environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
-        done = subprocess.run(
-            command, cwd=where, env=environ, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=where, env=environ, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{program} failed ({done.returncode}): {done.stderr or done.stdout}")
         return done.stdout.strip()

@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -106,10 +107,8 @@ class Fleet:
 
     async def drained(self) -> None:
         """Wait until nothing is spooled any more. Raises TimeoutError."""
-        async with asyncio.timeout(DRAIN_S):
-            for service in self.services:
-                while await asyncio.to_thread(spooled, service):
-                    await asyncio.sleep(PAUSE_S)
+        for service in self.services:
+            await asyncio.to_thread(await_drained, service)
 
     def kill(self) -> None:
         """Kill every replica that runs."""
@@ -122,9 +121,18 @@ class Fleet:
         return await asyncio.to_thread(ServiceProcess, configuration, self._environment)
 
 
+def await_drained(service: ServiceProcess) -> None:
+    """Wait until the spool of a service is empty. Raises TimeoutError."""
+    end = time.monotonic() + DRAIN_S
+    while spooled(service):
+        if time.monotonic() > end:
+            raise TimeoutError(f"a spool was not drained within {DRAIN_S:g} s")
+        time.sleep(PAUSE_S)
+
+
 def spooled(service: ServiceProcess) -> float:
     """Return how many signals wait in the spool of a service."""
-    with urlopen(f"http://{service.metrics}/metrics", timeout=CALL_S) as answer:  # noqa: S310 - an address of loopback
+    with urlopen(f"http://{service.metrics}/metrics", timeout=CALL_S) as answer:
         lines = answer.read().decode().splitlines()
     return float(next(line for line in lines if line.startswith("routeward_spool_records ")).split()[1])
 
@@ -223,7 +231,9 @@ def figures(verdict: Verdict, name: str, command: str) -> list[dict[str, Any]]:
         ("restart_to_ready.median", round(median(verdict.restart_to_ready_s), 3), "s"),
         ("restart_to_ready.max", round(max(verdict.restart_to_ready_s), 3), "s"),
     )
-    return [{"name": f"{name}.{what}", "value": value, "unit": unit, "command": command} for what, value, unit in values]
+    return [
+        {"name": f"{name}.{what}", "value": value, "unit": unit, "command": command} for what, value, unit in values
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,6 +1,7 @@
 """What PostgreSQL reads from the text of an array is what was put into it."""
 
 import math
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -8,8 +9,24 @@ import pytest
 
 from adapters.sql.arrays import array_of
 
-STRINGS = ["", " ", "NULL", "null", None, "a,b", "{}", '"', "\\", '\\"', "\\\\x00", "'", "line\nbreak", "\x01\t", "ünïcode ☃"]
-LISTS = [
+STRINGS = [
+    "",
+    " ",
+    "NULL",
+    "null",
+    None,
+    "a,b",
+    "{}",
+    '"',
+    "\\",
+    '\\"',
+    "\\\\x00",
+    "'",
+    "line\nbreak",
+    "\x01\t",
+    "ünïcode ☃",
+]
+LISTS: list[tuple[str, list[Any]]] = [
     ("text", [*STRINGS, "plain"]),
     ("bytea", [b"", b"\x00\xff", bytes(range(256)), bytearray(b"nonce")]),
     ("int8", [0, -1, None, 2**63 - 1, -(2**63)]),

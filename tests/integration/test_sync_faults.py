@@ -21,7 +21,9 @@ from tests.integration.sync_writer import BATCH, BATCHES, HOUR_US, batch_of
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).with_name("sync_writer.py")
 FAULTS = {"fails": "error=EIO", "kills": "signal=SIGKILL"}
-EVENT = re.compile(r"(?P<sync>f(?:data)?sync\(\d+<(?P<path>[^>]*)>\).*)|write\(1<[^>]*>, \"(?P<answer>\w+) (?P<number>\d+)")
+EVENT = re.compile(
+    r"(?P<sync>f(?:data)?sync\(\d+<(?P<path>[^>]*)>\).*)|write\(1<[^>]*>, \"(?P<answer>\w+) (?P<number>\d+)"
+)
 
 pytestmark = pytest.mark.slow
 
