@@ -184,13 +184,14 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> str:
         command = [str(self._programs / program), *arguments]
+        if self._user:
+            # Python's own way to another user forks, which a process in which gRPC runs may not survive.
+            command = ["setpriv", "--reuid", self._user, "--clear-groups", *command]
         where = self._folder if self._folder.exists() else None
         environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
-        done = subprocess.run(
-            command, user=self._user or None, cwd=where, env=environ, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=where, env=environ, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}")
+            raise RuntimeError(f"{program} failed ({done.returncode}): {done.stderr or done.stdout}")
         return done.stdout.strip()
 
 

@@ -81,8 +81,8 @@ def insert_rows(connection: Connection, table: Table, statement: RowInsert, rows
     """
     if connection.dialect.name == POSTGRESQL:
         names = given_columns(table)
-        values = arrays.columns_of(table, names, rows)
-        if values[0]:
+        if rows := list(rows):
+            values = arrays.columns_of(table, names, rows)
             _driver(connection).execute(arrays.text(table, statement, names, connection.dialect), values)
         return
     for absent, group in _alike(table, rows):

@@ -84,13 +84,13 @@ class PostgresDatabase:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection of the pool; what is left unfinished on it is rolled back."""
-        async with asyncio.timeout(self._reach.connect_s):
+        async with asyncio.timeout(self.reach.connect_s):
             # Waiting for one, asking whether it still works, and making another: all of it within that time.
             connection = await self._engine.connect()
         try:
             yield connection
         except BaseException as error:
-            if not state_of(error):
+            if isinstance(error, (*DRIVER_ERRORS, asyncio.CancelledError)) and not state_of(error):
                 # It did not answer: whatever is sent after that would wait for an answer too.
                 await connection.invalidate()
             raise
