@@ -14,21 +14,21 @@ from bandit.sums import Sums
 def renamed(sums: Sums, models: Sequence[Model]) -> Sums:
     """Return `sums` in which each model that was renamed has what its former ids were taught, added to its own.
 
-    A former id that is still one of `models` keeps it as well; what nobody is called any more is moved, so that no
-    observation counts twice among all models. Ids of former ids count too.
+    A former id that is still one of `models` keeps it as well; what nobody is called any more is moved, to the first
+    that was. Ids of former ids count too.
     """
+    if not any(model.alias_of for model in models):
+        return sums
     known = {model.id: model for model in models}
     places = {name: place for place, name in enumerate(sums.models)}
-    moments = None
+    moments = sums.moments.copy()
     for model in models:
         for former in _former_ids(model, known):
             if former in places and model.id in places:
-                moments = sums.moments.copy() if moments is None else moments
-                moments[:, :, places[model.id]] += sums.moments[:, :, places[former]]
+                taught = sums.moments[:, :, places[former]] if former in known else moments[:, :, places[former]]
+                moments[:, :, places[model.id]] += taught
                 if former not in known:
                     moments[:, :, places[former]] = 0
-    if moments is None:
-        return sums
     moments.setflags(write=False)
     return replace(sums, moments=moments)
 

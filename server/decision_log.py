@@ -8,7 +8,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from adapters.ledger import StoreError
+from adapters.ledger import StoreError, StoreUnavailableError
 from bandit.policy import Distribution
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast
 from bandit.terms import model_forecasts
@@ -89,9 +89,13 @@ class DecisionLog:
         batch = [self._waiting.popleft() for _ in range(size)]
         try:
             await self._store.log_decisions(await asyncio.to_thread(records_of, batch))
-        except StoreError:
+        except StoreUnavailableError:
             self._waiting.extendleft(reversed(batch))
             raise
+        except StoreError as error:
+            # It would be refused again, and keep all else waiting.
+            self._log.error("decisions_refused", decisions=len(batch), error=str(error))
+            self._metrics.decision_log_dropped.inc(len(batch))
 
 
 def records_of(decisions: Iterable[Decision]) -> list[DecisionRecord]:

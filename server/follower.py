@@ -12,7 +12,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from adapters.bills import SpendRows
-from adapters.ledger import NOTHING, Change, Followed, Position, StoredSums, StoreError
+from adapters.ledger import NOTHING, Change, Followed, Position, StoredSums, StoreError, StoreUnavailableError
 from bandit.spend import NOTHING as NO_SPEND
 from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey
@@ -77,6 +77,16 @@ class Follower:
                     self._log.info("follow_recovered")
                 self._is_failing = False
 
+    async def begin(self) -> None:
+        """Look for the first time; where the store does not answer just then, be degraded until it does."""
+        try:
+            await self.look()
+        except StoreUnavailableError as error:
+            self._log.warning("degraded", error=str(error))
+            for namespace in self._publisher.namespaces.values():
+                namespace.degraded = True
+                await self._publisher.refresh(namespace)
+
     async def look(self) -> None:
         """Take in what changed in the store since the last look. Raises StoreError."""
         namespaces = self._publisher.namespaces
@@ -90,12 +100,22 @@ class Follower:
         followed = await self._store.follow(seen, billed_since_us=billed_since_us)
         if followed.whole:
             await self._replace(followed)
+        elif any(self._went_back(name, stored) for name, stored in followed.namespaces.items()):
+            self._log.warning("store_went_back")
+            self._seen = None
+            return await self.look()
         else:
             for name, stored in followed.namespaces.items():
                 self._advance(name, stored)
         self._seen, self._looked_us = followed.position, started_us
         if followed.registry != self._registry.present.version:
             await self._registry.reload()
+        return None
+
+    def _went_back(self, name: str, stored: StoredSums) -> bool:
+        """Tell whether a store counts less than it did: somebody put older rows into its tables."""
+        known = self._known.get(name)
+        return known is not None and 0 < stored.revision < known.revision
 
     async def _replace(self, followed: Followed) -> None:
         """Have every namespace hold what was read; one that is not there any more has nothing."""

@@ -195,7 +195,7 @@ class Service:
         """Load what was learned, or begin without it, then listen. Raises StartError, StoreError."""
         opened = await self._opening.begin()
         if opened and self.follower is not None:
-            await self.follower.look()
+            await self.follower.begin()
         if self._spooling is not None:
             await self._spooling.start()
         settings, inherited = self._settings.server, self._inherited

@@ -94,8 +94,9 @@ class Upkeep:
         try:
             # A clock that runs ahead makes everything look old: what is newest is never older than now.
             newest_us = await self._store.newest_us()
-            today_us = now_us if newest_us is None else min(now_us, newest_us)
-            before_us = await self._archiving.kept(today_us - round(self._keep_s * 1e6))
+            # Where there is nothing, there is nothing to drop either, and no mark that could not be taken back.
+            today_us = 0 if newest_us is None else min(now_us, newest_us)
+            before_us = await self._archiving.kept(max(0, today_us - round(self._keep_s * 1e6)))
             dropped = await self._store.retain(before_us)
             await self._store.compact(now_us)
         except StoreError as error:

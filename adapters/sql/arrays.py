@@ -87,8 +87,3 @@ def text(table: Table, statement: Callable[..., Any], names: tuple[str, ...], di
     order = ", ".join(f"given.{column.name}" for column in table.primary_key if column.name in names)
     rows = f"SELECT {selected(table, names)} FROM {unnested(table, names)} ORDER BY {order}"  # noqa: S608 - names of columns
     return f"{head} {rows}{on_conflict}{conflict if on_conflict else ''}"
-
-
-@lru_cache
-def _booleans(table: Table, names: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(place for place, name in enumerate(names) if isinstance(table.c[name].type, Boolean))

@@ -1,9 +1,10 @@
 """The log of decisions, from which replay starts. What several were drawn from is stored once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, delete, select, tuple_
@@ -31,9 +32,20 @@ def log(connection: Connection, records: Sequence[DecisionRecord]) -> None:
         key = record.namespace, id(record.distribution)
         used[key] = record.distribution, max(record.decided_us, used.get(key, (None, 0))[1])
     rows = {key: _distribution_row(key[0], *use) for key, use in used.items()}
-    insert_rows(connection, distributions, _USE, rows.values())
+    insert_rows(connection, distributions, _USE, _latest(rows.values()))
     digests = {key: row[1] for key, row in rows.items()}
     insert_rows(connection, decisions, insert_or_keep, [_decision_row(record, digests) for record in records])
+
+
+def _latest(rows: Iterable[Values]) -> Sequence[Values]:
+    """Return one row for each namespace and digest, that of the latest use: records may be equal and not the same.
+
+    No statement may meet a row twice, and two replicas must meet theirs in one order.
+    """
+    latest: dict[tuple[str, bytes], Values] = {}
+    for row in sorted(rows, key=itemgetter(2)):
+        latest[row[0], bytes(row[1])] = row
+    return [row for _, row in sorted(latest.items(), key=itemgetter(0))]
 
 
 def after(connection: Connection, last: DecisionRecord | None) -> Sequence[DecisionRecord]:

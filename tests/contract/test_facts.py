@@ -153,3 +153,12 @@ async def test_decisions_of_one_distribution_are_read_back_with_it_and_dropped_b
     assert [record async for record in store.decisions()] == [a_decision, *records[2:]]
     assert await store.retain(9) == 3
     assert [record async for record in store.decisions()] == []
+
+
+async def test_decisions_of_equal_distributions_are_logged_together_though_these_are_not_the_same(store, a_decision):
+    equal = a_decision.distribution._replace(forecasts=dict(a_decision.distribution.forecasts))
+    records = [a_decision, a_decision._replace(nonce=b"o" * 12, decided_us=9, distribution=equal)]
+    await store.log_decisions(records)
+    assert [record async for record in store.decisions()] == records
+    await store.retain(6)
+    assert [record async for record in store.decisions()] == records[1:]

@@ -40,7 +40,8 @@ async def test_eight_flushers_that_share_rows_never_deadlock_and_count_each_vote
         PostgresStore.connect(Reach(database_url, connections=2), bucket_us=HOUR_US, shard=number % SHARDS)
         for number in range(FLUSHERS)
     ]
-    await stores[0].prepare()
+    for store in stores:
+        await store.prepare()
 
     async def flush(store: PostgresStore, own: list[list[SignalRecord]]) -> None:
         for batch in own:

@@ -43,14 +43,17 @@ class PostgresDatabase:
     """Runs functions of a Connection in transactions. Nothing is connected to before it is needed.
 
     `statement_s` and `lock_s` bound, in seconds, a statement and its wait for locks: by default as `reach` says, and
-    half of it.
+    half of it. Where its tables are `unknown`, it only runs what it is to `examine`, until it may `trust` them.
     """
 
-    def __init__(self, reach: Reach, *, statement_s: float | None = None, lock_s: float | None = None) -> None:
+    def __init__(
+        self, reach: Reach, *, statement_s: float | None = None, lock_s: float | None = None, unknown: bool = False
+    ) -> None:
         self.reach = reach
         self._engine = _engine(reach, statement_s or reach.statement_s, lock_s or reach.statement_s / 2)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._unknown = unknown
 
     async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns once its transaction is durable. What it reads is of one moment.
@@ -60,8 +63,17 @@ class PostgresDatabase:
         return await self.through(lambda: self._transact(work, args, kwargs, "REPEATABLE READ"))
 
     async def run_alone(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do so while no signals are written."""
-        return await self.through(lambda: self._transact(work, args, kwargs, "READ COMMITTED", Lock.WRITES))
+        """Do so while no signals are written, and nobody drops or merges rows."""
+        locks = Lock.UPKEEP, Lock.WRITES
+        return await self.through(lambda: self._transact(work, args, kwargs, "READ COMMITTED", *locks))
+
+    async def examine(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do as `run` does, also while nobody knows the tables."""
+        return await self._through(lambda: self._transact(work, args, kwargs, "REPEATABLE READ"))
+
+    def trust(self) -> None:
+        """Take the tables for known from now on."""
+        self._unknown = False
 
     async def run_locked(
         self, lock: Lock, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -74,6 +86,12 @@ class PostgresDatabase:
 
         Raises StoreUnavailableError, StoreError, BanditError for what the driver raises.
         """
+        if self._unknown:
+            # Whoever writes to tables that he does not know may destroy what they hold.
+            raise StoreUnavailableError("nobody has looked yet whether PostgreSQL has the tables of this version")
+        return await self._through(transaction)
+
+    async def _through(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._closed:
             raise StoreUnavailableError("the connections to PostgreSQL were closed")
         task = asyncio.create_task(self._repeated(transaction))
@@ -127,13 +145,13 @@ class PostgresDatabase:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         isolation: str,
-        lock: Lock | None = None,
+        *locks: Lock,
     ) -> T:
         async with self.connection() as connection:
             await connection.execution_options(isolation_level=isolation)
             # What runs on the driver's own cursor does not begin one.
             transaction = await connection.begin()
-            if lock is not None:
+            for lock in locks:
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({int(lock)})")
             result = await connection.run_sync(work, *args, **kwargs)
             await transaction.commit()

@@ -24,6 +24,10 @@ from bandit.records import SignalRecord
 
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({int(Lock.WRITES)})"
 
+_REVISIONS: Final = (
+    "SELECT namespace, sum(revision)::int8 AS revision FROM revisions WHERE namespace = ANY($1) GROUP BY namespace"
+)
+
 _KEY: Final = ("namespace", "nonce", "signal", "decided_us")
 
 
@@ -43,8 +47,8 @@ async def flush(connection: Connection, batch: Batch, retained_us: int) -> tuple
     while True:
         settled = settle(batch.records, {}, batch.bucket_us, retained_us)
         await connection.execute(_BEGIN)
-        found = await connection.fetch(_insert_and_add(), *_arguments(settled, batch.shard, retained_us))
-        known_us, inserted = found[0]["retained_us"], found[0]["inserted"]
+        found = await connection.fetchrow(_insert_and_add(), *_arguments(settled, batch.shard, retained_us))
+        known_us, inserted = found["retained_us"], found["inserted"]
         if known_us == retained_us:
             break
         # Feedback that was settled with an older mark might count what was dropped once more.
@@ -52,12 +56,12 @@ async def flush(connection: Connection, batch: Batch, retained_us: int) -> tuple
         retained_us = known_us
     if inserted < len(settled.kept):
         settled = await _settled_again(connection, batch, settled.kept, retained_us)
-        found = await connection.fetch(_replace_and_add(), *_arguments(settled, batch.shard, retained_us))
+        await connection.execute(_replace_and_add(), *_arguments(settled, batch.shard, retained_us))
     await connection.execute("COMMIT")
-    before = {row["namespace"]: row["revision"] for row in found}
+    # Read before the commit, it would not count what others have committed meanwhile; and they, not ours.
+    revisions_after = {row["namespace"]: row["revision"] for row in await connection.fetch(_REVISIONS, [*settled.rows])}
     changes = {
-        name: Change(before.get(name, 0) + settled.counted[name], rows, settled.spend[name])
-        for name, rows in settled.rows.items()
+        name: Change(revisions_after.get(name, 0), rows, settled.spend[name]) for name, rows in settled.rows.items()
     }
     return Written(settled.statuses, changes), retained_us
 
@@ -83,7 +87,7 @@ def _arguments(settled: Settlement, shard: int, retained_us: int) -> list[Any]:
         *columns_of(spend, given_columns(spend), billed),
         *columns_of(revisions, given_columns(revisions), counted),
     )
-    return [retained_us, len(kept), list(settled.counted), *arrays]
+    return [retained_us, len(kept), *arrays]
 
 
 @cache
@@ -103,7 +107,7 @@ def _replace_and_add() -> str:
 
 
 def _statement(on_conflict: str, sound: str) -> str:
-    first, parts = 4, []
+    first, parts = 3, []
     for name, table in (("stored", signals), ("summed", sums), ("billed", spend), ("counted", revisions)):
         names = given_columns(table)
         source = f"{unnested(table, names, first)}{'' if table is signals else ', sound'}"
@@ -113,11 +117,7 @@ def _statement(on_conflict: str, sound: str) -> str:
         first += len(names)
     mark = f"SELECT value FROM meta WHERE name = '{RETAINED}'"
     state = f"state AS (SELECT coalesce(({mark}), 0) AS retained_us, (SELECT count(*) FROM stored) AS inserted)"
-    revision = "SELECT namespace, sum(revision)::int8 AS revision FROM revisions WHERE namespace = ANY($3::text[])"
-    return (
-        f"WITH {parts[0]}, {state}, sound AS ({sound}), {', '.join(parts[1:])} "
-        f"SELECT * FROM state LEFT JOIN ({revision} GROUP BY namespace) AS before ON true"
-    )
+    return f"WITH {parts[0]}, {state}, sound AS ({sound}), {', '.join(parts[1:])} SELECT * FROM state"
 
 
 def _adding(table: Table) -> str:

@@ -44,7 +44,7 @@ def follow(connection: Connection, seen: Position | None, billed_since_us: Mappi
         found[namespace].rows[RowKey(category, model, signal, source, bucket)] = Moments(*numbers)
     if billed_since_us:
         for namespace, category, profile, priced, minute, *numbers in _changed_rows(connection, spend, since):
-            if minute >= billed_since_us.get(namespace, minute * MINUTE_US + 1) // MINUTE_US:
+            if minute >= billed_since_us.get(namespace, (minute + 1) * MINUTE_US) // MINUTE_US:
                 found[namespace].spend[SpendKey(category, profile, priced, minute)] = Tally(*numbers)
     named = select(categories.c.namespace, categories.c.name).where(categories.c[CHANGED] >= since)
     for namespace, name in connection.execute(named):

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from asyncpg import Connection, PostgresError
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import text
 
 from adapters.ledger import Followed, Position, StoreError, StoreMissingError, Written
 from adapters.sql import marks, versions
@@ -41,7 +43,7 @@ class PostgresStore(SqlStore):
         Replicas that write to different shards, 0 to `SHARDS` - 1, do not wait for each other. `waiting` hears of a
         `prepare` that waits for another process.
         """
-        return cls(PostgresDatabase(reach), bucket_us=bucket_us, shard=shard % SHARDS, waiting=waiting)
+        return cls(PostgresDatabase(reach, unknown=True), bucket_us=bucket_us, shard=shard % SHARDS, waiting=waiting)
 
     @classmethod
     async def attach(cls, reach: Reach) -> Self:
@@ -61,13 +63,16 @@ class PostgresStore(SqlStore):
     async def prepare(self) -> str | None:
         """Make the tables, or bring them up to date; one replica does, and the others wait for it.
 
+        Until then everything else raises StoreUnavailableError.
+
         Raises StoreUnavailableError while the server does not answer, StoreForbiddenError when it does not let us in,
         StoreSchemaError when a newer version wrote the tables, StoreError for another bucket width.
         """
         # Most starts change nothing, and need not wait for those who do.
-        schema = await self.database.run(versions.examine, bucket_us=self._bucket_us)
+        schema = await self.database.examine(versions.examine, bucket_us=self._bucket_us)
         if schema.behind(versions.THIS):
             await upgrade(self.database.reach, bucket_us=self._bucket_us, waiting=self._waiting)
+        self.database.trust()
         return schema.version if schema.newer_than(versions.THIS) else None
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
@@ -80,6 +85,11 @@ class PostgresStore(SqlStore):
         """Return what changed since a position."""
         return await self.database.run(following.follow, seen, billed_since_us)
 
+    async def newest_us(self) -> int | None:
+        """Return the time of the newest decision, by the clock of the database at most: a replica's may be wrong."""
+        newest_us, now_us = await super().newest_us(), await self.database.run(_now_us)
+        return None if newest_us is None else min(newest_us, now_us)
+
     async def retain(self, before_us: int) -> int:
         """Drop old signals and decisions, by whole days where a day has a partition of its own."""
         before_us = min(before_us, await self.database.run_alone(marks.advance, marks.RETAINED, before_us))
@@ -87,6 +97,7 @@ class PostgresStore(SqlStore):
 
     async def compact(self, now_us: int) -> None:
         """Merge old rows of the sums and the spend, and make room for the next days."""
+        now_us = min(now_us, await self.database.run(_now_us))
         await days.make_ahead(self.database, now_us)
         await super().compact(now_us)
 
@@ -103,6 +114,11 @@ class PostgresStore(SqlStore):
                 if not driver.is_closed() and driver.is_in_transaction():
                     await driver.execute("ROLLBACK")
                 raise
+
+
+def _now_us(connection: SyncConnection) -> int:
+    """Return the time by the clock of the database."""
+    return int(connection.scalar(text("SELECT (extract(epoch FROM now()) * 1000000)::bigint")) or 0)
 
 
 def _known_width(facts: StoreFacts) -> int:

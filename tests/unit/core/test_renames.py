@@ -36,6 +36,13 @@ def test_ids_before_the_former_one_count_too_and_a_circle_ends(learned, a_model)
     assert renamed(sums, circle).rows() == sums.rows()
 
 
+def test_what_nobody_is_called_any_more_is_moved_once(learned, a_model):
+    sums = with_axes(learned(None, "chat", "old", "thumb", [1, 0]), (), ("new", "newer"))
+    seen = renamed(sums, [replace(a_model, id="new", alias_of="old"), replace(a_model, id="newer", alias_of="old")])
+    assert rows_of(seen, "new")["quality"].n == 2
+    assert rows_of(seen, "newer") == rows_of(seen, "old") == {}
+
+
 def test_without_renames_the_sums_are_the_same(learned, a_model):
     sums = learned(None, "chat", "small", "thumb", [1])
     assert renamed(sums, [a_model]) is sums

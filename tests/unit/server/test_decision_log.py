@@ -5,7 +5,7 @@ from itertools import accumulate
 
 import pytest
 
-from adapters.ledger import StoreUnavailableError
+from adapters.ledger import StoreError, StoreUnavailableError
 from bandit.modes import Mode
 from bandit.signals import Kind
 from bandit.snapshot import PolicySettings
@@ -201,3 +201,22 @@ async def test_closing_while_a_batch_is_written_loses_nothing(parts, decisions, 
     decisions.append(parts.route(Call("chat")))
     await decisions.run()
     assert len(await logged(parts)) == 3
+
+
+async def test_what_the_store_refuses_for_good_is_dropped_and_counted_so_that_nothing_waits_behind_it(
+    parts, decisions, log, monkeypatch
+):
+    first, second = parts.route(Call("chat")), parts.route(Call("chat"))
+
+    async def refuse(_records):
+        raise StoreError("it is no row of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.store, "log_decisions", refuse)
+        decisions.append(first)
+        await decisions.flush()
+    decisions.append(second)
+    await decisions.flush()
+    assert [row.nonce for row in await logged(parts)] == [second.nonce]
+    assert parts.metrics.registry.get_sample_value("routeward_decision_log_dropped_total") == 1
+    assert log.events[-1]["event"] == "decisions_refused"

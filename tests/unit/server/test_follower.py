@@ -268,3 +268,25 @@ async def test_rows_of_the_future_are_taken_for_those_of_now(replica, now):
     await replica.look()
     await replica.look()
     assert replica.namespace.sums.rows() == {key(now - 1): Moments(1, 1, 1), key(now): Moments(3, 3, 3)}
+
+
+async def test_a_store_that_counts_less_than_it_did_is_read_whole(replica, now, log):
+    newer, older = {key(now): Moments(5, 5, 5)}, {key(now): Moments(2, 2, 2)}
+    replica.says(
+        found(1, newer, revision=5, whole=True), found(2, {}, revision=2), found(3, older, revision=2, whole=True)
+    )
+    await replica.look()
+    await replica.look()
+    assert replica.store.asked == [None, (1, 0), None]
+    assert replica.namespace.sums.rows() == older
+    assert log.events[-1]["event"] == "store_went_back"
+
+
+async def test_a_store_that_does_not_answer_the_first_look_leaves_a_replica_degraded_until_it_does(replica, now):
+    rows = {key(now): Moments(1, 1, 1)}
+    replica.says(StoreUnavailableError("it rests"), found(1, rows, whole=True))
+    await replica.follower.begin()
+    assert replica.namespace.published.degraded
+    await replica.look()
+    assert not replica.namespace.published.degraded
+    assert replica.namespace.sums.rows() == rows

@@ -36,6 +36,13 @@ async def upkeep_of(parts, decisions, recoveries):
     return build
 
 
+def decided_now(parts):
+    async def newest_us():
+        return parts.clock()
+
+    return newest_us
+
+
 async def test_the_decision_log_pauses_while_the_disk_is_nearly_full(decisions, upkeep_of, parts, log, monkeypatch):
     upkeep = upkeep_of(min_free_bytes=1000)
     for free, paused in ((1000, False), (999, True), (5, True), (1001, False), (None, False)):
@@ -59,6 +66,7 @@ async def test_signals_are_kept_at_least_as_long_as_feedback_to_their_decision_i
         before.append(before_us)
         return 0
 
+    monkeypatch.setattr(parts.store, "newest_us", decided_now(parts))
     monkeypatch.setattr(parts.store, "retain", retain)
     await upkeep_of(retention_s=retention_s).sweep()
     assert before == [parts.clock() - kept_s * 1_000_000]
@@ -190,9 +198,22 @@ async def test_only_what_was_exported_is_dropped(upkeep_of, parts, log, monkeypa
         return 0
 
     monkeypatch.setattr(parts.store, "retain", retain)
+    monkeypatch.setattr(parts.store, "newest_us", decided_now(parts))
     await upkeep_of(Archive(error), retention_s=30 * DAY_S).sweep()
     day_us = DAY_S * 1_000_000
     limit_us = parts.clock() - 30 * day_us
     assert before == [limit_us - limit_us % day_us if whole_days else 0]
     assert [event["event"] for event in log.events] == events
     assert parts.metrics.export_failures._value.get() == (0 if whole_days else 1)
+
+
+async def test_where_nothing_was_decided_yet_a_wrong_clock_sets_no_mark(upkeep_of, parts, monkeypatch):
+    before = []
+
+    async def retain(before_us):
+        before.append(before_us)
+        return 0
+
+    monkeypatch.setattr(parts.store, "retain", retain)
+    await upkeep_of(retention_s=30 * DAY_S).sweep()
+    assert before == [0]
