@@ -1,4 +1,4 @@
-"""A store in PostgreSQL destroys nothing: no tables that it does not know, nor what another replica writes meanwhile."""
+"""A store in PostgreSQL destroys nothing: neither tables that it does not know, nor what others write meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator
