@@ -69,6 +69,8 @@ async def flushed(order: Order) -> None:
     first = order.number * order.flushers
     reach = Reach(order.url, statement_s=STATEMENT_S, connections=2)
     stores = [PostgresStore.connect(reach, bucket_us=BUCKET_US, shard=first + n) for n in range(order.flushers)]
+    for store in stores:
+        await store.prepare()
     await asyncio.gather(*(store.write(own[0]) for store, own in zip(stores, work, strict=True)))
     # Batches that wait are the benchmark's own: looking them through for garbage would be counted.
     gc.collect()

@@ -195,7 +195,7 @@ async def killed(fleet: Fleet, plan: Plan, database: PostgresServer | None, traf
 async def opened(fleet: Fleet, database_url: str) -> AsyncIterator[SqlStore]:
     """Open what the services have left."""
     if database_url:
-        store: SqlStore = PostgresStore.connect(Reach(database_url, statement_s=60.0), bucket_us=BUCKET_US)
+        store: SqlStore = await PostgresStore.attach(Reach(database_url, statement_s=60.0))
     else:
         store = await SqliteStore.open(fleet.folders[0] / "routeward.db", bucket_us=BUCKET_US)
     try:

@@ -161,7 +161,7 @@ def _awaited(place: Place, enough: int) -> int:
 
 
 async def _differing(url: str) -> int:
-    store = PostgresStore.connect(Reach(url), bucket_us=BUCKET_US)
+    store = await PostgresStore.attach(Reach(url))
     try:
         return sum(map(len, (await store.verify()).values()))
     finally:

@@ -203,7 +203,7 @@ async def of_one_store(planned: Deliveries) -> StoredSums:
 
 async def of_database(url: str) -> StoredSums:
     """Return what the replicas have stored."""
-    store = PostgresStore.connect(Reach(url), bucket_us=BUCKET_US)
+    store = await PostgresStore.attach(Reach(url))
     try:
         return await store.load(DEFAULT_NAMESPACE)
     finally:

@@ -168,7 +168,7 @@ async def run(scenario: str, url: str, folder: Path, *, calls: int, restarts: in
     environment = {"ROUTEWARD_POSTGRES": url, "ROUTEWARD_TOKEN_KEYS": KEY}
     async with SCENARIOS[scenario](folder, environment) as (target, restart):
         traffic = await under_load(target, restart, calls, restarts)
-    store = PostgresStore.connect(Reach(url), bucket_us=BUCKET_US)
+    store = await PostgresStore.attach(Reach(url))
     try:
         found = await account(store, TokenKeys(parse_keys([KEY], "the benchmark")), traffic.acknowledged)
     finally:

@@ -166,7 +166,9 @@ class LiveRegistry:
             return False
         for edit in edits:
             kind, namespace, name = edit.key
-            self._log.info("registry_changed", client=client, kind=str(kind), namespace=namespace, name=name)
+            # What the file says is in the file; a server that goes on to fail should say that alone.
+            tell = self._log.debug if client == BY_FILE else self._log.info
+            tell("registry_changed", client=client, kind=str(kind), namespace=namespace, name=name)
         return True
 
 
