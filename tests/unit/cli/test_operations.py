@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapters.sql import marks
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.versions import HEAD
 from bandit.records import DecisionRecord, SignalRecord
@@ -142,6 +143,20 @@ def test_what_retention_dropped_is_out_of_reach_and_counted(cli: Cli) -> None:
     assert cli(*excluding, "--since", "2024-10-13").document["out_of_reach"] == 0
     assert cli(*excluding, "--until", "2024-10-03").document["out_of_reach"] == 0
     assert "9 observations of that time stem from signals that retention has dropped" in cli(*excluding[:-1]).out
+
+
+def test_what_an_interrupted_sweep_has_left_is_out_of_reach_and_not_told_as_taken_back(cli: Cli) -> None:
+    async def interrupted() -> None:
+        store = await SqliteStore.open("store.db", bucket_us=HOUR_US)
+        await store.change(marks.advance, marks.RETAINED, START_US + HOUR_US)
+        await store.close()
+
+    asyncio.run(interrupted())
+    excluding = ("rebuild", "--exclude-client", "mallory", "--json")
+    document = cli(*excluding).document
+    assert (document["signals"], document["out_of_reach"]) == (2, 3)
+    assert {(cell["before"], cell["after"]) for cell in document["cells"]} == {(5, 4)}
+    assert cli(*excluding).document == {"dry_run": False, "signals": 0, "out_of_reach": 3, "cells": []}
 
 
 @pytest.mark.parametrize(
