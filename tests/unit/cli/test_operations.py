@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
 from adapters.sql import marks
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.versions import HEAD
@@ -263,6 +264,27 @@ def test_namespaces_are_listed_with_what_is_kept_of_them(cli: Cli) -> None:
     }
     assert [one["namespace"] for one in kept] == ["acme", "umbrella"]
     assert "umbrella" in cli("namespace", "list").out
+
+
+def test_what_all_tenants_share_is_no_tenant_and_cannot_be_deleted_as_one(cli: Cli) -> None:
+    model = Entry(EntryKey(EntryKind.MODEL, "", "large"), {"input_usd_per_mtok": 1.0}, MANAGED_BY_API)
+
+    async def registered() -> None:
+        store = await SqliteStore.open("store.db", bucket_us=HOUR_US)
+        await store.edit_registry(0, [Edit(None, model)], time_us=START_US, client="ann")
+        await store.close()
+
+    asyncio.run(registered())
+    assert [one["namespace"] for one in cli("namespace", "list", "--json").document["namespaces"]] == [
+        "acme",
+        "umbrella",
+    ]
+    before = contents("store.db")
+    for words in (("delete", "", "--yes"), ("delete", "", "--rater", "ann", "--yes"), ("export", "", "-o", "out")):
+        ended = cli("namespace", *words)
+        assert (ended.code, "the name is empty" in ended.err) == (2, True), words
+    assert contents("store.db") == before
+    assert not Path("out").exists()
 
 
 def test_an_exported_namespace_is_every_row_of_it_and_of_no_other(cli: Cli) -> None:
