@@ -93,20 +93,26 @@ async def exclude(
 
     Can be interrupted and run again. What arrives meanwhile may be missed: withdraw the client's key first.
     """
-    found, removed = 0, Counter[Cell]()
+    found, done, removed = 0, 0, Counter[Cell]()
     total = await store.count_matching(exclusion) if progress else 0
     async for chunk in _chunks(store.matching(exclusion)):
-        if not dry_run:
-            await store.write([excluded(record) for record in chunk])
-        removed.update(cell for record in chunk for cell in _cells(record))
-        found += len(chunk)
+        taken = chunk if dry_run else await _taken_back(store, chunk)
+        removed.update(cell for record in taken for cell in _cells(record))
+        found += len(taken)
+        done += len(chunk)
         if progress is not None:
-            progress(found, total)
+            progress(done, total)
     held = await _held(store, removed)
     gone = removed if dry_run else Counter[Cell]()
     back = Counter[Cell]() if dry_run else removed
     cells = {cell: Counted(held[cell] + back[cell], held[cell] - gone[cell]) for cell in sorted(removed)}
     return Excluded(found, cells)
+
+
+async def _taken_back(store: Votes, chunk: Sequence[SignalRecord]) -> list[SignalRecord]:
+    """Take signals back; return those that were. Retention, or another exclusion, may be faster than we are."""
+    statuses = (await store.write([excluded(record) for record in chunk])).statuses
+    return [record for record, status in zip(chunk, statuses, strict=True) if status.counted]
 
 
 async def _chunks(records: AsyncIterator[SignalRecord]) -> AsyncIterator[list[SignalRecord]]:

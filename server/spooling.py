@@ -21,6 +21,9 @@ from server.ports import Spool, Store
 CHUNK: Final = 1000
 """Signals that are brought to the store in one transaction."""
 
+PROBES: Final = 16
+"""Signals that are tried alone, before each is, to see whether the store refuses all there are."""
+
 RETRY_EVERY_S: Final = 1.0
 """Mean time between attempts, spread by half of it, so that replicas do not return to a store all at once."""
 
@@ -134,26 +137,48 @@ class Spooling:
     async def _taken(self, records: Sequence[SignalRecord]) -> bool:
         """Write records, but for those that the store will never take; tell whether it takes any."""
         try:
-            self._drop(await self._refused(records), len(records))
+            if error := await self._refusal(records):
+                await self._require_one_taken(records, error)
+                self._drop(await self._refused(records, error), len(records))
         except StoreError as error:
             self._note(error)
             return False
         self._note(None)
         return True
 
-    async def _refused(self, records: Sequence[SignalRecord]) -> list[tuple[SignalRecord, Exception]]:
-        """Write records; return those that the store refuses, found by writing ever smaller parts."""
+    async def _refusal(self, records: Sequence[SignalRecord]) -> Exception | None:
+        """Write records; return why the store refuses them, None where it took them."""
         try:
             take_in(self._namespaces, await self._store.write(records))
         except StoreUnavailableError:
             doubt(self._namespaces, records)
             raise
         except (StoreError, BanditError) as error:
-            if len(records) == 1:
-                return [(records[0], error)]
-            middle = len(records) // 2
-            return await self._refused(records[:middle]) + await self._refused(records[middle:])
-        return []
+            return error
+        return None
+
+    async def _require_one_taken(self, records: Sequence[SignalRecord], error: Exception) -> None:
+        """Write single records from all over the batch until one is taken. Raises the error where none is.
+
+        Which records these are differs from one attempt to the next: where many are at fault, others get their turn.
+        """
+        if not isinstance(error, StoreError) or len(records) <= PROBES:
+            return
+        for place in range(PROBES):
+            probe = records[int((place + self._uniform()) * len(records) / PROBES) % len(records)]
+            if not await self._refusal([probe]):
+                return
+        raise error
+
+    async def _refused(self, records: Sequence[SignalRecord], error: Exception) -> list[tuple[SignalRecord, Exception]]:
+        """Return those of refused records that the store refuses alone, found by writing ever smaller parts."""
+        if len(records) == 1:
+            return [(records[0], error)]
+        middle, refused = len(records) // 2, []
+        for half in (records[:middle], records[middle:]):
+            if found := await self._refusal(half):
+                refused += await self._refused(half, found)
+        return refused
 
     def _drop(self, refused: Sequence[tuple[SignalRecord, Exception]], of: int) -> None:
         """Give up what the store will never take, which would keep all else waiting.

@@ -13,6 +13,7 @@ from adapters.ledger import (
     Rows,
     SignalKey,
     StoredSums,
+    StoreError,
     Written,
     add,
     coarsen,
@@ -188,8 +189,15 @@ class MemoryStore:
         """Return how many there are."""
         return sum(map(exclusion.covers, self._signals.values()))
 
-    async def remove_namespace(self, namespace: str) -> None:
-        """Remove everything of a namespace."""
+    async def remove_namespace(self, namespace: str, *, time_us: int) -> None:
+        """Remove everything of a namespace, which has a name, and note which entries of the registry that were."""
+        if not namespace:
+            raise StoreError("a namespace has a name")
+        gone = sorted(key for key in self._registry.entries if key.namespace == namespace)
+        entries = {key: entry for key, entry in self._registry.entries.items() if key not in gone}
+        first = self._registry.version + 1
+        self._audit += [Audited(first + place, time_us, "", key, None, None) for place, key in enumerate(gone)]
+        self._registry = Registry(self._registry.version + len(gone), entries)
         self._signals = {key: one for key, one in self._signals.items() if one.namespace != namespace}
         self._decisions = {key: one for key, one in self._decisions.items() if one.namespace != namespace}
         learned: tuple[dict[str, Any], ...] = (self._sums, self._base, self._spend, self._spend_base)
@@ -197,7 +205,7 @@ class MemoryStore:
             kept.pop(namespace, None)
 
     async def erase_rater(self, namespace: str, rater: str) -> int:
-        """Empty the rater of what one said; return of how many signals."""
+        """Empty the rater of what one said; return how many signals that were."""
         said = {k: one for k, one in self._signals.items() if (one.namespace, one.rater) == (namespace, rater)}
         self._signals |= {key: one._replace(rater="") for key, one in said.items()}
         return len(said)

@@ -68,6 +68,14 @@ def selected(table: Table, names: Sequence[str]) -> str:
     )
 
 
+def order_of(table: Table) -> str:
+    """Return SQL for the order of the keys of such rows, whatever the language of the database: that of `schema`."""
+    return ", ".join(
+        f'given.{column.name} COLLATE "C"' if isinstance(column.type, String) else f"given.{column.name}"
+        for column in table.primary_key
+    )
+
+
 @lru_cache(maxsize=1024)
 def type_of(table: Table, name: str) -> str:
     """Return the name that PostgreSQL has for the type of a column, in parameters."""
@@ -84,6 +92,5 @@ def text(table: Table, statement: Callable[..., Any], names: tuple[str, ...], di
     one = str(statement(table, names, dialect).compile(dialect=dialect))
     head, _, rest = one.partition(" VALUES (")
     _, on_conflict, conflict = rest.rpartition(" ON CONFLICT ")
-    order = ", ".join(f"given.{column.name}" for column in table.primary_key if column.name in names)
-    rows = f"SELECT {selected(table, names)} FROM {unnested(table, names)} ORDER BY {order}"  # noqa: S608 - names of columns
+    rows = f"SELECT {selected(table, names)} FROM {unnested(table, names)} ORDER BY {order_of(table)}"  # noqa: S608 - names of columns
     return f"{head} {rows}{on_conflict}{conflict if on_conflict else ''}"

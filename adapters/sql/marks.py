@@ -21,7 +21,7 @@ LAYOUT: Final = "layout"
 """How often rows of the sums or the spend were merged or taken away; no time, but it only moves forward too."""
 
 REGISTRY: Final = "registry_version"
-"""How often the registry was changed."""
+"""How often the registry was changed: whoever changes it holds this row first, so that changes are serial."""
 
 OLDEST_CODE: Final = "oldest_code"
 """Newest migration known to the oldest code that may use the tables, as a number."""

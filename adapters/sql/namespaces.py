@@ -5,12 +5,17 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Function, Table, delete, func, select, update
 
+from adapters.ledger import StoreError
+from adapters.sql import registry
 from adapters.sql.marks import advance_layout
 from adapters.sql.reading import namespaces_in
 from adapters.sql.schema import categories, decisions, metadata, revisions, signals
 
 KEPT: Final = frozenset({"audit"})
 """What stays of a namespace that is removed: who did what, and never what was learned or said."""
+
+SHARED: Final = ""
+"""What stands for a namespace where all of them share an entry of the registry: no tenant."""
 
 CHUNK: Final = 1000
 """Rows in memory at a time."""
@@ -41,6 +46,7 @@ def summaries(connection: Connection) -> Sequence[NamespaceSummary]:
     return [
         _summary(name, counted.get(name, 0), said.get(name, _NONE), decided.get(name, _NONE), named.get(name, 0))
         for name in namespaces_in(connection, *tables())
+        if name != SHARED
     ]
 
 
@@ -51,13 +57,17 @@ def rows_of(connection: Connection, table: Table, namespace: str) -> Iterator[Ma
         yield row._asdict()
 
 
-def remove(connection: Connection, namespace: str) -> Mapping[str, int]:
+def remove(connection: Connection, namespace: str, *, time_us: int) -> Mapping[str, int]:
     """Remove every row of a namespace; return how many of each table.
 
-    In SQLite what was there is written over with zeros.
+    The audit says that its registered categories went, and when. In SQLite what was there is written over with zeros.
+    Raises StoreError for an empty name.
     """
+    if namespace == SHARED:
+        raise StoreError("a namespace has a name: without one stand the models and profiles that all of them share")
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    registry.note_removal(connection, namespace, time_us=time_us)
     removed = {
         table.name: connection.execute(delete(table).where(table.c.namespace == namespace)).rowcount
         for table in tables()
@@ -67,7 +77,7 @@ def remove(connection: Connection, namespace: str) -> Mapping[str, int]:
 
 
 def erase_rater(connection: Connection, namespace: str, rater: str) -> int:
-    """Empty the rater of what one said; return of how many signals. What they taught stays."""
+    """Empty the rater of what one said; return how many signals that were. What they taught stays."""
     said = (signals.c.namespace == namespace) & (signals.c.rater == rater)
     return connection.execute(update(signals).where(said).values(rater="")).rowcount
 

@@ -49,12 +49,12 @@ class Operations:
         """Return how many observations of dropped signals an exclusion may mean, and cannot reach."""
         return await self._database.run(matching.out_of_reach, exclusion, bucket_us=self._bucket_us, age_us=age_us)
 
-    async def remove_namespace(self, namespace: str) -> Mapping[str, int]:
-        """Remove every row of a namespace, or none; return how many of each table."""
-        return await self._database.run_alone(namespaces.remove, namespace)
+    async def remove_namespace(self, namespace: str, *, time_us: int) -> Mapping[str, int]:
+        """Remove every row of a namespace, or none; return how many of each table. `time_us` is now, for the audit."""
+        return await self._database.run_alone(namespaces.remove, namespace, time_us=time_us)
 
     async def erase_rater(self, namespace: str, rater: str) -> int:
-        """Empty the rater of what one said; return of how many signals."""
+        """Empty the rater of what one said; return how many signals that were."""
         return await self._database.run_alone(namespaces.erase_rater, namespace, rater)
 
     async def namespace_summaries(self) -> Sequence[NamespaceSummary]:

@@ -12,7 +12,7 @@ from adapters.sql.marks import BUCKET, LAYOUT, count, mark
 from adapters.sql.namespaces import tables as of_namespaces
 from adapters.sql.postgres import tables
 from adapters.sql.reading import namespaces_in
-from adapters.sql.schema import metadata
+from adapters.sql.schema import metadata, registry
 from adapters.sql.sqlite.copying import writing
 from adapters.sql.sqlite.database import APPLICATION_ID
 from adapters.sql.sqlite.inspection import read_only
@@ -59,10 +59,9 @@ def copy_tables(source: Connection, target: Connection, progress: Progress) -> M
     """Copy every row into a store that has learned nothing yet; return how many of each table.
 
     Both are read and written in one transaction each. Raises StoreError, and writes nothing, where the target holds
-    anything of a namespace.
+    anything of a namespace, or a registry.
     """
-    if holding := namespaces_in(target, *of_namespaces()):
-        raise StoreError(f"the store holds namespaces already ({', '.join(holding[:5])}): restore into an empty one")
+    _require_empty(target)
     counts = {table: _count(source, table) for table in metadata.sorted_tables}
     total, done, layout = sum(counts.values()), 0, mark(target, LAYOUT)
     if target.dialect.name == POSTGRESQL:
@@ -76,6 +75,14 @@ def copy_tables(source: Connection, target: Connection, progress: Progress) -> M
     # Above both: replicas of the target have seen its own, and must not take the one of the source for it.
     count(target, LAYOUT, layout + 1)
     return {table.name: rows for table, rows in counts.items()}
+
+
+def _require_empty(target: Connection) -> None:
+    told = (table for table in of_namespaces() if table is not registry)
+    if holding := namespaces_in(target, *told):
+        raise StoreError(f"the store holds namespaces already ({', '.join(holding[:5])}): restore into an empty one")
+    if entries := target.scalars(select(registry.c.name).order_by(registry.c.name).limit(5)).all():
+        raise StoreError(f"the store holds a registry already ({', '.join(entries)}): restore into an empty one")
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -1,19 +1,17 @@
 """Models, categories and profiles, with who manages them and who changed them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from adapters.ledger import MANAGED_BY_FILE
 from adapters.registry import Audited, Edit, Entry, EntryKey, EntryKind, Registry, RegistryMovedError, model_of
-from adapters.sql.marks import mark
+from adapters.sql import marks
+from adapters.sql.marks import REGISTRY, mark
 from adapters.sql.schema import audit, categories, meta, registry
 from adapters.sql.statements import insert_or_keep, insert_or_replace, insert_rows
 from bandit.catalogue import Model
-
-VERSION: Final = "registry_version"
-"""Name in `meta` of what counts the changes: whoever makes one holds its row first, so that they are serial."""
 
 
 def add_categories(connection: Connection, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
@@ -25,17 +23,29 @@ def add_categories(connection: Connection, namespace: str, names: Sequence[str],
 def read(connection: Connection) -> Registry:
     """Return every entry, and the version that they are of."""
     entries = [_entry(row) for row in connection.execute(select(registry))]
-    return Registry(mark(connection, VERSION), {entry.key: entry for entry in entries})
+    return Registry(mark(connection, REGISTRY), {entry.key: entry for entry in entries})
 
 
 def edit(connection: Connection, seen: int, edits: Sequence[Edit], *, time_us: int, client: str) -> None:
     """Make edits that were thought of at version `seen`. Raises RegistryMovedError where that is another by now."""
-    counter = update(meta).where(meta.c.name == VERSION, meta.c.value == seen)
+    counter = update(meta).where(meta.c.name == REGISTRY, meta.c.value == seen)
     if not connection.execute(counter.values(value=seen + len(edits))).rowcount:
         raise RegistryMovedError(f"the registry is no longer at version {seen}")
     for version, one in enumerate(edits, start=seen + 1):
         _put(connection, one)
         connection.execute(insert(audit), _audit_row(one, version, time_us, client))
+
+
+def note_removal(connection: Connection, namespace: str, *, time_us: int) -> None:
+    """Count the entries of a namespace that is about to be removed, and note their names, but not what they said."""
+    # Whoever edits the registry has to wait from here on.
+    marks.count(connection, REGISTRY, 0)
+    named = select(registry.c.kind, registry.c.name).where(registry.c.namespace == namespace)
+    last, entries = mark(connection, REGISTRY), sorted(map(tuple, connection.execute(named)))
+    for version, (kind, name) in enumerate(entries, start=last + 1):
+        removed = {"version": version, "time_us": time_us, "client": "", "namespace": namespace}
+        connection.execute(insert(audit), {**removed, "kind": kind, "name": name, "before": None, "after": None})
+    marks.count(connection, REGISTRY, len(entries))
 
 
 def audited(connection: Connection, namespace: str, *, before: int, count: int) -> Sequence[Audited]:

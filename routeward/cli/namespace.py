@@ -1,5 +1,6 @@
 """`routeward namespace`: what is kept of each tenant, taking it along, and removing it."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,14 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Tenants: what is kept of them, export, removal.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Tenant.")]
+
+def _named(name: str) -> str:
+    if not name:
+        raise typer.BadParameter("the name is empty, which is no tenant's")
+    return name
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Tenant.", callback=_named)]
 
 
 @app.command("list", cls=Command)
@@ -82,7 +90,8 @@ def delete(
         document: dict[str, Any] = {"namespace": name, "rater": rater, "signals": count}
         show(document, lambda: f"{count:,} signals no longer say who gave them; they still count", as_json=as_json)
         return
-    removed = run_on(settings, lambda store: store.remove_namespace(name), alone=True)
+    now_us = time.time_ns() // 1000
+    removed = run_on(settings, lambda store: store.remove_namespace(name, time_us=now_us), alone=True)
     document = {"namespace": name, "removed": dict(removed)}
     show(document, lambda: f"removed {_told(summary)}", as_json=as_json)
 

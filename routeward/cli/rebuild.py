@@ -120,7 +120,7 @@ def _excluded_table(document: Mapping[str, Any]) -> "RenderableType":
         lines.append(table)
     if document["out_of_reach"]:
         lines.append(
-            f"{document['out_of_reach']:,} observations of that time stem from signals that retention has dropped: "
-            "whose they were is no longer known, and they stay"
+            f"{document['out_of_reach']:,} observations of that time stem from signals that retention has dropped, "
+            "so that nobody knows whose they were, or is about to drop: they stay"
         )
     return Group(*lines)

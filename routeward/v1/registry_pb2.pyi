@@ -1085,7 +1085,9 @@ class AuditEntry(_message.Message):
     registry_version: _builtins.int
     """registry_version after it."""
     client: _builtins.str
-    """Id of the API key; empty where the server asks for none. "file" stands for the configuration file."""
+    """Id of the API key; empty where the server asks for none, and for a namespace that an operator removed. "file" stands
+    for the configuration file.
+    """
     namespace: _builtins.str
     """Namespace of a category. Empty for what all namespaces share."""
     action: _builtins.str
@@ -1095,7 +1097,7 @@ class AuditEntry(_message.Message):
     name: _builtins.str
     """Its id or name."""
     before_json: _builtins.str
-    """What it was, as a JSON object with the keys of its message. Empty where it was created."""
+    """What it was, as a JSON object with the keys of its message. Empty where it was created, or went with its namespace."""
     after_json: _builtins.str
     """What it became, as a JSON object. Empty where it was removed."""
     @_builtins.property

@@ -84,7 +84,7 @@ def page_of(request: pb.ListAuditRequest) -> tuple[int, int]:
 
 def audit_entry(edit: Audited) -> pb.AuditEntry:
     """Return an edit as a message."""
-    action = "create" if edit.before is None else "delete" if edit.after is None else "update"
+    action = "delete" if edit.after is None else "create" if edit.before is None else "update"
     entry = pb.AuditEntry(
         registry_version=edit.version,
         client=edit.client,

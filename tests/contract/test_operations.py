@@ -105,6 +105,19 @@ async def test_what_dropped_signals_taught_stays_when_the_rest_is_excluded(store
     assert await store.verify() == {}
 
 
+async def test_what_retention_is_faster_to_drop_is_not_told_as_taken_back(store, a_signal, monkeypatch):
+    await store.write([a_signal(Thumb(False), client="mallory", decided_us=DECIDED_US + at) for at in (0, HOUR_US)])
+    found = store.matching
+
+    async def overtaken(exclusion):
+        async for record in found(exclusion):
+            yield record
+        await store.retain(DECIDED_US + 1)
+
+    monkeypatch.setattr(store, "matching", overtaken)
+    assert await exclude(store, POISON) == Excluded(1, {QUALITY: Counted(2, 1)})
+
+
 async def test_a_repair_makes_the_sums_and_the_spend_those_of_the_log(store, a_signal, backend):
     await store.write([a_signal(Thumb(True)), a_signal(OK, bill=Bill("", False, 900_000))])
     sound = await store.load("acme")
@@ -145,7 +158,7 @@ async def test_a_namespace_is_removed_whole_and_the_others_stay(store, a_signal,
     for name in ("acme", "other"):
         await store.add_categories(name, ["chat"], managed_by="auto")
     other = await store.load("other")
-    await store.remove_namespace("acme")
+    await store.remove_namespace("acme", time_us=5)
     assert await store.namespaces() == ("other",)
     assert await store.load("acme") == type(other)()
     assert await store.load("other") == other

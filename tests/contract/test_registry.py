@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.ledger import MANAGED_BY_FILE
+from adapters.ledger import MANAGED_BY_FILE, StoreError
 from adapters.registry import (
     MANAGED_BY_API,
     Audited,
@@ -101,3 +101,28 @@ async def test_a_store_can_be_closed_again(backend, times):
     async with backend.opened() as store:
         for _ in range(times):
             await store.close()
+
+
+async def test_a_namespace_that_is_removed_takes_its_categories_along_which_is_counted_and_told_by_name(store):
+    code = Entry(EntryKey(EntryKind.CATEGORY, "acme", "code"), {}, MANAGED_BY_API)
+    await edit(store, 0, Edit(None, LARGE), Edit(None, code), Edit(None, CHAT))
+    await store.remove_namespace("acme", time_us=9)
+    assert await store.registry() == Registry(5, {LARGE.key: LARGE})
+    await edit(store, 5, Edit(None, FRUGAL))
+    told = await store.audit("acme", before=EVER, count=3)
+    assert told[1:] == (Audited(5, 9, "", code.key, None, None), Audited(4, 9, "", CHAT.key, None, None))
+    assert told[0].version == 6
+
+
+async def test_a_namespace_without_registered_categories_leaves_the_registry_at_its_version(store):
+    await edit(store, 0, Edit(None, LARGE))
+    await store.remove_namespace("acme", time_us=9)
+    assert await store.registry() == Registry(1, {LARGE.key: LARGE})
+    assert len(await store.audit("acme", before=EVER, count=9)) == 1
+
+
+async def test_what_all_namespaces_share_is_not_removed_as_the_namespace_without_a_name(store):
+    await edit(store, 0, Edit(None, LARGE), Edit(None, FRUGAL))
+    with pytest.raises(StoreError, match="has a name"):
+        await store.remove_namespace("", time_us=9)
+    assert await store.registry() == Registry(2, {LARGE.key: LARGE, FRUGAL.key: FRUGAL})

@@ -6,8 +6,12 @@ from typing import Any
 import asyncpg
 import numpy as np
 import pytest
+from sqlalchemy.dialects import postgresql
 
-from adapters.sql.arrays import array_of
+from adapters.sql.arrays import array_of, text
+from adapters.sql.postgres.flush import _insert_and_add
+from adapters.sql.schema import revisions
+from adapters.sql.statements import given_columns, insert_or_add
 
 STRINGS = [
     "",
@@ -62,3 +66,10 @@ async def test_a_column_that_is_null_throughout_is_filled_up(connection):
 async def test_text_with_a_zero_byte_is_refused_rather_than_cut(connection):
     with pytest.raises(asyncpg.PostgresError):
         await connection.fetchval("SELECT $1::text::text[]", array_of("text", ["a\x00b"]))
+
+
+def test_rows_are_locked_in_one_order_whichever_statement_writes_them_and_whatever_the_language_of_the_database():
+    order = 'ORDER BY given.namespace COLLATE "C", given.shard ON CONFLICT'
+    written = text(revisions, insert_or_add, given_columns(revisions), postgresql.dialect())
+    assert order in written
+    assert order in _insert_and_add()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.exclusion import Exclusion, exclude
 from adapters.sql import portable
 from adapters.sql.archive import FolderArchive
 from adapters.sql.postgres import Reach, days, tables
@@ -98,4 +99,22 @@ async def test_a_backup_is_restored_into_partitions_of_its_days(store, a_decisio
     assert await of_days(store, decisions) == {-100: 1, 0: 3, 1: 3, 2: 3, 3: 3}
     await days.make_ahead(store.database, FIRST_US + 3 * DAY_US + 20 * HOUR_US)
     assert [*(await of_days(store, signals))] == [-100, 0, 1, 2, 3, 4, 5]
+    assert await store.verify() == {}
+
+
+async def test_what_a_day_still_holds_of_a_time_that_is_to_be_dropped_is_out_of_reach(store, a_decision):
+    await store.database.run_locked(Lock.SCHEMA, tables.make_partition, signals, FIRST)
+    await fill(store, a_decision, [0, 8, 16])
+    await store.retain(FIRST_US + 10 * HOUR_US)
+    assert await of_days(store, signals) == {0: 6}
+    everyones = Exclusion(since_us=0)
+    assert await store.count_matching(everyones) == 2
+    assert (await exclude(store, everyones)).signals == 2
+    assert (await exclude(store, everyones)).signals == 0
+    assert await store.out_of_reach(everyones, age_us=0) == 6
+    assert await store.out_of_reach(Exclusion(clients=frozenset({"nobody"})), age_us=0) == 0
+    assert sum(moments.n for moments in (await store.load("acme")).rows.values()) == 6
+    await store.retain(FIRST_US + DAY_US)
+    assert await of_days(store, signals) == {}
+    assert await store.out_of_reach(everyones, age_us=0) == 6
     assert await store.verify() == {}

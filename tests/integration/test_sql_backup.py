@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 
 from adapters.ledger import StoreError
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
 from adapters.sql import portable
 from adapters.sql.dumping import dump_namespace
 from adapters.sql.postgres import Reach
@@ -147,6 +148,10 @@ async def test_a_store_that_holds_something_or_counts_in_other_buckets_takes_no_
     await (await SqliteStore.open(tmp_path / "other.db", bucket_us=1)).close()
     with pytest.raises(StoreError, match="time buckets of 1 us, the store of 3600000000 us"):
         await postgres_store.change(portable.load, tmp_path / "other.db", ignored)
+    model = Entry(EntryKey(EntryKind.MODEL, "", "large"), {}, MANAGED_BY_API)
+    await postgres_store.edit_registry(0, [Edit(None, model)], time_us=1, client="ann")
+    with pytest.raises(StoreError, match=r"holds a registry already \(large\)"):
+        await postgres_store.change(portable.load, tmp_path / "store.db", ignored)
     await postgres_store.write(said(1, "initech"))
     before = await everything(postgres_store)
     with pytest.raises(StoreError, match=r"holds namespaces already \(initech\)"):

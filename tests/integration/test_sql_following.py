@@ -307,7 +307,7 @@ async def test_rows_that_were_merged_or_taken_away_are_forgotten(followed):
     await followed.look()
     assert sum(moments.n for moments in followed.rows.values()) == 20
     assert await followed.is_in_step()
-    await Operations(store.database, bucket_us=BUCKET_US).remove_namespace("acme")
+    await Operations(store.database, bucket_us=BUCKET_US).remove_namespace("acme", time_us=5)
     await followed.look()
     assert (followed.rows, followed.revision) == ({}, 0)
     assert await followed.is_in_step()

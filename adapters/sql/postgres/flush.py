@@ -14,7 +14,7 @@ from asyncpg import Connection
 from sqlalchemy import Table
 
 from adapters.ledger import Change, Settlement, SignalKey, Written, key_of, settle
-from adapters.sql.arrays import columns_of, selected, unnested
+from adapters.sql.arrays import columns_of, order_of, selected, unnested
 from adapters.sql.marks import RETAINED
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.rows import signal_record, signal_row
@@ -111,7 +111,7 @@ def _statement(on_conflict: str, sound: str) -> str:
     for name, table in (("stored", signals), ("summed", sums), ("billed", spend), ("counted", revisions)):
         names = given_columns(table)
         source = f"{unnested(table, names, first)}{'' if table is signals else ', sound'}"
-        rows = f"SELECT {selected(table, names)} FROM {source} ORDER BY {_order(table)}"
+        rows = f"SELECT {selected(table, names)} FROM {source} ORDER BY {order_of(table)}"
         conflict = f"{on_conflict} RETURNING 1" if table is signals else _adding(table)
         parts.append(f"{name} AS (INSERT INTO {table.name} ({', '.join(names)}) {rows} {conflict})")
         first += len(names)
@@ -136,11 +136,4 @@ def _lock_stored() -> str:
         # What this transaction has inserted itself was not stored before.
         "WHERE stored.xmin <> pg_current_xact_id()::xid "
         'ORDER BY stored.namespace COLLATE "C", stored.nonce, stored.signal COLLATE "C" FOR UPDATE OF stored'
-    )
-
-
-def _order(table: Table) -> str:
-    return ", ".join(
-        f'given.{column.name} COLLATE "C"' if column.type.python_type is str else f"given.{column.name}"
-        for column in table.primary_key
     )

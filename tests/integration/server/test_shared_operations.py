@@ -69,7 +69,7 @@ async def test_replicas_follow_a_rebuild_a_repair_and_the_removal_of_a_namespace
     found = await operated.repair()
     assert sum(map(len, found.values())) > 0
     assert await looked(replicas) == [4, 4]
-    removed = await operated.remove_namespace("default")
+    removed = await operated.remove_namespace("default", time_us=5)
     assert removed["signals"] == 7
     assert await looked(replicas) == [0, 0]
     await said(replicas, 2)

@@ -113,6 +113,6 @@ def test_a_store_in_memory_and_a_file_of_another_program_have_no_tables_of_ours(
 def test_a_postgresql_that_does_not_answer_is_told_without_its_password(cli, word, monkeypatch, tmp_path):
     monkeypatch.setenv("ROUTEWARD_POSTGRES", f"postgresql://me:hunter2@/db?host={tmp_path}")
     ended = cli("db", word, "--json")
-    assert (ended.code, ended.document["error"]["reason"]) == (2, "STORE_REFUSED")
+    assert (ended.code, ended.document["error"]["reason"]) == (2, "STORE_UNAVAILABLE")
     assert "PostgreSQL does not answer" in ended.document["error"]["message"]
     assert "hunter2" not in ended.out + ended.err

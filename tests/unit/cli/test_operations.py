@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
+from adapters.sql import marks
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.versions import HEAD
 from bandit.records import DecisionRecord, SignalRecord
@@ -144,6 +146,20 @@ def test_what_retention_dropped_is_out_of_reach_and_counted(cli: Cli) -> None:
     assert "9 observations of that time stem from signals that retention has dropped" in cli(*excluding[:-1]).out
 
 
+def test_what_an_interrupted_sweep_has_left_is_out_of_reach_and_not_told_as_taken_back(cli: Cli) -> None:
+    async def interrupted() -> None:
+        store = await SqliteStore.open("store.db", bucket_us=HOUR_US)
+        await store.change(marks.advance, marks.RETAINED, START_US + HOUR_US)
+        await store.close()
+
+    asyncio.run(interrupted())
+    excluding = ("rebuild", "--exclude-client", "mallory", "--json")
+    document = cli(*excluding).document
+    assert (document["signals"], document["out_of_reach"]) == (2, 3)
+    assert {(cell["before"], cell["after"]) for cell in document["cells"]} == {(5, 4)}
+    assert cli(*excluding).document == {"dry_run": False, "signals": 0, "out_of_reach": 3, "cells": []}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -248,6 +264,27 @@ def test_namespaces_are_listed_with_what_is_kept_of_them(cli: Cli) -> None:
     }
     assert [one["namespace"] for one in kept] == ["acme", "umbrella"]
     assert "umbrella" in cli("namespace", "list").out
+
+
+def test_what_all_tenants_share_is_no_tenant_and_cannot_be_deleted_as_one(cli: Cli) -> None:
+    model = Entry(EntryKey(EntryKind.MODEL, "", "large"), {"input_usd_per_mtok": 1.0}, MANAGED_BY_API)
+
+    async def registered() -> None:
+        store = await SqliteStore.open("store.db", bucket_us=HOUR_US)
+        await store.edit_registry(0, [Edit(None, model)], time_us=START_US, client="ann")
+        await store.close()
+
+    asyncio.run(registered())
+    assert [one["namespace"] for one in cli("namespace", "list", "--json").document["namespaces"]] == [
+        "acme",
+        "umbrella",
+    ]
+    before = contents("store.db")
+    for words in (("delete", "", "--yes"), ("delete", "", "--rater", "ann", "--yes"), ("export", "", "-o", "out")):
+        ended = cli("namespace", *words)
+        assert (ended.code, "the name is empty" in ended.err) == (2, True), words
+    assert contents("store.db") == before
+    assert not Path("out").exists()
 
 
 def test_an_exported_namespace_is_every_row_of_it_and_of_no_other(cli: Cli) -> None:

@@ -156,7 +156,7 @@ def test_what_is_no_store_of_this_version_is_told_and_left_as_it_is(
     assert postgres.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", name) == "0"
     Path("routeward.toml").write_text(CONFIG)
     postgres.psql("CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('abc')", name)
-    assert "belongs to another program" in refusal("verify")[1]
+    assert "has tables of another program" in refusal("verify")[1]
     postgres.psql("CREATE TABLE meta (name text, value bigint); INSERT INTO meta VALUES ('bucket_us', 1)", name)
     postgres.psql("UPDATE alembic_version SET version_num = '9000'", name)
     assert "upgrade routeward" in refusal("rebuild")[1]

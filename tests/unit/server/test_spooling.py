@@ -14,7 +14,7 @@ from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
 from bandit.votes import SignalStatus, resolve
 from server.errors import FeedbackUnavailableError, SpoolExhaustedError
-from server.spooling import CHUNK, Spooling
+from server.spooling import CHUNK, PROBES, Spooling
 from server.writer import Writer
 
 BUCKET_US = 10_000_000
@@ -229,6 +229,23 @@ async def test_a_store_that_refuses_everything_costs_no_signal(spooling, store, 
     store.error = None
     await drained(spooling, spool)
     assert (await store.load("acme")).revision == 10
+
+
+async def test_a_store_that_refuses_everything_is_asked_of_a_few_signals_only(spooling, store, spool):
+    store.error = DOWN
+    await spooling.write([a_thumb(number) for number in range(CHUNK)])
+    store.error, store.attempts = StoreError("does not accept a statement of this version"), 0
+    assert not await spooling.drain()
+    assert (len(spool.kept), store.attempts) == (CHUNK, 1 + PROBES)
+
+
+async def test_signals_that_the_store_refuses_for_good_are_dropped_however_many_they_are(spooling, store, spool, parts):
+    store.error = DOWN
+    await spooling.write([a_thumb(number, rater="bad" if number < 900 else "") for number in range(CHUNK)])
+    store.error, store.refused = None, {"bad": StoreError("a NUL in a text")}
+    await drained(spooling, spool)
+    assert (await store.load("acme")).revision == CHUNK - 900
+    assert sample(parts, "spool_dropped_total") == 900.0
 
 
 @pytest.mark.parametrize("error", [StoreError("damaged"), SumsOverflowError("full")])
