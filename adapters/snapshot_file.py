@@ -5,11 +5,13 @@ namespace, and the registry. Readers ignore members that they do not know, so th
 version.
 """
 
+import glob
 import json
 import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from adapters.ledger import StoredSums, StoreError
@@ -20,6 +22,7 @@ from bandit.sums import Moments, RowKey
 
 FORMAT: Final = "routeward-snapshot"
 VERSION: Final = 1
+BESIDE: Final = ".new"
 
 
 class SnapshotFileError(StoreError):
@@ -32,6 +35,7 @@ class SnapshotFile:
     def __init__(self, file: Path, *, bucket_us: int) -> None:
         self._file = file
         self._bucket_us = bucket_us
+        self._writing = Lock()
 
     def read(self) -> Saved:
         """Return what was saved last; nothing where there is no file.
@@ -63,22 +67,45 @@ class SnapshotFile:
         }
         body = json.dumps(document, separators=(",", ":")).encode()
         header = json.dumps({"format": FORMAT, "version": VERSION, "sha256": sha256(body).hexdigest()}).encode()
-        beside = self._file.with_name(self._file.name + ".new")
         try:
+            self._replace(header + b"\n" + body)
+        except OSError as error:
+            raise SnapshotFileError(f"{self._file} cannot be written: {error.strerror}") from error
+
+    def _replace(self, content: bytes) -> None:
+        # While a worker is replaced there are two processes with the file: each writes beside it on its own.
+        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}{BESIDE}")
+        with self._writing:
             with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(header + b"\n" + body)
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._file)
+            self._remove_left_overs()
             _sync_folder(self._file.parent)
-        except OSError as error:
-            raise SnapshotFileError(f"{self._file} cannot be written: {error.strerror}") from error
+
+    def _remove_left_overs(self) -> None:
+        """Remove what processes that ended while they wrote have left."""
+        for left in self._file.parent.glob(f"{glob.escape(self._file.name)}.*{BESIDE}"):
+            pid = left.name.removeprefix(f"{self._file.name}.").removesuffix(BESIDE)
+            if pid.isdecimal() and not _is_running(int(pid)):
+                left.unlink(missing_ok=True)
 
     def _check(self, header: Mapping[str, Any], body: bytes) -> None:
         if header["format"] != FORMAT or header["version"] != VERSION:
             raise SnapshotFileError(f"{self._file} is of another version than {VERSION}")
         if header["sha256"] != sha256(body).hexdigest():
             raise SnapshotFileError(f"{self._file} is damaged")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from prometheus_client import Counter
 from structlog.typing import FilteringBoundLogger
 
-from adapters.traffic.errors import TrafficError
+from adapters.traffic.errors import ExportBusyError, TrafficError
 from server.ports import Archive
 
 
@@ -16,7 +16,9 @@ class Archiving:
         self._log = log
 
     async def kept(self, before_us: int) -> int:
-        """Return the time before which everything is exported, at most `before_us`; 0 where that failed.
+        """Return the time before which everything is exported, at most `before_us`.
+
+        0 where that failed, or another replica is about it.
 
         Raises adapters.ledger.StoreUnavailableError where the store does not answer.
         """
@@ -24,6 +26,9 @@ class Archiving:
             return before_us
         try:
             return await self._archive.keep(before_us)
+        except ExportBusyError:
+            # A replica or another worker that shares the folder, and drops what it has exported.
+            return 0
         except TrafficError as error:
             self._failures.inc()
             self._log.error("export_failed", error=str(error))

@@ -86,21 +86,24 @@ class Upkeep:
         return free
 
     async def sweep(self) -> bool:
-        """Drop signals and decisions that are too old, and merge the sums of old time buckets; tell whether it worked.
+        """Merge the sums of old time buckets, and drop signals and decisions that are too old; tell whether it worked.
 
         It always writes: the store notes the time.
         """
-        now_us = self._clock()
-        try:
-            # A clock that runs ahead makes everything look old: what is newest is never older than now.
-            newest_us = await self._store.newest_us()
-            # Where there is nothing, there is nothing to drop either, and no mark that could not be taken back.
-            today_us = 0 if newest_us is None else min(now_us, newest_us)
-            before_us = await self._archiving.kept(max(0, today_us - round(self._keep_s * 1e6)))
-            dropped = await self._store.retain(before_us)
-            await self._store.compact(now_us)
-        except StoreError as error:
-            self._log.error("sweep_failed", error=str(error))
-            return False
-        self._log.info("swept", dropped=dropped)
-        return True
+        now_us, worked = self._clock(), True
+        # Each is tried whatever becomes of the other: merging also makes room for the next days in PostgreSQL.
+        for step in (self._store.compact, self._drop):
+            try:
+                await step(now_us)
+            except StoreError as error:
+                self._log.error("sweep_failed", error=str(error))
+                worked = False
+        return worked
+
+    async def _drop(self, now_us: int) -> None:
+        # A clock that runs ahead makes everything look old: what is newest is never older than now.
+        newest_us = await self._store.newest_us()
+        # Where there is nothing, there is nothing to drop either, and no mark that could not be taken back.
+        today_us = 0 if newest_us is None else min(now_us, newest_us)
+        before_us = await self._archiving.kept(max(0, today_us - round(self._keep_s * 1e6)))
+        self._log.info("swept", dropped=await self._store.retain(before_us))

@@ -4,6 +4,7 @@ TrafficError
 ├── LogError              a log cannot be read, or holds nothing to learn from
 │   └── MissingExtraError its format needs an optional package
 ├── ExportError           decisions cannot be written, or an export not be continued
+│   └── ExportBusyError   another export writes there
 └── WarmStartError        a warm start cannot be read or written
 """
 
@@ -22,6 +23,10 @@ class MissingExtraError(LogError):
 
 class ExportError(TrafficError):
     """Decisions cannot be written, or an export cannot be continued."""
+
+
+class ExportBusyError(ExportError):
+    """Another export writes there."""
 
 
 class WarmStartError(TrafficError):

@@ -38,6 +38,7 @@ def check(document: Tables, folder: FilePath, *, has_token_keys: bool) -> Iterat
 def check_choices(document: Tables) -> Iterator[Finding]:
     """Find what is wrong between models, categories and the settings of the policy."""
     yield from _models(document)
+    yield from _renames(document)
     yield from _shares(document)
     yield from _categories(document)
     yield from _modes(document)
@@ -122,6 +123,20 @@ def _models(document: Tables) -> Iterator[Finding]:
         if isinstance(typical, int | float) and isinstance(answer, int) and typical > answer:
             place = ("models", index, "list_output_tokens")
             yield Finding(place, "list_output_tokens is more than max_output_tokens", "a typical answer is no longer")
+
+
+def _renames(document: Tables) -> Iterator[Finding]:
+    heirs: dict[str, object] = {}
+    for index, model in entries_of(document, "models"):
+        former, name = model.get("alias_of"), model.get("id")
+        if not isinstance(former, str) or not former:
+            continue
+        place: Path = ("models", index, "alias_of")
+        if former == name:
+            yield Finding(place, f'"{former}" would be its own former id', "remove it, or name the id before this one")
+        elif heirs.setdefault(former, name) != name:
+            hint = f'what was learned under it would count twice: leave it to "{heirs[former]}", or remove it there'
+            yield Finding(place, f'"{former}" is the former id of two models', hint)
 
 
 def _shares(document: Tables) -> Iterator[Finding]:

@@ -73,15 +73,19 @@ class LiveRegistry:
 
         Raises StoreError.
         """
+        async with self._reloading:
+            self.present = await self._owned_by_file(namespaces)
+            self._hear(self.present)
+            for namespace in self._publisher.namespaces.values():
+                self._revised(namespace, self.present)
+            return {name: edition_of(self._settings, self.present, name) for name in namespaces}
+
+    async def _owned_by_file(self, namespaces: Sequence[str]) -> Registry:
         for _ in range(ATTEMPTS):
             registry = await self._store.registry()
             edits = file_edits(registry, self._settings, namespaces)
             if not edits or await self._made(registry, edits, BY_FILE):
-                self.present = registry.edited(edits)
-                self._hear(self.present)
-                for namespace in self._publisher.namespaces.values():
-                    self._revised(namespace, self.present)
-                return {name: edition_of(self._settings, self.present, name) for name in namespaces}
+                return registry.edited(edits)
         raise StoreError("others kept changing the registry while the configuration file was applied; start again")
 
     def recall(self, saved: Registry, namespaces: Sequence[str]) -> Mapping[str, Edition]:
@@ -94,17 +98,19 @@ class LiveRegistry:
         """Read the registry anew, and decide by it when this returns. Raises StoreError where it cannot be read."""
         async with self._reloading:
             registry = await self._store.registry()
-            if registry.version == self.present.version:
-                return
-            self._hear(registry)
-            self.present = registry
-            changed = [one for one in self._publisher.namespaces.values() if self._revised(one, registry)]
-            for namespace in changed:
-                try:
-                    await self._publisher.refresh(namespace)
-                except StoreError as error:
-                    # It has its edition, and is published as soon as what it learned can be read.
-                    self._log.error("read_failed", namespace=namespace.name, error=str(error))
+            if registry.version != self.present.version:
+                await self._take(registry)
+
+    async def _take(self, registry: Registry) -> None:
+        self._hear(registry)
+        self.present = registry
+        changed = [one for one in self._publisher.namespaces.values() if self._revised(one, registry)]
+        for namespace in changed:
+            try:
+                await self._publisher.refresh(namespace)
+            except StoreError as error:
+                # It has its edition, and is published as soon as what it learned can be read.
+                self._log.error("read_failed", namespace=namespace.name, error=str(error))
 
     def _revised(self, namespace: Namespace, registry: Registry) -> bool:
         """Give a namespace its edition of the registry; return whether that is another one."""
@@ -153,7 +159,10 @@ class LiveRegistry:
                 return changed._replace(version=registry.version)
             # Where there is nothing to do, another replica may just have done it.
             if not edits or await self._made(registry, edits, caller.client):
-                await self.reload()
+                # Not read anew: that could fail, and whoever is told so would repeat a change that was made.
+                async with self._reloading:
+                    if after.version > self.present.version:
+                        await self._take(after)
                 return changed
         raise RegistryMovedError("others kept changing the registry")
 

@@ -25,27 +25,29 @@ class Command:
         self._workers = workers
 
     async def start(self, number: int) -> "WorkerProcess":
-        """Start the worker of this number; it is not ready yet."""
-        ours, its = socket.socketpair()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        place = self._place(number, its)
-        arguments = ("-m", "server", *self._arguments, "--worker", place.text())
+        """Start the worker of this number; it is not ready yet. Raises StartError where the system has no room."""
         try:
-            # A process group of its own: Ctrl-C reaches the supervisor alone, which then stops its workers in order.
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *arguments,
-                cwd=FOLDER,
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=place.files,
-                process_group=0,
-            )
-        except BaseException:
-            writer.close()
-            raise
-        finally:
-            its.close()
+            ours, its = socket.socketpair()
+            with its:
+                reader, writer = await asyncio.open_connection(sock=ours)
+                try:
+                    process = await self._process(self._place(number, its))
+                except BaseException:
+                    writer.close()
+                    raise
+        except OSError as error:
+            raise StartError(f"worker {number} cannot be started: {error.strerror}") from error
         return WorkerProcess(number, process, reader, writer)
+
+    async def _process(self, place: Place) -> asyncio.subprocess.Process:
+        # A process group of its own: Ctrl-C reaches the supervisor alone, which then stops its workers in order.
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server", *self._arguments, "--worker", place.text()),
+            cwd=FOLDER,
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=place.files,
+            process_group=0,
+        )
 
     def _place(self, number: int, link: socket.socket) -> Place:
         listen, metrics, gateway = self._sockets

@@ -1,6 +1,7 @@
 """Days of the log in PostgreSQL: restored into partitions, exported, dropped whole, and nothing learned is lost."""
 
 import pytest
+from sqlalchemy import event
 
 from adapters.exclusion import Exclusion, exclude
 from adapters.sql import portable
@@ -87,6 +88,20 @@ async def test_a_day_is_exported_then_dropped_with_its_partition_and_what_it_tau
     assert len(list(open_log(tmp_path).calls())) == 13
     assert await store.verify() == {}
     assert await store.load("acme") == before
+
+
+async def test_a_day_is_dropped_however_long_a_statement_over_the_whole_of_it_would_take(store, a_decision):
+    for log in tables.LOGS:
+        await store.database.run_locked(Lock.SCHEMA, tables.make_partition, log, FIRST)
+    await fill(store, a_decision, range(24))
+    looks = []
+    event.listen(store.database._engine.sync_engine, "before_cursor_execute", lambda *told: looks.append(told[2:4]))
+    assert await store.retain(FIRST_US + DAY_US) == 3 * 24
+    counted = [values for text, values in looks if "count(" in text and "_20241004" in text]
+    assert len(counted) == DAY_US // days.SPAN_US
+    assert {end_us - start_us for start_us, end_us in counted} == {days.SPAN_US - 1}
+    assert await of_days(store, signals) == await of_days(store, decisions) == {}
+    assert await store.verify() == {}
 
 
 async def test_a_backup_is_restored_into_partitions_of_its_days(store, a_decision, tmp_path):

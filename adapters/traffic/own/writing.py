@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from adapters.traffic.errors import ExportError
+from adapters.traffic.errors import ExportBusyError, ExportError
 from adapters.traffic.own.decision import LoggedDecision
 from adapters.traffic.own.parquet import join_pieces, require_duckdb, write_piece
 from adapters.traffic.own.rows import row_of
@@ -54,7 +54,7 @@ def replace_file(decisions: Iterable[LoggedDecision], path: Path, scratch_folder
 def scratch(folder: Path) -> Iterator[Path]:
     """Make an empty folder for one export at a time, and remove it afterwards.
 
-    What an export that was killed has left in it is removed first. Raises ExportError while another export has it.
+    What an export that was killed has left in it is removed first. Raises ExportBusyError while another export has it.
     """
     with told_as_export_errors(folder.parent):
         folder.mkdir(exist_ok=True)
@@ -83,8 +83,12 @@ def told_as_export_errors(path: Path) -> Iterator[None]:
 def _lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ExportError(f"another export has {folder}; wait until it ends, or write elsewhere") from error
+        # Whoever had it removes it at its end: what we opened may be gone, and another one there.
+        if os.path.samestat(os.fstat(descriptor), folder.stat()):
+            return
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    raise ExportBusyError(f"another export has {folder}; wait until it ends, or write elsewhere")
 
 
 def _empty(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """An export in parts: what is written again, what is left alone, what is refused."""
 
+import fcntl
 import json
 import resource
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.traffic.calls import Call
-from adapters.traffic.errors import ExportError, LogError
+from adapters.traffic.errors import ExportBusyError, ExportError, LogError
 from adapters.traffic.formats import open_log
 from adapters.traffic.own import folder
 from adapters.traffic.own.decision import LoggedDecision
@@ -280,8 +281,22 @@ def test_parts_without_a_manifest_are_other_people_s_files(tmp_path):
 
 
 def test_two_exports_to_one_place_do_not_meet(tmp_path):
-    with scratch(tmp_path / ".part"), pytest.raises(ExportError, match="another export has"):
+    with scratch(tmp_path / ".part"), pytest.raises(ExportBusyError, match="another export has"):
         exported(tmp_path, Decided(days=1), Decided(days=1).span())
+
+
+@pytest.mark.parametrize("next_one", [Path.mkdir, lambda _: None], ids=["began", "did not begin"])
+def test_an_export_that_began_as_another_one_ended_has_nothing_to_write_to(tmp_path, monkeypatch, next_one):
+    place, lock = tmp_path / ".part", fcntl.flock
+
+    def others_end(descriptor, how):
+        place.rename(tmp_path / "removed")
+        next_one(place)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", others_end)
+    with pytest.raises(ExportBusyError), scratch(place):
+        pytest.fail("it began")
 
 
 def test_what_a_killed_export_left_behind_is_removed(tmp_path):

@@ -6,14 +6,20 @@ import pytest
 
 from server.config import ConfigError, load
 
-MODELS = "".join(
-    f'[[models]]\nid = "{name}"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n' for name in ("large", "small")
-)
+PRICES = "input_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n"
+MODELS = "".join(f'[[models]]\nid = "{name}"\n{PRICES}' for name in ("large", "small"))
 
 
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
+        ('[[models]]\nid = "new"\nalias_of = "new"\n' + PRICES, 11, '"new" would be its own former id', "remove it"),
+        (
+            f'[[models]]\nid = "a"\nalias_of = "old"\n{PRICES}[[models]]\nid = "b"\nalias_of = "old"\n{PRICES}',
+            16,
+            '"old" is the former id of two models',
+            'leave it to "a"',
+        ),
         (
             '[categories.chat]\nbaseline = "large"\n',
             10,

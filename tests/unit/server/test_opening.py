@@ -1,7 +1,9 @@
 """A start while a shared store does not answer: from what was saved, else from priors, and marked until it is read."""
 
 import json
+import os
 import random
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -134,10 +136,22 @@ def test_a_file_of_another_version_or_bucket_width_is_refused(saved, file, bucke
 
 def test_a_file_that_cannot_be_written_is_an_error_and_leaves_the_last_one(tmp_path, saved):
     saved.write(Saved({"acme": STORED}))
-    (tmp_path / "snapshot.json.new").mkdir()
+    (tmp_path / f"snapshot.json.{os.getpid()}.new").mkdir()
     with pytest.raises(SnapshotFileError, match="cannot be written"):
         saved.write(Saved())
     assert saved.read() == Saved({"acme": STORED})
+
+
+def test_two_lives_of_a_worker_write_apart_and_what_one_left_when_it_was_killed_goes(tmp_path, saved, file):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    running, left = tmp_path / f"snapshot.json.{os.getppid()}.new", tmp_path / f"snapshot.json.{ended.pid}.new"
+    for path in (running, left):
+        path.write_bytes(b"half of it")
+    saved.write(Saved({"acme": STORED}))
+    assert saved.read() == Saved({"acme": STORED})
+    assert sorted(tmp_path.iterdir()) == sorted([file, running])
+    assert running.read_bytes() == b"half of it"
 
 
 def test_spend_is_laid_out_from_its_rows_as_it_was():

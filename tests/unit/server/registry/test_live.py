@@ -2,11 +2,12 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from adapters.ledger import MANAGED_BY_FILE
+from adapters.ledger import MANAGED_BY_FILE, StoreUnavailableError
 from adapters.registry import EntryKey, EntryKind
 from server.credentials import Principal
 from server.editions import Edition
@@ -102,3 +103,51 @@ async def test_what_a_decision_was_made_from_stays_as_it_was(parts, live):
     assert "m0" not in edition.models
     assert parts.route(Call("chat")).question.published.edition is not edition
     require_sound(before)
+
+
+async def test_a_change_that_was_made_is_told_and_known_though_the_registry_cannot_be_read_after_it(
+    parts, live, monkeypatch
+):
+    edit, read = parts.store.edit_registry, parts.store.registry
+
+    async def gone():
+        raise StoreUnavailableError("the database is gone")
+
+    async def edit_and_go(*edits, **told):
+        await edit(*edits, **told)
+        monkeypatch.setattr(parts.store, "registry", gone)
+
+    monkeypatch.setattr(parts.store, "edit_registry", edit_and_go)
+    changed = await live.change(
+        Wish(key("m0"), {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}), ADMIN, dry_run=False
+    )
+    assert live.present == await read()
+    assert (changed.after, changed.version) == (live.present.entries[key("m0")], live.present.version)
+    assert "m0" in parts.route(Call("chat")).question.published.edition.models
+
+
+@pytest.mark.usefixtures("live")
+async def test_a_look_that_began_before_a_start_never_puts_the_registry_back(parts, monkeypatch):
+    catalogue = replace(parts.settings.catalogue, models=parts.settings.catalogue.models[1:])
+    late = LiveRegistry(
+        *(parts.store, replace(parts.settings, catalogue=catalogue), parts.publisher, parts.log.logger),
+        clock=parts.clock,
+    )
+    read, goes_on = parts.store.registry, asyncio.Event()
+
+    async def slow():
+        monkeypatch.setattr(parts.store, "registry", read)
+        registry = await read()
+        await goes_on.wait()
+        return registry
+
+    monkeypatch.setattr(parts.store, "registry", slow)
+    looking = asyncio.create_task(late.reload())
+    await asyncio.sleep(0)
+    starting = asyncio.create_task(late.start(["acme"]))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    goes_on.set()
+    await asyncio.gather(looking, starting)
+    assert late.present == await read()
+    assert not parts.namespace.edition.models["small"].enabled
