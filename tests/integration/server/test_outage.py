@@ -87,7 +87,7 @@ async def test_while_the_store_hangs_route_answers_and_a_deadline_loses_nothing(
         decisions = [await client.route() for _ in range(20)]
         store.hanging = asyncio.Event()
         calls = [
-            client.routing.Feedback(pb.FeedbackRequest(decision_id=decision.decision_id, signals=[UP]), timeout=0.3)
+            client.routing.Feedback(pb.FeedbackRequest(decision_id=decision.decision_id, signals=[UP]), timeout=1.5)
             for decision in decisions
         ]
         assert (await client.route()).model
