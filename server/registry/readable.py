@@ -1,4 +1,4 @@
-"""What this version can read of a registry: a newer one, which runs beside it, may have written what this one does not know.
+"""What this version can read of a registry: a newer one, which runs beside it, may have written what it cannot.
 
 What cannot be read is left out: such a model is not chosen, such a category or profile is as if nobody had named it.
 """
