@@ -265,8 +265,8 @@ async def test_what_is_damaged_costs_itself_alone_and_is_stepped_over_once_and_f
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 50, 999])
 @pytest.mark.parametrize("begin", [1, 400])
-async def test_reading_goes_on_right_behind_the_damage_or_at_the_end(begin, length):
-    asked = []
+async def test_reading_goes_on_right_behind_the_damage_or_at_the_end(begin: int, length: int) -> None:
+    asked: list[int] = []
 
     async def is_readable(place: int) -> bool:
         asked.append(place)
