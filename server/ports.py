@@ -130,7 +130,8 @@ class Archive(Protocol):
 class Spool(Protocol):
     """A local journal of signals that the store did not take. Calls are served one after the other.
 
-    Every method raises adapters.ledger.StoreUnavailableError where its disk fails; then nothing happened.
+    Every method raises adapters.ledger.StoreUnavailableError where its disk fails, another StoreError where what it
+    needs is damaged; then nothing happened.
     """
 
     async def append(self, records: Sequence[SignalRecord]) -> None:
@@ -141,6 +142,9 @@ class Spool(Protocol):
 
     async def forget(self, place: int) -> None:
         """Remove what stands before a place: the store has it."""
+
+    async def step_over(self) -> int:
+        """Give up the oldest records, up to one that can be read, or to the end; return how many places that were."""
 
     async def extent(self) -> tuple[int, int]:
         """Return how many records, and how many bytes, it holds."""

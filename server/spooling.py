@@ -55,6 +55,7 @@ class Spooling:
         self._uniform = uniform
         self._on_outcome = on_outcome
         self._up = True
+        self._is_shown = True
         self._oldest_us: int | None = None
         self._diverted = asyncio.Event()
         self._appending = asyncio.Lock()
@@ -67,10 +68,16 @@ class Spooling:
 
     async def start(self) -> None:
         """Find what an earlier run left. Raises StoreUnavailableError where the spool's disk fails."""
-        (oldest, _) = await self._spool.oldest(1)
-        if oldest:
-            self._oldest_us = oldest[0].received_us
-            self._diverted.set()
+        try:
+            (oldest, _) = await self._spool.oldest(1)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            self._diverted.set()  # draining steps over what cannot be read
+        else:
+            if oldest:
+                self._oldest_us = oldest[0].received_us
+                self._diverted.set()
         await self._show()
 
     async def write(self, records: Sequence[SignalRecord]) -> Written:
@@ -104,14 +111,33 @@ class Spooling:
         """Bring the oldest signals to the store; tell whether it took them."""
         try:
             async with self._appending:
-                records, place = await self._spool.oldest(CHUNK)
-                if len(records) < CHUNK and self._up:
+                records, place, is_all = await self._oldest()
+                if is_all and self._up:
                     # Were more to come meanwhile, there would be no end to it. A store that answers takes them at once.
                     return await self._brought(records, place, last=True)
             return await self._brought(records, place)
         except StoreError as error:
             self._log.error("spool_failed", error=str(error))
             return False
+
+    async def _oldest(self) -> tuple[Sequence[SignalRecord], int, bool]:
+        """Return the oldest records, the place after them, and whether there are no more.
+
+        Where some cannot be read, those before them; where these are the oldest, they are given up first.
+        """
+        count = CHUNK
+        while True:
+            try:
+                records, place = await self._spool.oldest(count)
+                return records, place, len(records) < count
+            except StoreUnavailableError:
+                raise
+            except StoreError as error:
+                if count == 1:
+                    dropped = await self._spool.step_over()
+                    self._log.error("spooled_signal_dropped", signals=dropped, error=str(error))
+                    self._metrics.spool_dropped.inc(dropped)
+                count = max(1, count // 2)
 
     async def _append(self, records: Sequence[SignalRecord]) -> Written:
         self._diverted.set()
@@ -205,7 +231,15 @@ class Spooling:
                 self._log.info("store_recovered")
 
     async def _show(self) -> None:
-        records, size = await self._spool.extent()
+        """Show how much is spooled; where that cannot be told, what was done is done all the same."""
+        try:
+            records, size = await self._spool.extent()
+        except StoreError as error:
+            if self._is_shown:
+                self._log.error("spool_failed", error=str(error))
+            self._is_shown = False
+            return
+        self._is_shown = True
         self._metrics.spool_records.set(records)
         self._metrics.spool_bytes.set(size)
 

@@ -17,6 +17,7 @@ from server.publisher import Publisher
 from server.registry.changes import Wish, edits_for
 from server.registry.consistency import require_consistent
 from server.registry.file_entries import file_edits
+from server.registry.readable import readable
 from server.registry.views import edition_of
 from server.settings import Settings
 
@@ -64,6 +65,7 @@ class LiveRegistry:
         self._clock = clock
         self._hear = hear
         self._reloading = asyncio.Lock()
+        self._told_version = -1
         self.present = Registry()
 
     async def start(self, namespaces: Sequence[str]) -> Mapping[str, Edition]:
@@ -74,11 +76,10 @@ class LiveRegistry:
         Raises StoreError.
         """
         async with self._reloading:
-            self.present = await self._owned_by_file(namespaces)
-            self._hear(self.present)
+            editions = self._adopt(await self._owned_by_file(namespaces), namespaces)
             for namespace in self._publisher.namespaces.values():
-                self._revised(namespace, self.present)
-            return {name: edition_of(self._settings, self.present, name) for name in namespaces}
+                _revised(namespace, editions[namespace.name])
+            return {name: editions[name] for name in namespaces}
 
     async def _owned_by_file(self, namespaces: Sequence[str]) -> Registry:
         for _ in range(ATTEMPTS):
@@ -90,7 +91,7 @@ class LiveRegistry:
 
     def recall(self, saved: Registry, namespaces: Sequence[str]) -> Mapping[str, Edition]:
         """Return what each namespace chooses from by a registry that was saved, until the store is read."""
-        recalled = saved.edited(file_edits(saved, self._settings, namespaces))
+        recalled = self._readable(saved.edited(file_edits(saved, self._settings, namespaces)))
         self._hear(recalled)
         return {name: edition_of(self._settings, recalled, name) for name in namespaces}
 
@@ -102,9 +103,8 @@ class LiveRegistry:
                 await self._take(registry)
 
     async def _take(self, registry: Registry) -> None:
-        self._hear(registry)
-        self.present = registry
-        changed = [one for one in self._publisher.namespaces.values() if self._revised(one, registry)]
+        editions = self._adopt(registry)
+        changed = [one for one in self._publisher.namespaces.values() if _revised(one, editions[one.name])]
         for namespace in changed:
             try:
                 await self._publisher.refresh(namespace)
@@ -112,15 +112,24 @@ class LiveRegistry:
                 # It has its edition, and is published as soon as what it learned can be read.
                 self._log.error("read_failed", namespace=namespace.name, error=str(error))
 
-    def _revised(self, namespace: Namespace, registry: Registry) -> bool:
-        """Give a namespace its edition of the registry; return whether that is another one."""
-        edition = edition_of(self._settings, registry, namespace.name)
-        if edition.says_the_same(namespace.edition):
-            return False
-        namespace.edition = edition
-        namespace.categories |= edition.catalogue.categories.keys()
-        namespace.score_names |= score_names(edition.learning.inference.quality_sources.values())
-        return True
+    def _adopt(self, registry: Registry, namespaces: Iterable[str] = ()) -> Mapping[str, Edition]:
+        """Make it the present one; return the editions of all namespaces that are loaded, and of these."""
+        known = self._readable(registry)
+        editions = {
+            name: edition_of(self._settings, known, name) for name in {*self._publisher.namespaces, *namespaces}
+        }
+        self._hear(known)
+        self.present = registry
+        return editions
+
+    def _readable(self, registry: Registry) -> Registry:
+        """Return what this version can read of a registry, and log the rest once per version."""
+        known, strange = readable(registry)
+        if registry.version != self._told_version:
+            for kind, namespace, name in strange:
+                self._log.error("registry_entry_unreadable", kind=str(kind), namespace=namespace, name=name)
+            self._told_version = registry.version
+        return known
 
     async def read(self) -> Registry:
         """Return the registry of the store. Raises RegistryUnavailableError."""
@@ -153,7 +162,7 @@ class LiveRegistry:
             registry = await self._store.registry()
             edits = edits_for(registry, wish)
             after = registry.edited(edits)
-            require_consistent(registry, after, self._settings)
+            require_consistent(readable(registry)[0], readable(after)[0], self._settings)
             changed = Changed(registry.entries.get(wish.key), after.entries.get(wish.key), after.version)
             if dry_run:
                 return changed._replace(version=registry.version)
@@ -179,6 +188,16 @@ class LiveRegistry:
             tell = self._log.debug if client == BY_FILE else self._log.info
             tell("registry_changed", client=client, kind=str(kind), namespace=namespace, name=name)
         return True
+
+
+def _revised(namespace: Namespace, edition: Edition) -> bool:
+    """Give a namespace its edition of the registry; return whether that is another one."""
+    if edition.says_the_same(namespace.edition):
+        return False
+    namespace.edition = edition
+    namespace.categories |= edition.catalogue.categories.keys()
+    namespace.score_names |= score_names(edition.learning.inference.quality_sources.values())
+    return True
 
 
 def _require_admin(caller: Principal) -> None:

@@ -22,6 +22,9 @@ RETIRE: Final = b"r"
 
 HURRY: Final = b"h"
 
+LONGEST_REASON: Final = 4096
+"""Characters; JSON makes at most 48 KiB of them, which is sent at once and is no longer than lines may be."""
+
 _ORDERS_BYTES: Final = 64
 
 
@@ -101,8 +104,8 @@ class Worker:
         self._tell({"ready": addresses.grpc})
 
     def tell_refused(self, why: str) -> None:
-        """Tell the supervisor why this worker cannot serve."""
-        self._tell({"refused": why})
+        """Tell the supervisor why this worker cannot serve, in the first `LONGEST_REASON` characters of it."""
+        self._tell({"refused": why[:LONGEST_REASON]})
 
     def close(self) -> None:
         """Hear and tell nothing any more."""

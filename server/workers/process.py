@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -90,7 +91,7 @@ class WorkerProcess:
 
     async def ready(self) -> None:
         """Return when it serves. Raises StartError with what it says where it cannot."""
-        told = json.loads(await self._reader.readline() or b"{}")
+        told = await self._told()
         if "ready" in told:
             return
         code = await self.ended()
@@ -98,6 +99,17 @@ class WorkerProcess:
             told.get("refused")
             or f"worker {self.number} ended before it was ready, with exit code {code}; its log says why"
         )
+
+    async def _told(self) -> Mapping[str, str]:
+        """Return its line; nothing where it ended before, or within it."""
+        try:
+            told = json.loads(await self._reader.readline() or b"{}")
+        except (OSError, ValueError):
+            told = None
+        if isinstance(told, dict):
+            return told
+        self.kill()  # nobody knows what it does: it is not waited for
+        return {}
 
     async def ended(self) -> int:
         """Return its exit code when it has one: below 0 is the signal that killed it."""

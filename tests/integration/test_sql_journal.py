@@ -12,6 +12,7 @@ import pytest
 
 from adapters.ledger import SpoolFullError, StoreError, StoreLockedError, StoreSchemaError, StoreUnavailableError
 from adapters.sql.sqlite import Journal, SqliteStore
+from adapters.sql.sqlite.journal import first_readable
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, Thumb
 from bandit.spend import Bill
@@ -192,3 +193,84 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(file):
     await journal.close()
     assert sorted(set(found)) == list(range(max(found) + 1))
     assert upto <= max(found) + 1 <= upto + 20
+
+
+def overwrite_page_of(file: Path, number: int) -> None:
+    """Damage the page that holds a thumb, which holds those beside it as well."""
+    content = bytearray(file.read_bytes())
+    assert content.count(b"acme" + number.to_bytes(12, "big")) == 1
+    page = content.index(b"acme" + number.to_bytes(12, "big")) // 4096 * 4096
+    content[page : page + 4096] = b"\xa5" * 4096
+    file.write_bytes(content)
+
+
+def set_column(file: Path, number: int, assignment: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(f"UPDATE spooled SET {assignment} WHERE nonce = ?", [number.to_bytes(12, "big")])
+
+
+def flip_text(file: Path, number: int) -> None:
+    set_column(file, number, "client = CAST(x'ff41' AS TEXT)")
+
+
+def flip_number(file: Path, number: int) -> None:
+    set_column(file, number, "kind = 99")
+
+
+async def read_over_damage(journal: Journal) -> tuple[list[SignalRecord], int]:
+    """Read and forget everything that can be read; return it, and how many places could not."""
+    found: list[SignalRecord] = []
+    lost, count = 0, 1000
+    while True:
+        try:
+            chunk, place = await journal.oldest(count)
+        except StoreError:
+            lost += await journal.step_over() if count == 1 else 0
+            count = max(1, count // 2)
+            continue
+        if not chunk:
+            return found, lost
+        found += chunk
+        await journal.forget(place)
+        count = 1000
+
+
+@pytest.mark.parametrize("number", [3, 700])
+@pytest.mark.parametrize(("damage", "most"), [(overwrite_page_of, 60), (flip_text, 1), (flip_number, 1)])
+async def test_what_is_damaged_costs_itself_alone_and_is_stepped_over_once_and_for_all(file, damage, most, number):
+    journal = await Journal.open(file, max_bytes=64 * MIB)
+    await journal.append(thumbs(1, 2000))
+    await journal.close()
+    damage(file, number)
+    journal = await Journal.open(file, max_bytes=64 * MIB)
+    assert (await journal.extent())[0] == 2000
+    with pytest.raises(StoreError):
+        await journal.oldest(2000)
+    await journal.append(thumbs(2001, 5))
+    found, lost = await read_over_damage(journal)
+    assert 1 <= lost <= most
+    assert len(found) == 2005 - lost
+    gone = sorted(set(range(1, 2006)) - {int.from_bytes(one.nonce, "big") for one in found})
+    assert gone == list(range(gone[0], gone[0] + lost))
+    assert number in gone
+    await journal.close()
+    journal = await Journal.open(file, max_bytes=64 * MIB)
+    assert (await journal.extent())[0] == 0
+    await journal.append(thumbs(3000, 2))
+    assert await read_over_damage(journal) == (thumbs(3000, 2), 0)
+    with pytest.raises(StoreError, match="put a new one in its place"):
+        await journal.step_over()
+    await journal.close()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 50, 999])
+@pytest.mark.parametrize("begin", [1, 400])
+async def test_reading_goes_on_right_behind_the_damage_or_at_the_end(begin: int, length: int) -> None:
+    asked: list[int] = []
+
+    async def is_readable(place: int) -> bool:
+        asked.append(place)
+        return place >= begin + length
+
+    assert await first_readable(begin, 1000, is_readable) == min(begin + length, 1000)
+    assert len(asked) <= 20

@@ -1,12 +1,12 @@
 """Signals that wait for the store, in a SQLite file of their own: first in, first out, each append synced."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text, update
 
-from adapters.ledger import SpoolFullError, StoreSchemaError
+from adapters.ledger import SpoolFullError, StoreError, StoreSchemaError, StoreUnavailableError
 from adapters.sql import schema
 from adapters.sql.rows import signal_record, signal_row
 from adapters.sql.sqlite.database import SqliteDatabase
@@ -30,10 +30,12 @@ _spooled: Final = Table(
     *(Column(column.name, column.type, nullable=column.nullable) for column in schema.signals.c),
     sqlite_autoincrement=True,
 )
-_OLDEST: Final = text("SELECT * FROM spooled ORDER BY place LIMIT :count")
-_FORGET: Final = text("DELETE FROM spooled WHERE place < :place")
+_begin: Final = Table("begin_at", _spooled.metadata, Column("place", Integer, nullable=False))
+"""Where what is kept begins: what stands before was forgotten, or cannot be read."""
+
+_OLDEST: Final = text("SELECT * FROM spooled WHERE place >= :begin ORDER BY place LIMIT :count")
+_FORGET: Final = text("DELETE FROM spooled WHERE place >= :begin AND place < :place")
 _LAST_PLACE: Final = text("SELECT max(seq) FROM sqlite_sequence")
-_COUNT: Final = text("SELECT max(place) - min(place) + 1 FROM spooled")
 """Places follow one another, and are forgotten from the front."""
 
 
@@ -79,7 +81,25 @@ class Journal:
 
     async def forget(self, place: int) -> None:
         """Remove what stands before a place."""
-        await self._database.run(_forget, place)
+        try:
+            await self._database.run(_forget, place)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            # Rows beside a damaged page cannot be removed. They keep their room, and are not read again.
+            await self._database.run(_begin_at, place)
+
+    async def step_over(self) -> int:
+        """Give up the oldest records, up to one that can be read, or to the end; return how many places that were.
+
+        Raises StoreError where none are left to be given up.
+        """
+        begin, end = await self._database.run(_bounds)
+        if begin >= end:
+            raise StoreError(f"{self._file} is damaged: put a new one in its place")
+        place = await first_readable(begin, end, self._is_readable)
+        await self._database.run(_begin_at, place)
+        return place - begin
 
     async def extent(self) -> tuple[int, int]:
         """Return how many records, and how many bytes, it holds."""
@@ -90,33 +110,91 @@ class Journal:
         await self._database.close()
 
     def _append(self, connection: Connection, records: Sequence[SignalRecord]) -> None:
-        last = connection.execute(_LAST_PLACE).scalar() or 0
-        rows = ((place, *signal_row(record)) for place, record in enumerate(records, start=last + 1))
+        after = _end(connection)
+        rows = ((place, *signal_row(record)) for place, record in enumerate(records, start=after))
         insert_rows(connection, _spooled, insert_only, rows)
         # Asked of the transaction itself: only SQLite knows how many pages its rows take.
         if _used_bytes(connection) + LOG_BYTES > self._max_bytes:
             raise SpoolFullError(f"{self._file} holds its {self._max_bytes} bytes: raise spool.max_mb, or wait")
+
+    async def _is_readable(self, place: int) -> bool:
+        """Try it, in a transaction of its own: one that has met damage cannot be committed."""
+        try:
+            await self._database.run(_read_from, place, 1)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            return False
+        return True
+
+
+async def first_readable(begin: int, end: int, is_readable: Callable[[int], Awaitable[bool]]) -> int:
+    """Return where reading can go on behind `begin`, which cannot be read; `end` where it cannot.
+
+    Damage may hold for many places, each of which costs a read: so steps double until one leads over it.
+    """
+    low, step = begin, 1
+    while (high := min(begin + step, end)) < end and not await is_readable(high):
+        low, step = high, 2 * step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if await is_readable(middle) else (middle, high)
+    return high
 
 
 def _prepare(connection: Connection, *, file: Path) -> None:
     version = _pragma(connection, "user_version")
     if version > VERSION:
         raise StoreSchemaError(f"{file} has version {version}, this one knows {VERSION}: upgrade routeward")
-    _spooled.create(connection, checkfirst=True)
+    _spooled.metadata.create_all(connection)
+    if connection.execute(select(_begin.c.place)).first() is None:
+        begin = connection.execute(select(func.min(_spooled.c.place))).scalar() or _end(connection)
+        connection.execute(insert(_begin).values(place=begin))
     connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
 def _read(connection: Connection, count: int) -> tuple[Sequence[SignalRecord], int]:
-    rows: list[Any] = list(connection.execute(_OLDEST, {"count": count}))
-    return [signal_record(row[1:]) for row in rows], rows[-1][0] + 1 if rows else 0
+    return _read_from(connection, _begin_of(connection), count)
+
+
+def _read_from(connection: Connection, begin: int, count: int) -> tuple[Sequence[SignalRecord], int]:
+    rows: list[Any] = list(connection.execute(_OLDEST, {"begin": begin, "count": count}))
+    return [_record(row) for row in rows], rows[-1][0] + 1 if rows else 0
+
+
+def _record(row: Any) -> SignalRecord:
+    try:
+        return signal_record(row[1:])
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StoreError(f"what is spooled at place {row[0]} is damaged: {error}") from error
 
 
 def _forget(connection: Connection, place: int) -> None:
-    connection.execute(_FORGET, {"place": place})
+    begin = _begin_of(connection)
+    _begin_at(connection, place)
+    connection.execute(_FORGET, {"begin": begin, "place": place})
+
+
+def _begin_at(connection: Connection, place: int) -> None:
+    connection.execute(update(_begin).where(_begin.c.place < place).values(place=place))
+
+
+def _begin_of(connection: Connection) -> int:
+    return int(connection.execute(select(_begin.c.place)).scalar_one())
+
+
+def _bounds(connection: Connection) -> tuple[int, int]:
+    return _begin_of(connection), _end(connection)
+
+
+def _end(connection: Connection) -> int:
+    """Return the place of what is appended next."""
+    return int(connection.execute(_LAST_PLACE).scalar() or 0) + 1
 
 
 def _extent(connection: Connection) -> tuple[int, int]:
-    return connection.execute(_COUNT).scalar() or 0, _used_bytes(connection)
+    begin, end = _bounds(connection)
+    return end - begin, _used_bytes(connection)
 
 
 def _used_bytes(connection: Connection) -> int:

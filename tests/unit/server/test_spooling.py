@@ -58,6 +58,8 @@ class MemorySpool:
         self.kept: deque[tuple[int, SignalRecord]] = deque()
         self.next = 1
         self.broken = False
+        self.damaged: set[int] = set()
+        self.immeasurable = False
 
     async def append(self, records):
         await self._answer()
@@ -70,6 +72,8 @@ class MemorySpool:
     async def oldest(self, count):
         await self._answer()
         found = list(self.kept)[:count]
+        if any(place in self.damaged for place, _ in found):
+            raise StoreError("the spool is damaged")
         return [record for _, record in found], found[-1][0] + 1 if found else 0
 
     async def forget(self, place):
@@ -77,7 +81,16 @@ class MemorySpool:
         while self.kept and self.kept[0][0] < place:
             self.kept.popleft()
 
+    async def step_over(self):
+        await self._answer()
+        before = len(self.kept)
+        while self.kept and self.kept[0][0] in self.damaged:
+            self.kept.popleft()
+        return before - len(self.kept)
+
     async def extent(self):
+        if self.immeasurable:
+            raise StoreError("the spool is damaged")
         return len(self.kept), 100 * len(self.kept)
 
     async def _answer(self):
@@ -267,6 +280,43 @@ async def test_a_spool_whose_disk_fails_refuses_and_loses_nothing(spooling, stor
     spool.broken, store.error = False, None
     await drained(spooling, spool)
     assert (await store.load("acme")).revision == 1
+
+
+@pytest.mark.parametrize("damaged", [{1}, {2}, {40, 41, 700}, {CHUNK}, {CHUNK + 20}])
+async def test_what_is_damaged_is_dropped_and_all_else_reaches_the_store_also_after_a_restart(
+    spooling, store, spool, parts, log, damaged
+):
+    await spool.append([a_thumb(number) for number in range(1, CHUNK + 21)])
+    spool.damaged = damaged
+    await spooling.start()
+    assert spooling.diverted
+    await drained(spooling, spool)
+    assert not spooling.diverted
+    stored = {int.from_bytes(record.nonce, "big") async for record in store.signals()}
+    assert stored == set(range(1, CHUNK + 21)) - damaged
+    assert sample(parts, "spool_dropped_total") == len(damaged)
+    assert {event["event"] for event in log.events} == {"spooled_signal_dropped"}
+    assert (await spooling.write([a_thumb(5000)])).statuses == (APPLIED,)
+
+
+async def test_while_the_store_fails_nothing_but_what_is_damaged_leaves_the_spool(spooling, store, spool):
+    await spool.append([a_thumb(number) for number in range(1, 5)])
+    spool.damaged, store.error = {1, 3}, DOWN
+    await spooling.start()
+    for _ in range(3):
+        assert not await spooling.drain()
+    assert [place for place, _ in spool.kept] == [2, 3, 4]
+
+
+async def test_a_signal_is_spooled_though_nobody_can_tell_how_much_is(spooling, store, spool, log):
+    spool.immeasurable, store.error = True, DOWN
+    await spooling.start()
+    for number in range(3):
+        assert (await spooling.write([a_thumb(number)])).statuses == (SPOOLED,)
+    store.error = None
+    await drained(spooling, spool)
+    assert (await store.load("acme")).revision == 3
+    assert [event["event"] for event in log.events] == ["spool_failed", "store_failed", "store_recovered"]
 
 
 async def test_signals_of_a_tenant_that_is_no_longer_configured_reach_the_store(spooling, store, spool):

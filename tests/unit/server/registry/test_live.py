@@ -8,13 +8,14 @@ from itertools import count
 import pytest
 
 from adapters.ledger import MANAGED_BY_FILE, StoreUnavailableError
-from adapters.registry import EntryKey, EntryKind
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
 from server.credentials import Principal
 from server.editions import Edition
 from server.errors import ModelUnknownError
 from server.registry.changes import Wish
 from server.registry.live import LiveRegistry
 from server.requests import Call
+from server.settings import CategorySettings
 
 ADMIN = Principal("acme", "ann", is_admin=True)
 NAMES = tuple(f"m{number}" for number in range(6))
@@ -151,3 +152,64 @@ async def test_a_look_that_began_before_a_start_never_puts_the_registry_back(par
     await asyncio.gather(looking, starting)
     assert late.present == await read()
     assert not parts.namespace.edition.models["small"].enabled
+
+
+LARGE, CHAT, HASTY = (
+    key("large"),
+    EntryKey(EntryKind.CATEGORY, "acme", "chat"),
+    EntryKey(EntryKind.PROFILE, "", "hasty"),
+)
+NEWER = (
+    Edit(None, Entry(LARGE, {"input_usd_per_mtok": "by the hour", "output_usd_per_mtok": 1.0}, MANAGED_BY_API, 901)),
+    Edit(None, Entry(CHAT, {"mode": "fairest", "input_tokens": 10**12}, MANAGED_BY_API, 902)),
+    Edit(None, Entry(HASTY, {"answer_value_usd": [1, 2]}, MANAGED_BY_API, 903)),
+    Edit(
+        None,
+        Entry(key("m0"), {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}, MANAGED_BY_API, 904),
+    ),
+)
+
+
+def unreadable(log):
+    return [event["name"] for event in log.events if event["event"] == "registry_entry_unreadable"]
+
+
+async def written_by_a_newer_version(live, store):
+    await store.edit_registry(live.present.version, NEWER, time_us=1, client="ann")
+
+
+async def test_what_a_newer_version_wrote_is_left_out_with_a_word_and_the_rest_holds(parts, live):
+    await written_by_a_newer_version(live, parts.store)
+    for _ in range(2):
+        await live.reload()
+    edition = parts.namespace.edition
+    assert "m0" in edition.models
+    assert "large" not in edition.models
+    assert "hasty" not in edition.catalogue.profiles
+    assert edition.category("chat") == CategorySettings()
+    assert set(live.present.entries) > {LARGE, CHAT, HASTY}
+    assert unreadable(parts.log) == ["chat", "large", "hasty"]
+    require_sound(parts.route(Call("chat")))
+    await live.change(Wish(key("m1"), {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}), ADMIN, dry_run=False)
+    assert "m1" in parts.namespace.edition.models
+
+
+async def test_a_start_and_a_saved_registry_survive_what_a_newer_version_wrote(parts, live):
+    await written_by_a_newer_version(live, parts.store)
+    again = LiveRegistry(parts.store, parts.settings, parts.publisher, parts.log.logger, clock=parts.clock)
+    started = (await again.start(["acme"]))["acme"]
+    recalled = again.recall(await parts.store.registry(), ["acme"])["acme"]
+    for edition in (started, recalled):
+        assert "m0" in edition.models
+        assert "hasty" not in edition.catalogue.profiles
+    assert again.present == await parts.store.registry()
+
+
+async def test_a_registry_that_is_not_taken_in_is_taken_in_at_the_next_look(parts, live, monkeypatch):
+    await written_by_a_newer_version(live, parts.store)
+    with monkeypatch.context() as patched:
+        patched.setattr("server.registry.live.edition_of", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await live.reload()
+    await live.reload()
+    assert "m0" in parts.namespace.edition.models
