@@ -6,11 +6,13 @@ import random
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from server.config import ConfigError, load
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
 from server.listening import StartError
@@ -41,7 +43,17 @@ def serve(config: Path, settings: Settings, log: FilteringBoundLogger | None = N
         _make_keys(settings)
         arguments = ("--config", str(config.absolute()), "--log-level", level)
         command = Command(arguments, sockets, settings.server.workers)
-        asyncio.run(_supervised(command, settings, sockets, log))
+        check = partial(_check, config, sockets, settings.server.workers)
+        asyncio.run(_supervised(command, check, settings, sockets, log))
+
+
+def _check(config: Path, sockets: Bound, workers: int) -> None:
+    """Read what a worker would. Raises StartError with everything that is wrong with it."""
+    metrics = sockets.metrics[0][0] if sockets.metrics else ""
+    try:
+        load(config, os.environ, listen=sockets.listen, metrics=metrics, workers=workers, serving=True)
+    except ConfigError as error:
+        raise StartError(str(error)) from error
 
 
 def _make_keys(settings: Settings) -> None:
@@ -54,8 +66,10 @@ def _make_keys(settings: Settings) -> None:
         raise StartError(str(error)) from error
 
 
-async def _supervised(command: Command, settings: Settings, sockets: Bound, log: FilteringBoundLogger) -> None:
-    supervisor = Supervisor(command, settings, log)
+async def _supervised(
+    command: Command, check: Callable[[], None], settings: Settings, sockets: Bound, log: FilteringBoundLogger
+) -> None:
+    supervisor = Supervisor(command, check, settings, log)
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry, supervisor.renew)
 
@@ -95,12 +109,19 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event, renew: asyncio.Event)
 
 
 class Supervisor:
-    """Keeps workers running: all that the settings ask for, and one more while it replaces one."""
+    """Keeps workers running: all that the settings ask for, and one more while it replaces one.
 
-    def __init__(self, command: Command, settings: Settings, log: FilteringBoundLogger) -> None:
+    `check` raises StartError where new workers could not read their configuration: those that serve then go on, also
+    where an old one ends before the new one starts.
+    """
+
+    def __init__(
+        self, command: Command, check: Callable[[], None], settings: Settings, log: FilteringBoundLogger
+    ) -> None:
         self.renew: Final = asyncio.Event()
         """Set it to replace every worker, one after the other."""
         self._command = command
+        self._check = check
         self._log = log
         self._patience_s = settings.server.drain_s + settings.server.grace_s + FLUSH_S
         self._started: list[WorkerProcess] = []
@@ -146,6 +167,7 @@ class Supervisor:
             self.renew.clear()
             self._log.info("restarting_workers")
             try:
+                await asyncio.to_thread(self._check)
                 for slot in self._slots:
                     await slot.renew()
             except StartError as error:
