@@ -1,5 +1,8 @@
 """The one place where errors of the driver become errors of the store."""
 
+import os
+import socket
+import ssl
 from typing import Final
 
 import asyncpg
@@ -38,12 +41,13 @@ _PASSING: Final = {
     "55P03": "is locked: another program holds what is needed",
     "57014": "took too long for a statement",
     "57P01": "is shutting down",
-    "57P03": "is starting",
+    "57P03": "is starting or stopping",
     "58": "cannot read or write its disk",
 }
 _FORBIDDEN: Final = {
     "28": "does not let us in: check user and password of the URL",
     "3D000": "does not have this database: create it",
+    "42704": "does not let us in: a parameter of the URL is unknown to the server",
     "42501": "does not grant what is needed: see the guide of deployment for the rights of the user",
 }
 
@@ -61,7 +65,9 @@ def typed_error(error: BaseException) -> StoreError | BanditError:
     if words := _PASSING.get(state) or _PASSING.get(state[:2]):
         return StoreUnavailableError(f"PostgreSQL {words}; then try again, nothing was lost")
     if not state or state[:2] in {"08", "57", *(code[:2] for code in REPEATABLE)}:
-        return StoreUnavailableError("PostgreSQL does not answer; try again, nothing was lost")
+        return StoreUnavailableError(
+            f"PostgreSQL does not answer{_reason(cause or error)}; try again, nothing was lost"
+        )
     return StoreError(f"PostgreSQL does not accept a statement of this version (SQLSTATE {state})")
 
 
@@ -76,6 +82,18 @@ def is_repeatable(error: BaseException) -> bool:
 def state_of(error: BaseException) -> str:
     """Return the SQLSTATE that the server answered with; empty where it did not answer."""
     return str(getattr(_cause(error), "sqlstate", None) or "")
+
+
+def _reason(error: BaseException) -> str:
+    """Say what kept it from answering, without what the driver adds of the URL."""
+    if isinstance(error, (TimeoutError, PoolTimeoutError)):
+        return " within the time"
+    text: str | None = None
+    if isinstance(error, OSError):
+        # Those two count errors by numbers of their own; the text of others names the address instead of the reason.
+        own = isinstance(error, (socket.gaierror, ssl.SSLError))
+        text = error.strerror if own or error.errno is None else os.strerror(error.errno)
+    return f" ({text or type(error).__name__})"
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -171,7 +171,8 @@ def test_what_is_no_store_of_this_version_is_told_and_left_as_it_is(
         (
             "postgresql://ann:secret@127.0.0.1:1/routeward",
             "STORE_UNAVAILABLE",
-            "postgresql://127.0.0.1:1/routeward: PostgreSQL does not answer; try again, nothing was lost",
+            "postgresql://127.0.0.1:1/routeward: PostgreSQL does not answer (Connection refused); "
+            "try again, nothing was lost",
         ),
         (
             "postgresql://ann:se/secret@127.0.0.1:1/routeward",
