@@ -34,8 +34,15 @@ class _Known:
     spend: dict[SpendKey, Tally]
 
 
+def _nobody(_answers: bool) -> None:
+    """Tell nobody."""
+
+
 class Follower:
-    """Looks at the store every `sync_s` seconds. `clock` counts microseconds, `uniform` gives numbers from 0 to 1."""
+    """Looks at the store every `sync_s` seconds. `clock` counts microseconds, `uniform` gives numbers from 0 to 1.
+
+    `hear` is told after each look whether the store answered.
+    """
 
     def __init__(
         self,
@@ -48,6 +55,7 @@ class Follower:
         sync_s: float,
         clock: Callable[[], int],
         uniform: Callable[[], float],
+        hear: Callable[[bool], None] = _nobody,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -56,6 +64,7 @@ class Follower:
         self._sync_s = sync_s
         self._clock = clock
         self._uniform = uniform
+        self._hear = hear
         self._seen: Position | None = None
         self._known: dict[str, _Known] = {}
         self._looked_us = clock()
@@ -72,10 +81,13 @@ class Follower:
                 if not self._is_failing:
                     self._log.error("follow_failed", error=str(error))
                 self._is_failing = True
+                if isinstance(error, StoreUnavailableError):
+                    self._hear(False)
             else:
                 if self._is_failing:
                     self._log.info("follow_recovered")
                 self._is_failing = False
+                self._hear(True)
 
     async def begin(self) -> None:
         """Look for the first time; where the store does not answer just then, be degraded until it does."""

@@ -76,7 +76,7 @@ class Metrics:
         self.write_queue_depth = Gauge(
             "routeward_write_queue_depth", "Signals waiting to be written.", registry=registry
         )
-        self.store_up = Gauge("routeward_store_up", "1 unless the store failed at the last write.", registry=registry)
+        self.store_up = Gauge("routeward_store_up", "1 unless the last write or look failed.", registry=registry)
         self.store_up.set(1)
         self.spool_records = Gauge("routeward_spool_records", "Signals in the spool.", registry=registry)
         self.spool_bytes = Gauge("routeward_spool_bytes", "Bytes of the spool in use.", registry=registry)

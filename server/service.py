@@ -114,6 +114,8 @@ class Service:
         self._store = store
         self._log = log
         self._health = Health()
+        self._takes_writes = self._answers = True
+        self._wrote = False
         self._labels = {*settings.catalogue.categories}
         self._metrics = Metrics(self._labels)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
@@ -144,6 +146,7 @@ class Service:
                 sync_s=settings.store.postgres.sync_s,
                 clock=sources.clock,
                 uniform=sources.uniform,
+                hear=self._hear_of_look,
             )
         self._handlers = self._assembled(keys, sources, fingerprint_key)
         self._metrics.watch(namespaces, sources.clock)
@@ -295,10 +298,24 @@ class Service:
         self._tasks.append(asyncio.create_task(running, name=name))
 
     def _feedback_serves(self, serving: bool = True) -> None:
-        self._health.set(FEEDBACK, serving=serving)
-        if self._spooling is None:
-            self._metrics.store_up.set(serving)
+        self._takes_writes = serving
+        if serving:
+            self._answers = self._wrote = True
         self._upkeep.note_write(serving)
+        self._show_store()
+
+    def _hear_of_look(self, answers: bool) -> None:
+        """Notice a store that is gone although nobody writes; what a write found, only a write takes back."""
+        # A look may take too long for a store that takes every write.
+        self._answers, self._wrote = answers or self._wrote, False
+        self._show_store()
+
+    def _show_store(self) -> None:
+        takes_feedback = store_is_up = self._takes_writes and self._answers
+        if self._spooling is not None:
+            takes_feedback, store_is_up = self._takes_writes, self._spooling.store_is_up and self._answers
+        self._health.set(FEEDBACK, serving=takes_feedback)
+        self._metrics.store_up.set(store_is_up)
 
     def _feedback_fails(self) -> None:
         self._feedback_serves(False)

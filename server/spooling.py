@@ -62,6 +62,11 @@ class Spooling:
         metrics.spool_oldest_seconds.set_function(self._oldest_s)
 
     @property
+    def store_is_up(self) -> bool:
+        """Whether the store took what was last written to it."""
+        return self._up
+
+    @property
     def diverted(self) -> bool:
         """Whether feedback takes the way over the spool."""
         return self._diverted.is_set()

@@ -169,6 +169,21 @@ async def test_a_server_stops_in_time_while_its_database_is_frozen_and_keeps_its
     assert [record.signal for record in kept] == ["thumb"]
 
 
+async def test_a_replica_that_nobody_writes_to_notices_that_its_database_is_gone_and_is_back(
+    serve, shared, connect, server
+):
+    often = replace(shared.store.postgres, sync_s=0.01)
+    shared = replace(shared, store=replace(shared.store, postgres=often))
+    async with asyncio.timeout(PATIENCE_S), serve(shared, store=connect()) as running:
+        client = running.client()
+        with stopped(server, ""):
+            while await health(client, FEEDBACK) == SERVING:
+                pass
+            assert await health(client, ROUTING) == SERVING
+        while await health(client, FEEDBACK) == NOT_SERVING:
+            pass
+
+
 async def test_a_server_that_started_without_its_database_finds_it_by_itself(
     serve, shared, connect, server, stack, monkeypatch
 ):

@@ -43,6 +43,29 @@ async def test_while_the_store_is_down_route_answers_and_feedback_is_unavailable
         assert await health(client, FEEDBACK) == SERVING
 
 
+async def test_a_look_takes_back_what_a_look_found_and_not_what_a_write_found(serve, settings, tmp_path):
+    store = await fragile(tmp_path)
+    async with serve(settings, store=store) as running:
+        client, hear = running.client(), running.service._hear_of_look
+        decision = await client.route()
+
+        async def shown():
+            up = running.service._metrics.registry.get_sample_value("routeward_store_up")
+            return await health(client, FEEDBACK) == SERVING, up
+
+        for answers in (False, True):
+            hear(answers)
+            assert await shown() == (answers, float(answers))
+        store.full = True
+        assert (await client.feedback(decision.decision_id, UP)).reason == "STORE_UNAVAILABLE"
+        hear(True)
+        assert await shown() == (False, 0.0)
+        store.full = False
+        assert (await client.feedback(decision.decision_id, UP)).revision == 1
+        hear(False)
+        assert await shown() == (True, 1.0)
+
+
 async def test_on_a_full_disk_feedback_does_not_serve_though_the_store_can_be_read(serve, settings, tmp_path):
     store = await fragile(tmp_path)
     async with serve(settings, store=store) as running:

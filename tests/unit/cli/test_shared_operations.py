@@ -169,10 +169,9 @@ def test_what_is_no_store_of_this_version_is_told_and_left_as_it_is(
     ("url", "reason", "message"),
     [
         (
-            "postgresql://ann:secret@127.0.0.1:1/routeward",
+            "postgresql://ann:secret@127.0.0.1:1/db",
             "STORE_UNAVAILABLE",
-            "postgresql://127.0.0.1:1/routeward: PostgreSQL does not answer (Connection refused); "
-            "try again, nothing was lost",
+            "postgresql://127.0.0.1:1/db: PostgreSQL does not answer (Connection refused); try again, nothing was lost",
         ),
         (
             "postgresql://ann:se/secret@127.0.0.1:1/routeward",

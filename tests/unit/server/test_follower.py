@@ -81,7 +81,7 @@ class Replica:
 
 @pytest.fixture
 def replica_of(log, a_catalogue):
-    async def build(clock, *namespaces, sync_s=0.5):
+    async def build(clock, *namespaces, sync_s=0.5, heard=None):
         store = ScriptedStore()
         settings = Settings(learning=LearningSettings(), catalogue=a_catalogue(), digest="c0ffee")
         publisher = Publisher(store, settings, log.logger, clock=clock)
@@ -89,7 +89,11 @@ def replica_of(log, a_catalogue):
         metrics = Metrics(settings.catalogue.categories)
         registry = LiveRegistry(store, settings, publisher, log.logger, clock=clock)
         follower = Follower(
-            *(store, publisher, registry, metrics, log.logger), sync_s=sync_s, clock=clock, uniform=lambda: 0.5
+            *(store, publisher, registry, metrics, log.logger),
+            sync_s=sync_s,
+            clock=clock,
+            uniform=lambda: 0.5,
+            hear=([] if heard is None else heard).append,
         )
         return Replica(store, publisher, registry, metrics, follower)
 
@@ -206,8 +210,9 @@ async def test_a_look_that_fails_changes_nothing_and_the_next_asks_since_the_sam
     assert replica.namespace.sums.rows() == rows
 
 
-async def test_failures_are_logged_once_and_so_is_their_end(replica_of, clock, log):
-    replica = await replica_of(clock, sync_s=0.001)
+async def test_failures_are_told_each_time_and_logged_once_and_so_is_their_end(replica_of, clock, log):
+    heard = []
+    replica = await replica_of(clock, sync_s=0.001, heard=heard)
     down = [StoreUnavailableError("it rests") for _ in range(4)]
     replica.says(*down[:2], found(1, {}, whole=True), *down[2:])
     task = asyncio.create_task(replica.follower.run())
@@ -217,6 +222,7 @@ async def test_failures_are_logged_once_and_so_is_their_end(replica_of, clock, l
     await asyncio.wait_for(replica.store.silent.wait(), 20.0)
     task.cancel()
     assert [one["event"] for one in log.events] == ["follow_failed", "follow_recovered"] * 2
+    assert heard[:6] == [False, False, True, False, False, True]
 
 
 async def test_the_age_is_that_of_the_last_look_that_succeeded(replica, clock):
