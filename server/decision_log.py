@@ -42,6 +42,7 @@ class DecisionLog:
         self._waiting: deque[Decision] = deque()
         self._closing = asyncio.Event()
         self._flushing = asyncio.Lock()
+        self._is_failing = False
         self.paused = False
 
     def append(self, decision: Decision) -> None:
@@ -77,7 +78,13 @@ class DecisionLog:
                 for start in range(0, waiting, MAX_BATCH):
                     await self._write_batch(min(MAX_BATCH, waiting - start))
             except StoreError as error:
-                self._log.warning("decision_log_failed", waiting=len(self._waiting), error=str(error))
+                if not self._is_failing:
+                    self._log.warning("decision_log_failed", waiting=len(self._waiting), error=str(error))
+                self._is_failing = True
+            else:
+                if self._is_failing:
+                    self._log.info("decision_log_recovered", written=waiting)
+                self._is_failing = False
 
     async def _save_categories(self) -> None:
         for namespace in self._namespaces.values():

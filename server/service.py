@@ -129,7 +129,7 @@ class Service:
         self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         archiving = Archiving(files.archive, self._metrics.export_failures, log)
-        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._feedback_serves, archiving)
+        self._upkeep = Upkeep(store, self._decisions, settings, log, sources.clock, self._writer.recover, archiving)
         self._gateway: GatewayService | None = None
         self._callables = Callables(settings.gateway, providers, connect)
         self.registry = LiveRegistry(

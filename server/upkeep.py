@@ -50,6 +50,7 @@ class Upkeep:
         self._on_recovery = on_recovery
         self._archiving = archiving
         self._refused_writes = 0
+        self._failing: set[str] = set()
 
     def note_write(self, accepted: bool) -> None:
         """Hear whether the store took feedback."""
@@ -92,12 +93,16 @@ class Upkeep:
         """
         now_us, worked = self._clock(), True
         # Each is tried whatever becomes of the other: merging also makes room for the next days in PostgreSQL.
-        for step in (self._store.compact, self._drop):
+        for name, step in (("merge", self._store.compact), ("drop", self._drop)):
             try:
                 await step(now_us)
             except StoreError as error:
-                self._log.error("sweep_failed", error=str(error))
+                if name not in self._failing:
+                    self._log.error("sweep_failed", step=name, error=str(error))
+                self._failing.add(name)
                 worked = False
+            else:
+                self._failing.discard(name)
         return worked
 
     async def _drop(self, now_us: int) -> None:

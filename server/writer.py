@@ -90,6 +90,7 @@ class Writer:
         self._records_waiting = 0
         self._wake = asyncio.Event()
         self._closing = False
+        self._is_failing = False
         metrics.write_queue_depth.set_function(lambda: self._records_waiting)
 
     def submit(self, size: int, make: Callable[[], Sequence[SignalRecord]]) -> asyncio.Future[Results]:
@@ -107,6 +108,13 @@ class Writer:
         self._records_waiting += size
         self._wake.set()
         return submission.done
+
+    def recover(self) -> None:
+        """Hear that feedback can be written, as a write of one's own shows, or somebody else's."""
+        if self._is_failing:
+            self._log.info("write_recovered")
+        self._is_failing = False
+        self._on_outcome(True)
 
     def close(self) -> None:
         """Accept nothing more; `run` returns when all that waits is written."""
@@ -155,7 +163,7 @@ class Writer:
         try:
             self._accept(batch, await self._store.write(records))
             refusal = None
-            self._on_outcome(True)
+            self.recover()
         except SpoolFullError as error:
             refusal = SpoolExhaustedError(RETRY_FULL_SPOOL_AFTER_S)
             self._failed(records, error)
@@ -173,7 +181,9 @@ class Writer:
         self._metrics.write_batch_size.observe(len(records))
 
     def _failed(self, records: Sequence[SignalRecord], error: StoreError) -> None:
-        self._log.error("write_failed", signals=len(records), error=str(error))
+        if not self._is_failing:
+            self._log.error("write_failed", signals=len(records), error=str(error))
+        self._is_failing = True
         self._on_outcome(False)
 
     def _accept(self, batch: Sequence[Made], written: Written) -> None:

@@ -143,7 +143,9 @@ async def test_a_paused_log_drops_and_counts(parts, decisions):
     assert (await logged(parts), dropped(parts)) == ([], 1.0)
 
 
-async def test_what_the_store_does_not_take_is_kept_in_order_for_later(parts, decisions, monkeypatch):
+async def test_what_the_store_does_not_take_is_kept_in_order_for_later_and_told_once(
+    parts, decisions, log, monkeypatch
+):
     made = [parts.route(Call("chat")) for _ in range(300)]
     for decision in made:
         decisions.append(decision)
@@ -153,9 +155,12 @@ async def test_what_the_store_does_not_take_is_kept_in_order_for_later(parts, de
 
     with monkeypatch.context() as patched:
         patched.setattr(parts.store, "log_decisions", fail)
-        await decisions.flush()
+        for _ in range(3):
+            await decisions.flush()
     assert await logged(parts) == []
-    await decisions.flush()
+    for _ in range(2):
+        await decisions.flush()
+    assert [event["event"] for event in log.events] == ["decision_log_failed", "decision_log_recovered"]
     assert sorted(row.nonce for row in await logged(parts)) == sorted(decision.nonce for decision in made)
 
 

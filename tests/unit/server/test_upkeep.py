@@ -72,13 +72,17 @@ async def test_signals_are_kept_at_least_as_long_as_feedback_to_their_decision_i
     assert before == [parts.clock() - kept_s * 1_000_000]
 
 
-async def test_a_sweep_that_fails_is_logged_and_tried_again_later(upkeep_of, parts, log, monkeypatch):
+async def test_sweeps_that_fail_are_logged_once_and_tried_again_later(upkeep_of, parts, log, monkeypatch):
     async def fail(_before_us):
         raise StoreUnavailableError("busy")
 
-    monkeypatch.setattr(parts.store, "retain", fail)
-    await upkeep_of().sweep()
-    assert [event["event"] for event in log.events] == ["sweep_failed"]
+    upkeep = upkeep_of()
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(parts.store, "retain", fail)
+            assert [await upkeep.sweep() for _ in range(3)] == [False] * 3
+        assert await upkeep.sweep()
+    assert [event["event"] for event in log.events] == ["sweep_failed", "swept"] * 2
 
 
 async def test_what_cannot_be_dropped_keeps_nothing_from_being_merged_and_the_other_way_round(

@@ -163,6 +163,22 @@ async def test_a_failed_write_is_told_to_everyone_in_it_and_the_state_is_to_be_r
 
 
 @pytest.mark.usefixtures("running")
+async def test_writes_that_fail_are_logged_once_and_so_is_their_end_whoever_sees_it(writer, store, log):
+    store.gate.set()
+    for end in (writer.recover, None):
+        store.error = StoreUnavailableError("no answer")
+        for number in range(3):
+            with pytest.raises(FeedbackUnavailableError):
+                await submitted(writer, [a_thumb(number)])
+        store.error = None
+        if end:
+            end()
+        for number in range(2):
+            await submitted(writer, [a_thumb(number)])
+    assert [event["event"] for event in log.events] == ["write_failed", "write_recovered"] * 2
+
+
+@pytest.mark.usefixtures("running")
 async def test_whoever_came_while_a_store_did_not_answer_does_not_wait_for_it_once_more(writer, store, outcomes):
     store.error = StoreUnavailableError("no answer")
     first = submitted(writer, [a_thumb(0)])
