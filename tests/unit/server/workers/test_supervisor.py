@@ -10,16 +10,18 @@ from pathlib import Path
 from server.listening import StartError
 from server.logs import logger
 from server.settings import ServerSettings, Settings, SpoolSettings
-from server.workers.process import WorkerProcess
+from server.workers.process import Command, WorkerProcess
+from server.workers.sockets import Bound
 from server.workers.supervisor import Supervisor
 
 SOON_S = 20.0
 
 
-class Workers:
+class Workers(Command):
     """Starts workers that are ready at once."""
 
     def __init__(self) -> None:
+        super().__init__((), Bound("127.0.0.1:0", (), None), 2)
         self.started: list[WorkerProcess] = []
 
     async def start(self, number: int) -> WorkerProcess:
