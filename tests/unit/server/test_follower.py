@@ -211,7 +211,7 @@ async def test_a_look_that_fails_changes_nothing_and_the_next_asks_since_the_sam
 
 
 async def test_failures_are_told_each_time_and_logged_once_and_so_is_their_end(replica_of, clock, log):
-    heard = []
+    heard: list[bool] = []
     replica = await replica_of(clock, sync_s=0.001, heard=heard)
     down = [StoreUnavailableError("it rests") for _ in range(4)]
     replica.says(*down[:2], found(1, {}, whole=True), *down[2:])
