@@ -82,7 +82,7 @@ def _spare_switches() -> None:
 
 async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker | None) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
-    _on_signals(stop, hurry)
+    _on_signals(stop, hurry, log)
     if worker is not None:
         worker.obey(stop, hurry)
     sources = Sources(
@@ -205,10 +205,15 @@ def _spare_collection() -> None:
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
-def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+def _on_signals(stop: asyncio.Event, hurry: asyncio.Event, log: FilteringBoundLogger) -> None:
     def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    # Whoever closes a terminal means to end what runs in it; a service manager asks to reload.
+    if not os.isatty(0):
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: log.warning("reload_ignored", hint="restart, or serve by workers")
+        )

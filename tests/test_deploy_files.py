@@ -125,6 +125,7 @@ def test_a_replica_has_time_to_drain(settings) -> None:
 
 
 def test_what_a_replica_writes_lies_in_its_own_volume(settings, tmp_path: Path) -> None:
+    assert (settings.spool.path.suffix, settings.store.snapshot_path.suffix) == (".db", ".json")
     assert {settings.spool.path.parent, settings.store.snapshot_path.parent} == {tmp_path}
     volumes = re.findall(r'"([\w-]+):/var/lib/routeward"', COMPOSE)
     assert len(set(volumes)) == len(volumes) == 2
@@ -133,6 +134,21 @@ def test_what_a_replica_writes_lies_in_its_own_volume(settings, tmp_path: Path) 
 
 def test_the_spool_is_called_nearly_full_at_four_fifths_of_what_it_may_hold(settings) -> None:
     assert f"routeward_spool_bytes > 0.8 * {settings.spool.max_bytes // 1024**2} * 1024 * 1024\n" in RULES
+
+
+@pytest.mark.parametrize("page", ["docs/howto/outages.md", "docs/reference/metrics.md"])
+def test_documents_name_the_thresholds_of_the_rules(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    thresholds = re.findall(r"(routeward_(?:spool_oldest|follow_age)_seconds) > (\d+)", RULES)
+    assert {name for name, _ in thresholds} == {"routeward_spool_oldest_seconds", "routeward_follow_age_seconds"}
+    assert [name for name, limit in thresholds if f"`{name}` above {limit}" not in text] == []
+    [share] = re.findall(r"routeward_spool_bytes > 0\.(\d)", RULES)
+    assert f"`routeward_spool_bytes` above {share}0 % of `spool.max_mb`" in text
+
+
+def test_systemd_reloads_and_stops_the_service_rather_than_each_worker() -> None:
+    assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in UNIT
+    assert "\nKillMode=mixed\n" in UNIT
 
 
 def test_as_it_is_shipped_the_configuration_lets_nobody_call(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """`routeward apply`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from adapters.registry import Entry, EntryKey
     from server.registry.plan import Step
 
-SIGNS = {"create": "+", "update": "~", "delete": "-"}
+SIGNS: Final = {"create": "+", "update": "~", "delete": "-"}
+STORE_UNAVAILABLE: Final = "STORE_UNAVAILABLE"
+OUTAGE: Final = "the store of the server does not answer; run apply again once it does"
+UNCHECKED: Final = "whether the entries fit together is checked only when they are applied"
 
 
 def apply(
@@ -49,11 +53,15 @@ def apply(
 
     declared = _declared(file)
     server = Server(target, api_key, insecure, root_certificates, timeout)
-    steps = plan(_present(server), declared, prune=prune)
+    with _told_of_outage():
+        present = _present(server)
+    steps = plan(present, declared, prune=prune)
     _require_free(steps)
     if not dry_run:
         _take(server, steps)
-    document = {"dry_run": dry_run, "changes": [_described(step) for step in steps]}
+    document: dict[str, Any] = {"dry_run": dry_run, "changes": [_described(step) for step in steps]}
+    if dry_run:
+        document["rules_between_entries_checked"] = not steps
     show(document, lambda: "\n".join(_lines(steps, dry_run=dry_run)), as_json=as_json)
 
 
@@ -111,9 +119,21 @@ def _take(server: Server, steps: "Sequence[Step]") -> None:
                 refusal = _refusal(error)
                 if refusal is None:
                     raise
-                message = f"{step.key.kind} {step.key.name}: {refusal} ({number} of {len(steps)} changes were made)"
+                said = OUTAGE if refusal.reason == STORE_UNAVAILABLE else refusal
+                message = f"{step.key.kind} {step.key.name}: {said} ({number} of {len(steps)} changes were made)"
                 details = {"changes": [_described(one) for one in steps[:number]]}
                 raise CommandError(refusal.reason or "REFUSED", message, details=details) from error
+
+
+@contextmanager
+def _told_of_outage() -> Iterator[None]:
+    """Say what a person can do; what the server advises is for programs that send versions."""
+    try:
+        yield
+    except RoutewardError as error:
+        if error.reason != STORE_UNAVAILABLE:
+            raise
+        raise CommandError(STORE_UNAVAILABLE, OUTAGE) from error
 
 
 def _call(stub: Any, how: Mapping[str, Any], step: "Step") -> None:
@@ -154,9 +174,13 @@ def _lines(steps: "Sequence[Step]", *, dry_run: bool) -> Iterator[str]:
     for step in steps:
         yield f"{SIGNS[step.action]} {step.key.kind} {step.key.name}"
         if step.wanted is not None:
-            yield from (f"    {name}: {_shown(was)} -> {_shown(now)}" for name, (was, now) in step.fields.items())
+            yield from (f"    {name}: {_change(step, was, now)}" for name, (was, now) in step.fields.items())
     one = "1 change" if len(steps) == 1 else f"{len(steps)} changes"
-    yield f"{one} would be made" if dry_run else f"{one} made"
+    yield f"{one} would be made; {UNCHECKED}" if dry_run else f"{one} made"
+
+
+def _change(step: "Step", was: Any, now: Any) -> str:
+    return _shown(now) if step.action == "create" else f"{_shown(was)} -> {_shown(now)}"
 
 
 def _shown(value: Any) -> str:

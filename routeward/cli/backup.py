@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
-from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, counted, show
 from routeward.cli.service import loaded
 from routeward.cli.stores import progress_of, require_store, run_on, told
 
@@ -77,5 +77,6 @@ def said_of(proof: "Proof") -> str:
     if proof.differing is None:
         return f"the file is sound; its tables are of schema {proof.version}, whose sums this version does not compare"
     if proof.differing:
-        return f"{proof.differing:,} rows differ from the log, as in the store: routeward rebuild mends them there"
+        rows = counted(proof.differing, "row differs", "rows differ")
+        return f"{rows} from the log, as in the store: routeward rebuild mends that there"
     return "the file is sound, and sums and spend are those of its log, to the bit"

@@ -7,7 +7,7 @@ import typer
 
 from routeward.cli.commands import Command, Group
 from routeward.cli.options import DEFAULT_CONFIG, Json
-from routeward.cli.output import show
+from routeward.cli.output import counted, show
 from routeward.cli.provider_checks import missing_models
 from routeward.cli.service import loaded
 
@@ -35,6 +35,7 @@ def check(
     missing, listens = missing_models(settings), bool(settings.gateway.listen)
     document = {
         "path": str(path),
+        "folder": str(path.resolve().parent),
         "digest": settings.digest,
         "store": _store(settings),
         "listen": settings.server.listen,
@@ -49,11 +50,13 @@ def check(
         "profiles": sorted(catalogue.profiles),
         "api_keys": [key.id for key in settings.server.keys],
     }
-    lines = [f"{path} is fine: {enabled} models, {len(catalogue.categories)} categories, digest {settings.digest}"]
+    counts = f"{counted(enabled, 'model')}, {counted(len(catalogue.categories), 'category', 'categories')}"
+    lines = [f"{path} is fine: {counts}, digest {settings.digest}"]
+    lines.append(f"its relative paths start at {document['folder']}")
     if settings.store.postgres is not None:
         lines.append(f"what is learned is kept at {document['store']}")
     if listens:
-        lines.append(f"{enabled - len(missing)} of {enabled} models can be called{':' if missing else ''}")
+        lines.append(f"{enabled - len(missing)} of {counted(enabled, 'model')} can be called{':' if missing else ''}")
         lines += [f"    {id_}: {remedy.why}; {remedy.advice}" for id_, remedy in missing.items()]
     show(document, lambda: "\n".join(lines), as_json=as_json)
 

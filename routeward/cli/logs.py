@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from routeward.cli.output import WRONG_USE, CommandError, console
+from routeward.cli.output import WRONG_USE, CommandError, console, counted
 
 if TYPE_CHECKING:
     from adapters.traffic.log import Log, LogReport
@@ -102,7 +102,7 @@ def opened(path: Path, options: LogOptions = LogOptions()) -> "Log":
 def tell_left_out(report: "LogReport") -> None:
     """Say, beside a result, for which reasons rows of a log were left out, and which were the first."""
     for reason, one in sorted(report.rejected.items()):
-        sentence = f"{one.count:,} rows left out: {reason} (first lines: {one.places()})"
+        sentence = f"{counted(one.count, 'row')} left out: {reason} (first lines: {one.places()})"
         console(stderr=True).print(sentence, soft_wrap=True)
 
 

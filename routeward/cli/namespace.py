@@ -10,7 +10,7 @@ import typer
 
 from routeward.cli.commands import Command, Group
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
-from routeward.cli.output import WRONG_USE, CommandError, show
+from routeward.cli.output import WRONG_USE, CommandError, counted, show
 from routeward.cli.service import loaded
 from routeward.cli.stores import run_on
 
@@ -55,7 +55,7 @@ def export(
     from adapters.sql.dumping import dump_namespace
 
     settings = loaded(config)
-    _require(settings, name)
+    summary_of(settings, name)
     try:
         output.mkdir()
     except OSError as error:
@@ -63,7 +63,11 @@ def export(
         raise CommandError("NOT_WRITTEN", message) from error
     rows = run_on(settings, lambda store: store.read(dump_namespace, name, output))
     document = {"namespace": name, "output": str(output), "rows": rows}
-    show(document, lambda: f"{output} holds {sum(rows.values()):,} rows of {name}, a file per table", as_json=as_json)
+    show(
+        document,
+        lambda: f"{output} holds {counted(sum(rows.values()), 'row')} of {name}, a file per table",
+        as_json=as_json,
+    )
 
 
 @app.command(cls=Command)
@@ -81,14 +85,14 @@ def delete(
     if rater == "":
         raise typer.BadParameter("--rater is empty, which is nobody")
     settings = loaded(config)
-    summary = _require(settings, name)
+    summary = summary_of(settings, name)
     if not yes:
         what = _told(summary) if rater is None else f"who rater {rater} of {name} was"
         raise CommandError("NOT_CONFIRMED", f"this would remove {what}, for good; say --yes", exit_code=WRONG_USE)
     if rater is not None:
         count = run_on(settings, lambda store: store.erase_rater(name, rater), alone=True)
         document: dict[str, Any] = {"namespace": name, "rater": rater, "signals": count}
-        show(document, lambda: f"{count:,} signals no longer say who gave them; they still count", as_json=as_json)
+        show(document, lambda: _forgotten(count), as_json=as_json)
         return
     now_us = time.time_ns() // 1000
     removed = run_on(settings, lambda store: store.remove_namespace(name, time_us=now_us), alone=True)
@@ -100,7 +104,7 @@ def _summaries(settings: "Settings") -> "Sequence[NamespaceSummary]":
     return run_on(settings, lambda store: store.namespace_summaries())
 
 
-def _require(settings: "Settings", name: str) -> "NamespaceSummary":
+def summary_of(settings: "Settings", name: str) -> "NamespaceSummary":
     """Return what there is of a namespace. Raises CommandError for one that is not there."""
     found = {one.namespace: one for one in _summaries(settings)}
     if name not in found:
@@ -117,9 +121,15 @@ def _document(one: "NamespaceSummary") -> dict[str, Any]:
 
 def _told(one: "NamespaceSummary") -> str:
     return (
-        f"namespace {one.namespace}: {one.signals:,} signals, {one.decisions:,} decisions, "
-        f"{one.categories:,} categories and all that was learned"
+        f"namespace {one.namespace}: {counted(one.signals, 'signal')}, {counted(one.decisions, 'decision')}, "
+        f"{counted(one.categories, 'category', 'categories')} and all that was learned"
     )
+
+
+def _forgotten(count: int) -> str:
+    if count == 1:
+        return "1 signal no longer says who gave it; it still counts"
+    return f"{count:,} signals no longer say who gave them; they still count"
 
 
 def _iso(time_us: int | None) -> str | None:

@@ -40,6 +40,11 @@ class CommandError(Exception):
         self.details = dict(details or {})
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with what is counted: "1 row", "2,000 rows"; `many` where the plural is not that with an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def show(document: Mapping[str, Any], human: "Callable[[], RenderableType]", *, as_json: bool) -> None:
     """Print a result: the document, or what `human` makes of it."""
     if as_json:

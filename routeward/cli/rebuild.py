@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from routeward.cli.logs import instant
+from routeward.cli.namespace import summary_of
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
-from routeward.cli.output import show
+from routeward.cli.output import counted, show
 from routeward.cli.service import loaded
 from routeward.cli.stores import progress_of, run_on
 from routeward.cli.verify import differing_rows, row_lines
@@ -66,8 +67,10 @@ def rebuild(
         raise typer.BadParameter(
             "--namespace alone says neither whose signals nor when; `routeward namespace delete` removes a tenant"
         )
+    if namespace:
+        summary_of(settings, namespace)
     document = _excluded(settings, wanted, dry_run=dry_run)
-    show(document, lambda: _excluded_table(document), as_json=as_json)
+    show(document, lambda: _excluded_table(document, wanted), as_json=as_json)
 
 
 def _mended(settings: "Settings", *, dry_run: bool) -> dict[str, Any]:
@@ -82,8 +85,9 @@ def _mended(settings: "Settings", *, dry_run: bool) -> dict[str, Any]:
 def _mended_text(document: Mapping[str, Any]) -> str:
     if not document["differing"]:
         return "sums and spend are those of the log: there is nothing to mend"
-    did = "would be mended" if document["dry_run"] else "were mended"
-    return "\n".join([f"{document['differing']:,} rows {did}", *row_lines(document["rows"])])
+    rows, is_one = counted(document["differing"], "row"), document["differing"] == 1
+    did = "would be mended" if document["dry_run"] else "was mended" if is_one else "were mended"
+    return "\n".join([f"{rows} {did}", *row_lines(document["rows"])])
 
 
 def _excluded(settings: "Settings", wanted: "Exclusion", *, dry_run: bool) -> dict[str, Any]:
@@ -101,12 +105,11 @@ def _excluded(settings: "Settings", wanted: "Exclusion", *, dry_run: bool) -> di
     return {"dry_run": dry_run, "signals": excluded.signals, "out_of_reach": out_of_reach, "cells": cells}
 
 
-def _excluded_table(document: Mapping[str, Any]) -> "RenderableType":
+def _excluded_table(document: Mapping[str, Any], wanted: "Exclusion") -> "RenderableType":
     from rich.console import Group
     from rich.table import Table
 
-    would = "would be taken back" if document["dry_run"] else "were taken back for good"
-    lines: list[RenderableType] = [f"{document['signals']:,} signals {would}"]
+    lines: list[RenderableType] = [_taken_back(document, wanted)]
     if document["cells"]:
         table = Table(box=None, padding=(0, 2, 0, 0))
         for name in ("namespace", "category", "model", "signal"):
@@ -119,8 +122,25 @@ def _excluded_table(document: Mapping[str, Any]) -> "RenderableType":
             table.add_row(*names, f"{cell['before']:,}", f"{cell['after']:,}")
         lines.append(table)
     if document["out_of_reach"]:
+        observations = counted(
+            document["out_of_reach"], "observation of that time stems", "observations of that time stem"
+        )
         lines.append(
-            f"{document['out_of_reach']:,} observations of that time stem from signals that retention has dropped, "
-            "so that nobody knows whose they were, or is about to drop: they stay"
+            f"{observations} from signals that retention has dropped, so that nobody knows whose they were, "
+            "or is about to drop: they stay"
         )
     return Group(*lines)
+
+
+def _taken_back(document: Mapping[str, Any], wanted: "Exclusion") -> str:
+    if not document["signals"]:
+        names = [f"client {name}" for name in sorted(wanted.clients)]
+        names += [f"rater {name}" for name in sorted(wanted.raters)]
+        whose = f" of {' or '.join(names)}" if names else ""
+        within = " of that time" if (wanted.since_us, wanted.until_us) != (None, None) else ""
+        where = f" of {wanted.namespace}" if wanted.namespace else ""
+        return f"no signal{whose}{within} is in the log{where} to take back"
+    signals = counted(document["signals"], "signal")
+    if document["dry_run"]:
+        return f"{signals} would be taken back"
+    return f"{signals} {'was' if document['signals'] == 1 else 'were'} taken back for good"

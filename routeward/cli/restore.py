@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ import typer
 
 from routeward.cli.backup import proof_document
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
-from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, show
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, counted, show
 from routeward.cli.service import loaded
 from routeward.cli.stores import patient, progress_of, require_store, run_on, told
 
@@ -35,7 +36,7 @@ def restore(
     require_store(settings)
     if not file.is_file():
         raise CommandError("NO_BACKUP", f"there is no file {file}", exit_code=WRONG_USE)
-    with told():
+    with told(settings.store.path):
         postgres = settings.store.postgres
         document = (
             _into_file(settings.store.path.resolve(), file, force=force)
@@ -106,10 +107,42 @@ def _upgraded(file: Path, copy: Path) -> None:
     from adapters.sql.sqlite.copying import copy_file, upgrade_copy
     from adapters.sql.sqlite.inspection import facts_of
 
-    facts_of(file)
+    with _told_of_backup(file):
+        facts = facts_of(file)
+    if facts.version is None:
+        raise _no_backup(file)
     with progress_of("copying") as progress:
         copy_file(file, copy, progress)
     upgrade_copy(copy)
+
+
+@contextmanager
+def _told_of_backup(file: Path) -> Iterator[None]:
+    """Tell apart a file that is no backup from one that is damaged, or cannot be read now."""
+    from adapters.ledger import StoreError, StoreUnavailableError
+
+    try:
+        yield
+    except StoreUnavailableError:
+        raise
+    except StoreError as error:
+        if _is_stamped(file):
+            raise
+        raise _no_backup(file) from error
+
+
+def _no_backup(file: Path) -> CommandError:
+    message = f"{file} is no backup of routeward; name a file that  routeward backup  wrote"
+    return CommandError("NO_BACKUP", message, exit_code=WRONG_USE)
+
+
+def _is_stamped(file: Path) -> bool:
+    """Tell whether the header of a file is that of a store: https://www.sqlite.org/fileformat.html, section 1.3."""
+    from adapters.sql.sqlite.database import APPLICATION_ID
+
+    with file.open("rb") as opened:
+        header = opened.read(100)
+    return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def _restored_text(document: Mapping[str, Any]) -> str:
@@ -117,5 +150,7 @@ def _restored_text(document: Mapping[str, Any]) -> str:
     if document["replaced"]:
         lines.append(f"what was there is at {document['replaced']}")
     if document["differing"]:
-        lines.append(f"{document['differing']:,} rows differ from the log: routeward rebuild mends them")
+        lines.append(
+            f"{counted(document['differing'], 'row differs', 'rows differ')} from the log: routeward rebuild mends that"
+        )
     return "\n".join(lines)

@@ -46,19 +46,19 @@ def serve(
     listen: Listen = "",
     metrics: Metrics = "",
     workers: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0,
+            min=1,
             max=64,
             metavar="N",
             help="Processes that serve, instead of the number in the file.",
             show_default=False,
         ),
-    ] = 0,
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the server until it is told to stop (Ctrl-C or SIGTERM)."""
-    settings = loaded(config, listen, metrics, workers=workers, serving=True)
+    settings = loaded(config, listen, metrics, workers=workers or 0, serving=True)
     from server.listening import StartError
     from server.workers import supervisor
 

@@ -30,7 +30,7 @@ def run_on(settings: "Settings", work: "Callable[[SqlStore], Coroutine[Any, Any,
         async with (writing if alone else reading)(settings) as store:
             return await work(store)
 
-    with told():
+    with told(settings.store.path):
         return asyncio.run(running())
 
 
@@ -110,12 +110,22 @@ def require_store(settings: "Settings") -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Tell what a store refuses as an error of a command."""
-    from adapters.ledger import StoreError, StoreForbiddenError, StoreMissingError, StoreUnavailableError
+def told(store: Path | None = None) -> Iterator[None]:
+    """Tell what a store refuses as an error of a command; `store` is its file, where it has one."""
+    from adapters.ledger import (
+        StoreError,
+        StoreForbiddenError,
+        StoreLockedError,
+        StoreMissingError,
+        StoreUnavailableError,
+    )
 
     try:
         yield
+    except StoreLockedError as error:
+        # The lock's own advice is for a server that starts.
+        message = f"{store or 'the store'} is in use by a server; stop its server first"
+        raise CommandError("STORE_REFUSED", message, exit_code=WRONG_USE) from error
     except StoreMissingError as error:
         raise CommandError("NO_STORE", str(error), exit_code=WRONG_USE) from error
     except StoreUnavailableError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
-from routeward.cli.output import FOUND_PROBLEM, show
+from routeward.cli.output import FOUND_PROBLEM, counted, show
 from routeward.cli.service import loaded
 from routeward.cli.stores import progress_of, run_on
 
@@ -71,8 +71,9 @@ def _numbers(cells: Mapping[str, int]) -> str:
 
 
 def _text(document: dict[str, Any]) -> str:
-    signals = f"{document['signals']:,} signals"
+    signals = counted(document["signals"], "signal")
     if document["equal"]:
         return f"sums and spend are those of the log, to the bit ({signals})"
-    head = f"{document['differing']:,} rows differ from the log ({signals}); routeward rebuild mends them"
+    differ = counted(document["differing"], "row differs", "rows differ")
+    head = f"{differ} from the log ({signals}); routeward rebuild mends that"
     return "\n".join([head, *row_lines(document["rows"])])

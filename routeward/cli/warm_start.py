@@ -8,7 +8,7 @@ import typer
 
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.options import Json
-from routeward.cli.output import WRONG_USE, CommandError, console, show
+from routeward.cli.output import WRONG_USE, CommandError, console, counted, show
 
 if TYPE_CHECKING:
     from adapters.traffic.lessons import Lessons
@@ -68,13 +68,15 @@ def _document(lessons: "Lessons", output: Path) -> dict[str, object]:
 
 def _text(lessons: "Lessons", output: Path) -> str:
     rejected = [
-        f"  {one.count:,} rows left out: {reason} (lines {one.places()}{', ...' * (one.count > len(one.lines))})"
+        f"  {counted(one.count, 'row')} left out: "
+        f"{reason} (lines {one.places()}{', ...' * (one.count > len(one.lines))})"
         for reason, one in lessons.rejected.items()
     ]
     categories, models = ({cell[i] for cell in lessons.cells} for i in (0, 1))
+    across = f"{counted(len(models), 'model')} in {counted(len(categories), 'category', 'categories')}"
     return "\n".join(
         [
-            f"{lessons.used:,} rows used: {len(models)} models in {len(categories)} categories",
+            f"{counted(lessons.used, 'row')} used: {across}",
             *rejected,
             f'wrote {output}; name it in [learning]:  warm_start = "{output}"',
         ]

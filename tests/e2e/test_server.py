@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -80,13 +81,17 @@ def test_what_was_learned_outlives_kill_9(start, configured, connect):
     assert answer.revision == 21
 
 
-def test_a_drain_ends_with_exit_code_0_and_keeps_the_decision_log(start, configured, connect, tmp_path):
+def test_a_hang_up_ends_nothing_and_a_drain_ends_with_exit_code_0_and_keeps_the_decision_log(
+    start, configured, connect, tmp_path
+):
     service = start(configured())
+    service.process.send_signal(signal.SIGHUP)
     stub = RoutingServiceStub(connect(service.address))
     for _ in range(20):
         teach(stub)
     assert service.stop() == 0
-    assert [event["event"] for event in service.events][-2:] == ["draining", "stopped"]
+    events = [event["event"] for event in service.events]
+    assert ("reload_ignored" in events, events[-2:]) == (True, ["draining", "stopped"])
     assert rows(tmp_path, DECISIONS) == rows(tmp_path, SIGNALS) == 20
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.ledger import StoreUnavailableError
 from adapters.memory import MemoryStore
 from adapters.registry import EntryKey, EntryKind
 from routeward.cli.app import run
@@ -52,6 +53,7 @@ def applied(running, tmp_path, capsys):
 async def test_a_file_is_applied_once_and_then_there_is_nothing_to_do(applied, running, client):
     code, shown = await applied(DECLARED)
     assert (code, shown.splitlines()[0], shown.splitlines()[-1]) == (0, "+ model tiny", "3 changes made")
+    assert "    input_usd_per_mtok: 0.01\n" in shown
     assert (await client.route("code", profile="hasty", model="tiny")).model == "tiny"
     version = running.service.registry.present.version
     assert await applied(DECLARED) == (0, "nothing to do\n")
@@ -79,7 +81,10 @@ async def test_a_change_is_shown_field_by_field(applied):
 
 async def test_a_dry_run_changes_nothing(applied, running):
     code, shown = await applied(DECLARED, "--dry-run")
-    assert (code, shown.splitlines()[-1]) == (0, "3 changes would be made")
+    last = "3 changes would be made; whether the entries fit together is checked only when they are applied"
+    assert (code, shown.splitlines()[-1]) == (0, last)
+    code, document = await applied(DECLARED, "--dry-run", "--json")
+    assert (code, document["rules_between_entries_checked"]) == (0, False)
     assert TINY not in running.service.registry.present.entries
 
 
@@ -133,3 +138,30 @@ async def test_a_key_that_is_not_marked_is_refused(applied, serve, two_tenants):
     async with serve(settings, store=MemoryStore(bucket_us=BUCKET_US)) as locked:
         code, document = await applied(DECLARED, "--json", "--api-key", key, target=locked)
     assert (code, document["error"]["reason"]) == (1, "ADMIN_REQUIRED")
+
+
+class Away(MemoryStore):
+    """A store that is read at the start, and does not answer afterwards."""
+
+    is_away = False
+
+    async def registry(self):
+        if self.is_away:
+            raise StoreUnavailableError("away")
+        return await super().registry()
+
+    async def edit_registry(self, seen, edits, *, time_us, client):
+        if any(edit.key == TINY for edit in edits):
+            raise StoreUnavailableError("away")
+        await super().edit_registry(seen, edits, time_us=time_us, client=client)
+
+
+async def test_an_outage_is_told_without_advice_for_programs(applied, serve, settings):
+    store = Away(bucket_us=BUCKET_US)
+    async with serve(settings, store=store) as running:
+        _, at_change = await applied(DECLARED, "--json", target=running)
+        store.is_away = True
+        _, at_reading = await applied(DECLARED, "--json", target=running)
+    said = "the store of the server does not answer; run apply again once it does"
+    assert (at_reading["error"]["reason"], at_reading["error"]["message"]) == ("STORE_UNAVAILABLE", said)
+    assert at_change["error"]["message"] == f"model tiny: {said} (0 of 3 changes were made)"

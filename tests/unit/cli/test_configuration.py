@@ -73,7 +73,7 @@ def test_where_no_key_is_in_this_shell_all_is_checked_and_only_serve_refuses(
     model = 'id = "m"\nprovider = "openai"\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 1\n'
     Path("routeward.toml").write_text(f'[gateway]\nlisten = "127.0.0.1:0"\n[[models]]\n{model}')
     checked = cli("config", "check")
-    assert (checked.code, "0 of 1 models can be called:\n    m: OPENAI_API_KEY" in checked.out) == (0, True)
+    assert (checked.code, "0 of 1 model can be called:\n    m: OPENAI_API_KEY" in checked.out) == (0, True)
     doctor = cli("doctor", "--json")
     rows = {check["name"]: check for check in doctor.document["checks"]}
     assert (doctor.code, rows["models"]["verdict"], rows["models"]["advice"]) == (1, "failed", "set OPENAI_API_KEY")
@@ -130,7 +130,9 @@ def test_a_broken_configuration_is_told_in_json(cli: Cli) -> None:
 def test_the_path_of_the_configuration_comes_from_the_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTEWARD_CONFIG", "other.toml")
     cli("init", "other.toml")
-    assert cli("config", "check", "--json").document["path"] == "other.toml"
+    document = cli("config", "check", "--json").document
+    assert (document["path"], document["folder"]) == ("other.toml", str(Path.cwd()))
+    assert f"its relative paths start at {Path.cwd()}\n" in cli("config", "check").out
 
 
 def test_a_server_does_not_start_on_another_address_without_keys(cli: Cli) -> None:
@@ -199,3 +201,8 @@ def test_a_key_file_that_others_can_read_is_left_alone(cli: Cli) -> None:
     ended = cli("keys", "rotate", str(path))
     assert ended.code == 1
     assert "chmod 600" in ended.err
+
+
+def test_no_workers_at_all_are_refused(cli: Cli) -> None:
+    ended = cli("serve", "--workers", "0")
+    assert (ended.code, "--workers is 0; give 1 or more" in ended.err) == (2, True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -130,6 +131,15 @@ def test_poisoned_feedback_is_taken_back(cli: Cli) -> None:
     assert cli("rebuild", *window, "--json").document["signals"] == 2
 
 
+def test_an_exclusion_of_nobody_and_of_no_tenant_says_so(cli: Cli) -> None:
+    nobody = cli("rebuild", "--exclude-client", "eve", "--exclude-rater", "of-eve")
+    assert (nobody.code, nobody.out) == (0, "no signal of client eve or rater of-eve is in the log to take back\n")
+    nowhere = cli("rebuild", "--exclude-client", "mallory", "--namespace", "nosuch", "--json")
+    assert (nowhere.code, nowhere.document["error"]["reason"]) == (2, "NO_NAMESPACE")
+    only = cli("rebuild", "--exclude-client", "mallory", "--until", "2024-10-04T00:00:00.000001Z", "--dry-run")
+    assert "2 signals would be taken back" in only.out
+
+
 def test_what_retention_dropped_is_out_of_reach_and_counted(cli: Cli) -> None:
     async def retain() -> None:
         store = await SqliteStore.open("store.db", bucket_us=HOUR_US)
@@ -184,7 +194,7 @@ def test_what_writes_is_refused_while_a_server_has_the_store(cli: Cli, words: tu
     assert cli("backup", "b.db").code == 0
     ended = cli(*words, "--json")
     assert ended.code == 2
-    assert "is in use by another server; stop that one" in ended.document["error"]["message"]
+    assert ended.document["error"]["message"].endswith("store.db is in use by a server; stop its server first")
 
 
 @pytest.mark.usefixtures("served")
@@ -214,7 +224,7 @@ def test_a_backup_of_a_store_that_differs_from_its_log_is_made_and_told(cli: Cli
     plant("UPDATE sums SET n = n + 5 WHERE namespace = 'umbrella' AND signal = 'error'")
     ended = cli("backup", "b.db")
     assert ended.code == 1
-    assert "1 rows differ from the log" in ended.out
+    assert "1 row differs from the log" in ended.out
     assert contents("b.db") == contents("store.db")
 
 
@@ -244,8 +254,12 @@ def test_what_is_no_sound_backup_is_not_restored(cli: Cli) -> None:
     assert cli("backup", "b.db").code == 0
     Path("torn.db").write_bytes(Path("b.db").read_bytes()[:-8192])
     Path("letter.db").write_text("Dear diary" * 100)
+    Path("empty.db").touch()
+    with closing(sqlite3.connect(shutil.copy("b.db", "other.db"))) as connection:
+        connection.execute("PRAGMA application_id = 7")
+    foreign = [(file, f"{file} is no backup of routeward") for file in ("letter.db", "empty.db", "other.db")]
     plant("UPDATE alembic_version SET version_num = '9000'", file="b.db")
-    for file, said in (("torn.db", ""), ("letter.db", "not a SQLite"), ("b.db", "upgrade"), ("none.db", "no file")):
+    for file, said in (*foreign, ("torn.db", "damaged"), ("b.db", "upgrade"), ("none.db", "no file")):
         ended = cli("restore", file, "--force")
         assert (ended.code, said in ended.err) == (2, True), file
     assert contents("store.db") == before
@@ -304,7 +318,7 @@ def test_a_namespace_is_deleted_once_that_is_confirmed_and_nothing_of_it_is_left
     before = contents("store.db")
     ended = cli("namespace", "delete", "acme")
     assert ended.code == 2
-    assert "namespace acme: 10 signals, 1 decisions, 1 categories" in ended.err
+    assert "namespace acme: 10 signals, 1 decision, 1 category and" in ended.err
     assert contents("store.db") == before
     assert cli("namespace", "delete", "acme", "--yes").code == 0
     assert b"acme" not in Path("store.db").read_bytes()

@@ -17,8 +17,8 @@ def log(tmp_path: Path) -> str:
 def test_a_log_becomes_a_file_and_what_was_left_out_is_told(cli: Cli, log: str, tmp_path: Path) -> None:
     ended = cli("warm-start", log)
     assert ended.code == 0, ended.err
-    assert "2 rows used: 1 models in 1 categories" in ended.out
-    assert "1 rows left out: quality is out of range (lines 4)" in ended.out
+    assert "2 rows used: 1 model in 1 category" in ended.out
+    assert "1 row left out: quality is out of range (lines 4)" in ended.out
     assert (tmp_path / "warm-start.json").is_file()
 
 
