@@ -62,7 +62,7 @@ def upgrade(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> No
     """
     settings = loaded(config)
     require_store(settings)
-    with told():
+    with told(settings.store.path):
         done = asyncio.run(_upgraded(settings, _say_waiting))
     document = {**_place(settings), "applied": done.applied, **done._asdict()}
     show(document, lambda: _upgraded_text(document), as_json=as_json)
