@@ -189,3 +189,12 @@ async def test_a_clock_that_is_wrong_by_a_year_drops_a_day_at_most(store, a_sign
     assert again.statuses == (SignalStatus.SUPERSEDED, *[SignalStatus.DUPLICATE] * 4)
     assert await store.retain(DECIDED_US + 365 * day_us) == 1
     assert await store.verify() == {}
+
+
+async def test_after_a_mark_before_all_time_what_is_amended_is_counted_too(store, a_signal):
+    first = a_signal(UP)
+    await store.write([first])
+    await store.retain(-HOUR_US)
+    await store.write([first._replace(fact=DOWN, observed_us=first.observed_us + 1)])
+    assert await store.verify() == {}
+    assert (await store.load("acme")).rows[KEY] == Moments(1, 0, 0)

@@ -102,8 +102,8 @@ def _replace_and_add() -> str:
     """Insert signals or replace what is stored of them, and add to sums, spend and revisions."""
     key = ", ".join(_KEY)
     rest = ", ".join(f"{name} = excluded.{name}" for name in given_columns(signals) if name not in _KEY)
-    # The first two parameters must be somewhere.
-    return _statement(f"ON CONFLICT ({key}) DO UPDATE SET {rest}", "SELECT 1 WHERE $1::int8 >= 0 AND $2::int8 >= 0")
+    # The first two parameters must be somewhere; whatever they are, there is one row.
+    return _statement(f"ON CONFLICT ({key}) DO UPDATE SET {rest}", "SELECT $1::int8, $2::int8")
 
 
 def _statement(on_conflict: str, sound: str) -> str:

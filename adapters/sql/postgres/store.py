@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from asyncpg import Connection, PostgresError
 from sqlalchemy import Connection as SyncConnection
@@ -19,10 +19,10 @@ from adapters.sql.postgres.upgrading import Waiting, silently, upgrade
 from adapters.sql.store import SqlStore
 from bandit.records import SignalRecord
 
-SHARDS = 16
+SHARDS: Final = 16
 """Rows that one row of the sums is spread over at most."""
 
-WRITE_S = 3.0
+WRITE_S: Final = 3.0
 """Longest that signals may take: their senders are told before they give up, which by default is after 5 s."""
 
 
