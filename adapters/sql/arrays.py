@@ -21,6 +21,9 @@ _TYPES: Final[dict[type, str]] = {
 }
 _INTEGERS: Final = frozenset({"int8", "int2", "bool"})
 
+DECIDED: Final = "decided_us"
+"""Column of a log that says when."""
+
 Columns = tuple[str, ...]
 
 
@@ -68,11 +71,16 @@ def selected(table: Table, names: Sequence[str]) -> str:
     )
 
 
-def order_of(table: Table) -> str:
-    """Return SQL for the order of the keys of such rows, whatever the language of the database: that of `schema`."""
+def order_of(table: Table, rows: str = "given") -> str:
+    """Return SQL for the order of the keys of such rows, whatever the language of the database: that of `schema`.
+
+    Rows of a log come by their time first: it tells their partition, and rows are written partition by partition.
+    """
+    names = [column.name for column in table.primary_key]
+    if DECIDED in table.c:
+        names = [DECIDED, *(name for name in names if name != DECIDED)]
     return ", ".join(
-        f'given.{column.name} COLLATE "C"' if isinstance(column.type, String) else f"given.{column.name}"
-        for column in table.primary_key
+        f'{rows}.{name} COLLATE "C"' if type_of(table, name) == "text" else f"{rows}.{name}" for name in names
     )
 
 

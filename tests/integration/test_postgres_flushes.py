@@ -4,14 +4,17 @@ import asyncio
 from itertools import chain
 from urllib.parse import urlsplit
 
+import asyncpg
 import numpy as np
+import pytest
 
 from adapters.ledger import fold
+from adapters.sql.postgres.flush import Batch, Expected, flush
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
-from bandit.votes import resolve
+from bandit.votes import SignalStatus, resolve
 
 HOUR_US = 3_600_000_000
 FLUSHERS = 8
@@ -62,5 +65,61 @@ async def test_eight_flushers_that_share_rows_never_deadlock_and_count_each_vote
         best[record.nonce] = resolve(best.get(record.nonce), record).kept
     assert {nonce: record.fact for nonce, record in kept.items()} == {n: record.fact for n, record in best.items()}
     assert state.rows == fold(best.values(), HOUR_US)
-    name = urlsplit(database_url).path.removeprefix("/")
-    assert postgres.psql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'") == "0"
+    assert postgres.psql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name(database_url)}'") == "0"
+
+
+@pytest.fixture
+async def store(database_url):
+    store = PostgresStore.connect(Reach(database_url, connections=2), bucket_us=HOUR_US)
+    await store.prepare()
+    yield store
+    await store.close()
+
+
+async def test_flushers_that_take_the_same_signals_of_several_days_for_new_never_deadlock(
+    store, database_url, postgres
+):
+    # Days with partitions of their own: copies go to one partition after the other.
+    await store.compact(3 * 24 * HOUR_US)
+    days = int(
+        postgres.psql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'signals'::regclass", name(database_url))
+    )
+    assert days > 2
+
+    async def flush_all(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        connection = await asyncpg.connect(database_url)
+        try:
+            for _ in range(BATCHES):
+                numbers = rng.permutation(days * 24 * 50)[:BATCH].tolist()
+                records = [vote(number, 1, up=True) for number in numbers]
+                await flush(connection, Batch(records, HOUR_US, seed), Expected())
+        finally:
+            await connection.close()
+
+    async with asyncio.TaskGroup() as tasks:
+        for seed in range(FLUSHERS):
+            tasks.create_task(flush_all(seed))
+    assert await store.verify() == {}
+    assert postgres.psql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name(database_url)}'") == "0"
+
+
+async def test_what_is_told_again_is_met_with_care_until_all_is_new_again(store, database_url):
+    connection = await asyncpg.connect(database_url)
+    try:
+        first = Batch([vote(1, 1, up=True), vote(2, 1, up=True)], HOUR_US, 0)
+        written, expected = await flush(connection, first, Expected())
+        assert (written.statuses, expected) == ((SignalStatus.APPLIED,) * 2, Expected(0, are_new=True))
+        again = Batch([vote(2, 1, up=True), vote(3, 1, up=True)], HOUR_US, 0)
+        written, expected = await flush(connection, again, expected)
+        assert (written.statuses, expected.are_new) == ((SignalStatus.DUPLICATE, SignalStatus.APPLIED), False)
+        written, expected = await flush(connection, Batch([vote(4, 1, up=True)], HOUR_US, 0), expected)
+        assert (written.statuses, expected.are_new) == ((SignalStatus.APPLIED,), True)
+    finally:
+        await connection.close()
+    assert (await store.load("acme")).revision == 4
+    assert await store.verify() == {}
+
+
+def name(database_url: str) -> str:
+    return urlsplit(database_url).path.removeprefix("/")

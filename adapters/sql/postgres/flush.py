@@ -1,20 +1,25 @@
-"""Storing signals: one statement, unless something is said again of what is stored.
+"""Storing signals: those that are new are copied; where something is said again of what is stored, with more care.
 
-The statement inserts the signals and, if all of them were new, adds what they teach, which was computed as if they
-were. If not, the transaction goes on: it locks what was stored before, settles the batch against that, and writes the
-difference. Either way signals are locked before sums, and both in the order of their keys, so that flushes which meet
-wait for each other and never in a circle.
+Nearly always all signals of a batch are new, so they are copied into the table, which costs half as much as anything
+that asks row by row what is there, and what they teach is added, computed beforehand. Copying fails as a whole where
+one is stored already. Then a statement inserts the others, and the batch is settled against what was stored, which the
+transaction locks; it writes the difference. A flush begins as the last one ended, so that repeats that keep coming are
+not tried as news each time.
+
+Either way signals are locked before sums, and each in the order of their keys, signals by their days first: so flushes
+which meet wait for each other and never in a circle.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple
 
-from asyncpg import Connection
-from sqlalchemy import Table
+from asyncpg import Connection, UniqueViolationError
+from sqlalchemy import Boolean, Table
 
-from adapters.ledger import Change, Settlement, SignalKey, Written, key_of, settle
-from adapters.sql.arrays import columns_of, order_of, selected, unnested
+from adapters.ledger import Change, Settlement, Written, key_of, settle
+from adapters.sql.arrays import Columns, columns_of, order_of, selected, unnested
 from adapters.sql.marks import RETAINED
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.rows import signal_record, signal_row
@@ -29,6 +34,7 @@ _REVISIONS: Final = (
 )
 
 _KEY: Final = ("namespace", "nonce", "signal", "decided_us")
+_TRUTHS: Final = [n for n, name in enumerate(given_columns(signals)) if isinstance(signals.c[name].type, Boolean)]
 
 
 class Batch(NamedTuple):
@@ -39,101 +45,151 @@ class Batch(NamedTuple):
     shard: int
 
 
-async def flush(connection: Connection, batch: Batch, retained_us: int) -> tuple[Written, int]:
-    """Store a batch, and return what became of it and the mark of what was dropped; `retained_us` is the last known.
+class Expected(NamedTuple):
+    """What a flush goes by until it finds otherwise: the mark of what was dropped, and whether signals are new."""
+
+    retained_us: int = 0
+    are_new: bool = True
+
+
+async def flush(connection: Connection, batch: Batch, expected: Expected) -> tuple[Written, Expected]:
+    """Store a batch; return what became of it, and what the next one may expect.
 
     The connection is outside a transaction before and after; if this raises, it has to be rolled back.
     """
     while True:
-        settled = settle(batch.records, {}, batch.bucket_us, retained_us)
+        # Feedback that is settled with an older mark might count what was dropped once more.
+        settled = settle(batch.records, {}, batch.bucket_us, expected.retained_us)
         await connection.execute(_BEGIN)
-        found = await connection.fetchrow(_insert_and_add(), *_arguments(settled, batch.shard, retained_us))
-        known_us, inserted = found["retained_us"], found["inserted"]
-        if known_us == retained_us:
+        found = await (_copy if expected.are_new else _insert)(connection, batch, settled, expected)
+        if found.retained_us == expected.retained_us and found.are_new >= expected.are_new:
             break
-        # Feedback that was settled with an older mark might count what was dropped once more.
         await connection.execute("ROLLBACK")
-        retained_us = known_us
-    if inserted < len(settled.kept):
-        settled = await _settled_again(connection, batch, settled.kept, retained_us)
-        await connection.execute(_replace_and_add(), *_arguments(settled, batch.shard, retained_us))
+        expected = found
+    if not found.are_new:
+        settled = await _settled_again(connection, batch, settled, found.retained_us)
+        await connection.execute(_replace_and_add(), *_rows(settled), *_additions(settled, batch.shard))
     await connection.execute("COMMIT")
     # Read before the commit, it would not count what others have committed meanwhile; and they, not ours.
     revisions_after = {row["namespace"]: row["revision"] for row in await connection.fetch(_REVISIONS, [*settled.rows])}
     changes = {
         name: Change(revisions_after.get(name, 0), rows, settled.spend[name]) for name, rows in settled.rows.items()
     }
-    return Written(settled.statuses, changes), retained_us
+    return Written(settled.statuses, changes), found
 
 
-async def _settled_again(
-    connection: Connection, batch: Batch, kept: Mapping[SignalKey, SignalRecord], retained_us: int
-) -> Settlement:
+async def _copy(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
+    """Store signals as new ones, and what they teach unless the mark has moved."""
+    rows = [_with_truths(signal_row(record)) for record in _by_time(settled)]
+    try:
+        await connection.copy_records_to_table(signals.name, columns=given_columns(signals), records=rows)
+    except UniqueViolationError:
+        return expected._replace(are_new=False)
+    found = await connection.fetchrow(_add(), expected.retained_us, *_additions(settled, batch.shard))
+    return expected._replace(retained_us=found["retained_us"])
+
+
+async def _insert(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
+    """Store those signals that are new; what they teach only if all of them are, and the mark has not moved."""
+    count = len(settled.kept)
+    parameters = expected.retained_us, count, *_rows(settled), *_additions(settled, batch.shard)
+    found = await connection.fetchrow(_insert_and_add(), *parameters)
+    return Expected(found["retained_us"], are_new=found["inserted"] == count)
+
+
+async def _settled_again(connection: Connection, batch: Batch, settled: Settlement, retained_us: int) -> Settlement:
     """Settle a batch against what was stored before this transaction, which nobody else can change until it ends."""
-    keys = columns_of(signals, _KEY, [(*key, record.decision.decided_us) for key, record in kept.items()])
+    keys = columns_of(signals, _KEY, [(*key_of(one), one.decision.decided_us) for one in _by_time(settled)])
     stored = [signal_record(tuple(row)) for row in await connection.fetch(_lock_stored(), *keys)]
     return settle(batch.records, {key_of(record): record for record in stored}, batch.bucket_us, retained_us)
 
 
-def _arguments(settled: Settlement, shard: int, retained_us: int) -> list[Any]:
-    """Return the parameters of both statements, table by table, in the order of their keys."""
-    kept = [signal_row(record) for record in settled.kept.values()]
+def _by_time(settled: Settlement) -> list[SignalRecord]:
+    """Return the signals to store in the order of their keys, by time first: rows are copied partition by partition."""
+    return sorted(settled.kept.values(), key=lambda record: record.decision.decided_us)
+
+
+def _with_truths(row: tuple[object, ...]) -> tuple[object, ...]:
+    """Return a row of `signals` whose numbers are truth values where its columns are."""
+    values = [*row]
+    for place in _TRUTHS:
+        if values[place] is not None:
+            values[place] = bool(values[place])
+    return tuple(values)
+
+
+def _rows(settled: Settlement) -> Columns:
+    """Return the parameters of what stores signals."""
+    return columns_of(signals, given_columns(signals), map(signal_row, _by_time(settled)))
+
+
+def _additions(settled: Settlement, shard: int) -> Columns:
+    """Return the parameters of what adds, table by table, in the order of their keys."""
     added = [(name, *key, shard, *moments) for name, rows in settled.rows.items() for key, moments in rows.items()]
     billed = [(name, *key, shard, *tally) for name, rows in settled.spend.items() for key, tally in rows.items()]
     counted = [(name, shard, count) for name, count in settled.counted.items()]
-    arrays = (
-        *columns_of(signals, given_columns(signals), kept),
-        *columns_of(sums, given_columns(sums), added),
-        *columns_of(spend, given_columns(spend), billed),
-        *columns_of(revisions, given_columns(revisions), counted),
-    )
-    return [retained_us, len(kept), *arrays]
+    tables = (sums, added), (spend, billed), (revisions, counted)
+    return tuple(chain.from_iterable(columns_of(table, given_columns(table), rows) for table, rows in tables))
+
+
+@cache
+def _add() -> str:
+    """Add to sums, spend and revisions, if the mark is the one that is known."""
+    parts = [_state(), "sound AS (SELECT 1 FROM state WHERE retained_us = $1)", *_adding(first=2)]
+    return f"WITH {', '.join(parts)} SELECT * FROM state"
 
 
 @cache
 def _insert_and_add() -> str:
     """Insert signals; if all were new and the mark is the one that is known, add to sums, spend and revisions."""
-    sound = "SELECT 1 FROM state WHERE retained_us = $1 AND inserted = $2"
-    return _statement("ON CONFLICT DO NOTHING", sound)
+    state = _state(", (SELECT count(*) FROM stored) AS inserted")
+    sound = "sound AS (SELECT 1 FROM state WHERE retained_us = $1 AND inserted = $2)"
+    parts = [_storing("ON CONFLICT DO NOTHING", first=3), state, sound, *_adding(first=3 + len(given_columns(signals)))]
+    return f"WITH {', '.join(parts)} SELECT * FROM state"
 
 
 @cache
 def _replace_and_add() -> str:
     """Insert signals or replace what is stored of them, and add to sums, spend and revisions."""
-    key = ", ".join(_KEY)
-    rest = ", ".join(f"{name} = excluded.{name}" for name in given_columns(signals) if name not in _KEY)
-    # The first two parameters must be somewhere; whatever they are, there is one row.
-    return _statement(f"ON CONFLICT ({key}) DO UPDATE SET {rest}", "SELECT $1::int8, $2::int8")
+    names = given_columns(signals)
+    rest = ", ".join(f"{name} = excluded.{name}" for name in names if name not in _KEY)
+    storing = _storing(f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest}", first=1)
+    return f"WITH {', '.join([storing, 'sound AS (SELECT 1)', *_adding(first=1 + len(names))])} SELECT 1"
 
 
-def _statement(on_conflict: str, sound: str) -> str:
-    first, parts = 3, []
-    for name, table in (("stored", signals), ("summed", sums), ("billed", spend), ("counted", revisions)):
-        names = given_columns(table)
-        source = f"{unnested(table, names, first)}{'' if table is signals else ', sound'}"
-        rows = f"SELECT {selected(table, names)} FROM {source} ORDER BY {order_of(table)}"
-        conflict = f"{on_conflict} RETURNING 1" if table is signals else _adding(table)
-        parts.append(f"{name} AS (INSERT INTO {table.name} ({', '.join(names)}) {rows} {conflict})")
-        first += len(names)
+def _state(more: str = "") -> str:
     mark = f"SELECT value FROM meta WHERE name = '{RETAINED}'"
-    state = f"state AS (SELECT coalesce(({mark}), 0) AS retained_us, (SELECT count(*) FROM stored) AS inserted)"
-    return f"WITH {parts[0]}, {state}, sound AS ({sound}), {', '.join(parts[1:])} SELECT * FROM state"
+    return f"state AS (SELECT coalesce(({mark}), 0) AS retained_us{more})"
 
 
-def _adding(table: Table) -> str:
-    key = ", ".join(column.name for column in table.primary_key)
-    numbers = [name for name in given_columns(table) if not table.c[name].primary_key]
-    sums_up = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in numbers)
-    return f"ON CONFLICT ({key}) DO UPDATE SET {sums_up}, {CHANGED} = excluded.{CHANGED}"
+def _storing(on_conflict: str, first: int) -> str:
+    return f"stored AS ({_inserting(signals, on_conflict, first)} RETURNING 1)"
+
+
+def _adding(first: int) -> list[str]:
+    """Return the parts that add to each table, if `sound` has a row; parameters from `first` on."""
+    parts = []
+    for name, table in (("summed", sums), ("billed", spend), ("counted", revisions)):
+        key = ", ".join(column.name for column in table.primary_key)
+        numbers = [name for name in given_columns(table) if not table.c[name].primary_key]
+        sums_up = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in numbers)
+        on_conflict = f"ON CONFLICT ({key}) DO UPDATE SET {sums_up}, {CHANGED} = excluded.{CHANGED}"
+        parts.append(f"{name} AS ({_inserting(table, on_conflict, first, ', sound')})")
+        first += len(given_columns(table))
+    return parts
+
+
+def _inserting(table: Table, on_conflict: str, first: int, more: str = "") -> str:
+    names = given_columns(table)
+    rows = f"SELECT {selected(table, names)} FROM {unnested(table, names, first)}{more} ORDER BY {order_of(table)}"
+    return f"INSERT INTO {table.name} ({', '.join(names)}) {rows} {on_conflict}"
 
 
 @cache
 def _lock_stored() -> str:
-    names = ", ".join(f"stored.{name}" for name in given_columns(signals))
-    same = " AND ".join(f"stored.{name} = given.{name}" for name in _KEY)
-    return (
-        f"SELECT {names} FROM signals AS stored JOIN {unnested(signals, _KEY)} ON {same} "
-        # What this transaction has inserted itself was not stored before.
-        "WHERE stored.xmin <> pg_current_xact_id()::xid "
-        'ORDER BY stored.namespace COLLATE "C", stored.nonce, stored.signal COLLATE "C" FOR UPDATE OF stored'
-    )
+    names = ", ".join(given_columns(signals))
+    same = " AND ".join(f"signals.{name} = given.{name}" for name in _KEY)
+    # What this transaction has inserted itself was not stored before.
+    before = f"SELECT {names} FROM signals WHERE {same} AND xmin <> pg_current_xact_id()::xid FOR UPDATE"
+    # Each is looked up by its key, in the order in which keys are given, however large the table is.
+    return f"SELECT stored.* FROM {unnested(signals, _KEY)} CROSS JOIN LATERAL ({before}) AS stored"

@@ -13,7 +13,7 @@ from adapters.sql import marks, versions
 from adapters.sql.facts import StoreFacts, facts_in
 from adapters.sql.postgres import days, following
 from adapters.sql.postgres.database import PostgresDatabase
-from adapters.sql.postgres.flush import Batch, flush
+from adapters.sql.postgres.flush import Batch, Expected, flush
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.upgrading import Waiting, silently, upgrade
 from adapters.sql.store import SqlStore
@@ -34,7 +34,7 @@ class PostgresStore(SqlStore):
         self.database = database
         self._shard = shard
         self._waiting = waiting
-        self._retained_us = 0
+        self._expected = Expected()
 
     @classmethod
     def connect(cls, reach: Reach, *, bucket_us: int, shard: int = 0, waiting: Waiting = silently) -> Self:
@@ -78,7 +78,7 @@ class PostgresStore(SqlStore):
     async def write(self, records: Sequence[SignalRecord]) -> Written:
         """Store signals and what they change, durably."""
         batch = Batch(records, self._bucket_us, self._shard)
-        written, self._retained_us = await self.database.through(lambda: self._flush(batch))
+        written, self._expected = await self.database.through(lambda: self._flush(batch))
         return written
 
     async def follow(self, seen: Position | None, *, billed_since_us: Mapping[str, int]) -> Followed:
@@ -104,12 +104,12 @@ class PostgresStore(SqlStore):
     async def free_bytes(self) -> None:
         """Return None: the disk is that of the server."""
 
-    async def _flush(self, batch: Batch) -> tuple[Written, int]:
+    async def _flush(self, batch: Batch) -> tuple[Written, Expected]:
         async with asyncio.timeout(WRITE_S), self.database.connection() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
             driver: Connection = raw
             try:
-                return await flush(driver, batch, self._retained_us)
+                return await flush(driver, batch, self._expected)
             except PostgresError:
                 if not driver.is_closed() and driver.is_in_transaction():
                     await driver.execute("ROLLBACK")
