@@ -85,13 +85,15 @@ class Sums:
 
 def aggregate(events: Iterable[Event], bucket_us: int) -> dict[RowKey, Moments]:
     """Add events up per row, in sorted key order; rows that cancel to zero are left out."""
-    totals: dict[tuple[str, str, Signal, str, int], tuple[int, int, int]] = {}
+    totals: dict[tuple[str, str, Signal, str, int], list[int]] = {}
     for category, model, signal, source, time_us, n, y, yy in events:
         key = (category, model, signal, source, time_us // bucket_us)
         if total := totals.get(key):
-            totals[key] = (total[0] + n, total[1] + y, total[2] + yy)
+            total[0] += n
+            total[1] += y
+            total[2] += yy
         else:
-            totals[key] = (n, y, yy)
+            totals[key] = [n, y, yy]
     return {RowKey._make(key): Moments._make(totals[key]) for key in sorted(totals) if any(totals[key])}
 
 

@@ -13,27 +13,28 @@ _NO_OUTCOME: Final = (None,) * len(Outcome._fields)
 FactColumns = tuple[int | None, ...]
 
 
-def signal_row(record: SignalRecord) -> tuple[object, ...]:
-    """Return the row of `signals` that keeps `record`, in the order of its columns."""
-    decision = record.decision
+def signal_row(record: SignalRecord, truth: type[int] = int) -> tuple[object, ...]:
+    """Return the row of `signals` that keeps `record`, in the order of its columns; truth values as int or bool."""
+    namespace, nonce, signal, fact, observed_us, received_us, decision, propensity, parent, client, rater, bill = record
+    category, model, kind, decided_us, input_tokens = decision
     return (
-        record.namespace,
-        bytearray(record.nonce),
-        record.signal,
-        record.observed_us,
-        record.received_us,
-        decision.category,
-        decision.model,
-        int(decision.kind),
-        decision.decided_us,
-        decision.input_tokens,
-        record.propensity,
-        bytearray(record.parent),
-        record.client,
-        record.rater,
-        int(record.fact is None),
-        *_fact_columns(record.fact),
-        *_bill_columns(record.bill),
+        namespace,
+        bytearray(nonce),
+        signal,
+        observed_us,
+        received_us,
+        category,
+        model,
+        int(kind),
+        decided_us,
+        input_tokens,
+        propensity,
+        bytearray(parent),
+        client,
+        rater,
+        truth(fact is None),
+        *_fact_columns(fact, truth),
+        *_bill_columns(bill, truth),
     )
 
 
@@ -50,20 +51,20 @@ def signal_record(row: Row[*tuple[Any, ...]] | tuple[Any, ...]) -> SignalRecord:
     )
 
 
-def _bill_columns(bill: Bill | None) -> tuple[str | int | None, ...]:
+def _bill_columns(bill: Bill | None, truth: type[int]) -> tuple[str | int | None, ...]:
     if bill is None:
         return None, None, None
     profile, priced, nano_usd = bill
-    return profile, int(priced), nano_usd
+    return profile, truth(priced), nano_usd
 
 
-def _fact_columns(fact: Fact | None) -> FactColumns:
+def _fact_columns(fact: Fact | None, truth: type[int]) -> FactColumns:
     if fact is None:
         return *_NO_OUTCOME, None, None
     if isinstance(fact, Outcome):
         return int(fact.status), *fact[1:], None, None
     if isinstance(fact, Thumb):
-        return *_NO_OUTCOME, int(fact.up), None
+        return *_NO_OUTCOME, truth(fact.up), None
     return *_NO_OUTCOME, None, fact.value
 
 

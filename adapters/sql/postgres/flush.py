@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from asyncpg import Connection, UniqueViolationError
-from sqlalchemy import Boolean, Table
+from sqlalchemy import Table
 
 from adapters.ledger import Change, Settlement, Written, key_of, settle
 from adapters.sql.arrays import Columns, columns_of, order_of, selected, unnested
@@ -34,7 +34,6 @@ _REVISIONS: Final = (
 )
 
 _KEY: Final = ("namespace", "nonce", "signal", "decided_us")
-_TRUTHS: Final = [n for n, name in enumerate(given_columns(signals)) if isinstance(signals.c[name].type, Boolean)]
 
 
 class Batch(NamedTuple):
@@ -80,7 +79,7 @@ async def flush(connection: Connection, batch: Batch, expected: Expected) -> tup
 
 async def _copy(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
     """Store signals as new ones, and what they teach unless the mark has moved."""
-    rows = [_with_truths(signal_row(record)) for record in _by_time(settled)]
+    rows = [signal_row(record, bool) for record in _by_time(settled)]
     try:
         await connection.copy_records_to_table(signals.name, columns=given_columns(signals), records=rows)
     except UniqueViolationError:
@@ -107,15 +106,6 @@ async def _settled_again(connection: Connection, batch: Batch, settled: Settleme
 def _by_time(settled: Settlement) -> list[SignalRecord]:
     """Return the signals to store in the order of their keys, by time first: rows are copied partition by partition."""
     return sorted(settled.kept.values(), key=lambda record: record.decision.decided_us)
-
-
-def _with_truths(row: tuple[object, ...]) -> tuple[object, ...]:
-    """Return a row of `signals` whose numbers are truth values where its columns are."""
-    values = [*row]
-    for place in _TRUTHS:
-        if values[place] is not None:
-            values[place] = bool(values[place])
-    return tuple(values)
 
 
 def _rows(settled: Settlement) -> Columns:
