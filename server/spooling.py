@@ -21,6 +21,9 @@ from server.ports import Spool, Store
 CHUNK: Final = 1000
 """Signals that are brought to the store in one transaction."""
 
+TRIAL: Final = 16
+"""Signals that a store which failed is tried with first: making many ready time and again would hold up other calls."""
+
 PROBES: Final = 16
 """Signals that are tried alone, before each is, to see whether the store refuses all there are."""
 
@@ -168,6 +171,8 @@ class Spooling:
     async def _taken(self, records: Sequence[SignalRecord]) -> bool:
         """Write records, but for those that the store will never take; tell whether it takes any."""
         try:
+            if not self._up:
+                await self._refusal(records[:TRIAL])
             if error := await self._refusal(records):
                 await self._require_one_taken(records, error)
                 self._drop(await self._refused(records, error), len(records))

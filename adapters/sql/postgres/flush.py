@@ -10,10 +10,11 @@ Either way signals are locked before sums, and each in the order of their keys, 
 which meet wait for each other and never in a circle.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 from asyncpg import Connection, UniqueViolationError
 from sqlalchemy import Table
@@ -36,12 +37,20 @@ _REVISIONS: Final = (
 _KEY: Final = ("namespace", "nonce", "signal", "decided_us")
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
 class Batch(NamedTuple):
     """What one flush writes, and how."""
 
     records: Sequence[SignalRecord]
     bucket_us: int
     shard: int
+
+
+MANY: Final = 64
+"""Signals that are worked on aside, in another thread: so many would hold up the calls that this one answers."""
 
 
 class Expected(NamedTuple):
@@ -58,7 +67,7 @@ async def flush(connection: Connection, batch: Batch, expected: Expected) -> tup
     """
     while True:
         # Feedback that is settled with an older mark might count what was dropped once more.
-        settled = settle(batch.records, {}, batch.bucket_us, expected.retained_us)
+        settled = await _aside(batch, settle, batch.records, {}, batch.bucket_us, expected.retained_us)
         await connection.execute(_BEGIN)
         found = await (_copy if expected.are_new else _insert)(connection, batch, settled, expected)
         if found.retained_us == expected.retained_us and found.are_new >= expected.are_new:
@@ -67,7 +76,7 @@ async def flush(connection: Connection, batch: Batch, expected: Expected) -> tup
         expected = found
     if not found.are_new:
         settled = await _settled_again(connection, batch, settled, found.retained_us)
-        await connection.execute(_replace_and_add(), *_rows(settled), *_additions(settled, batch.shard))
+        await connection.execute(_replace_and_add(), *_columns(settled), *_additions(settled, batch.shard))
     await connection.execute("COMMIT")
     # Read before the commit, it would not count what others have committed meanwhile; and they, not ours.
     revisions_after = {row["namespace"]: row["revision"] for row in await connection.fetch(_REVISIONS, [*settled.rows])}
@@ -77,9 +86,16 @@ async def flush(connection: Connection, batch: Batch, expected: Expected) -> tup
     return Written(settled.statuses, changes), found
 
 
+async def _aside(batch: Batch, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `work` returns."""
+    if len(batch.records) > MANY:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    return work(*args, **kwargs)
+
+
 async def _copy(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
     """Store signals as new ones, and what they teach unless the mark has moved."""
-    rows = [signal_row(record, bool) for record in _by_time(settled)]
+    rows = await _aside(batch, _rows, settled)
     try:
         await connection.copy_records_to_table(signals.name, columns=given_columns(signals), records=rows)
     except UniqueViolationError:
@@ -91,7 +107,7 @@ async def _copy(connection: Connection, batch: Batch, settled: Settlement, expec
 async def _insert(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
     """Store those signals that are new; what they teach only if all of them are, and the mark has not moved."""
     count = len(settled.kept)
-    parameters = expected.retained_us, count, *_rows(settled), *_additions(settled, batch.shard)
+    parameters = expected.retained_us, count, *_columns(settled), *_additions(settled, batch.shard)
     found = await connection.fetchrow(_insert_and_add(), *parameters)
     return Expected(found["retained_us"], are_new=found["inserted"] == count)
 
@@ -108,8 +124,13 @@ def _by_time(settled: Settlement) -> list[SignalRecord]:
     return sorted(settled.kept.values(), key=lambda record: record.decision.decided_us)
 
 
-def _rows(settled: Settlement) -> Columns:
-    """Return the parameters of what stores signals."""
+def _rows(settled: Settlement) -> list[tuple[object, ...]]:
+    """Return the rows of new signals."""
+    return [signal_row(record, bool) for record in _by_time(settled)]
+
+
+def _columns(settled: Settlement) -> Columns:
+    """Return the parameters of a statement that stores signals."""
     return columns_of(signals, given_columns(signals), map(signal_row, _by_time(settled)))
 
 

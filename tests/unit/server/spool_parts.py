@@ -21,11 +21,13 @@ class FragileStore(MemoryStore):
         self.silent = False
         self.refused: dict[str, Exception] = {}
         self.attempts = 0
+        self.sizes: list[int] = []
         self.hanging: asyncio.Event | None = None
         self.waiting = False
 
     async def write(self, records):
         self.attempts += 1
+        self.sizes.append(len(records))
         if self.hanging:
             self.waiting = True
             await self.hanging.wait()

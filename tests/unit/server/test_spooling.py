@@ -12,7 +12,7 @@ from bandit.records import SignalRecord
 from bandit.signals import Thumb
 from bandit.votes import SignalStatus, resolve
 from server.errors import FeedbackUnavailableError, SpoolExhaustedError
-from server.spooling import CHUNK, PROBES, Spooling
+from server.spooling import CHUNK, PROBES, TRIAL, Spooling
 from server.writer import Writer
 from tests.unit.server.spool_parts import BUCKET_US, START_US, FragileStore, MemorySpool, a_thumb
 
@@ -81,6 +81,14 @@ async def test_what_is_spooled_reaches_the_store_and_what_was_learned(spooling, 
     assert parts.namespace.revision == CHUNK + 8
     assert [sample(parts, name) for name in ("store_up", "spool_records", "spool_dropped_total")] == [1.0, 0.0, 0.0]
     assert [event["event"] for event in log.events] == ["store_failed", "store_recovered"]
+
+
+async def test_a_store_that_stays_away_is_tried_with_a_few_signals(spooling, store, spool):
+    store.error = DOWN
+    await spooling.write([a_thumb(number) for number in range(CHUNK)])
+    store.sizes.clear()
+    assert not await spooling.drain()
+    assert (store.sizes, len(spool.kept)) == ([TRIAL], CHUNK)
 
 
 async def test_the_age_of_the_oldest_signal_is_shown_until_the_spool_is_empty(spooling, store, spool, parts):
@@ -152,7 +160,7 @@ async def test_a_store_that_refuses_everything_is_asked_of_a_few_signals_only(sp
     await spooling.write([a_thumb(number) for number in range(CHUNK)])
     store.error, store.attempts = StoreError("does not accept a statement of this version"), 0
     assert not await spooling.drain()
-    assert (len(spool.kept), store.attempts) == (CHUNK, 1 + PROBES)
+    assert (len(spool.kept), store.attempts) == (CHUNK, 2 + PROBES)
 
 
 async def test_signals_that_the_store_refuses_for_good_are_dropped_however_many_they_are(spooling, store, spool, parts):
