@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from adapters.ledger import fold
+from adapters.ledger import StoreError, fold
 from adapters.sql.postgres.flush import Batch, Expected, flush
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
@@ -118,6 +118,14 @@ async def test_what_is_told_again_is_met_with_care_until_all_is_new_again(store,
     finally:
         await connection.close()
     assert (await store.load("acme")).revision == 4
+    assert await store.verify() == {}
+
+
+@pytest.mark.parametrize("signal", ["\ud800", "a\0b"])
+async def test_a_signal_that_cannot_be_stored_is_an_error_of_its_own_and_leaves_the_store_well(store, signal):
+    with pytest.raises(StoreError, match="PostgreSQL"):
+        await store.write([vote(1, 1, up=True)._replace(signal=signal)])
+    assert (await store.write([vote(1, 1, up=True)])).statuses == (SignalStatus.APPLIED,)
     assert await store.verify() == {}
 
 

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 from asyncpg import Connection, UniqueViolationError
 from sqlalchemy import Table
 
-from adapters.ledger import Change, Settlement, Written, key_of, settle
+from adapters.ledger import Change, Settlement, StoreError, Written, key_of, settle
 from adapters.sql.arrays import Columns, columns_of, order_of, selected, unnested
 from adapters.sql.marks import RETAINED
 from adapters.sql.postgres.locks import Lock
@@ -100,6 +100,8 @@ async def _copy(connection: Connection, batch: Batch, settled: Settlement, expec
         await connection.copy_records_to_table(signals.name, columns=given_columns(signals), records=rows)
     except UniqueViolationError:
         return expected._replace(are_new=False)
+    except (OverflowError, TypeError, UnicodeError) as error:
+        raise StoreError(f"a signal has a value that PostgreSQL cannot hold: {error}") from error
     found = await connection.fetchrow(_add(), expected.retained_us, *_additions(settled, batch.shard))
     return expected._replace(retained_us=found["retained_us"])
 

@@ -110,7 +110,7 @@ class PostgresStore(SqlStore):
             driver: Connection = raw
             try:
                 return await flush(driver, batch, self._expected)
-            except PostgresError:
+            except (PostgresError, StoreError):
                 if not driver.is_closed() and driver.is_in_transaction():
                     await driver.execute("ROLLBACK")
                 raise
