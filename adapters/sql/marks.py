@@ -1,5 +1,6 @@
 """Times that only move forward, kept in `meta`."""
 
+import secrets
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
@@ -26,6 +27,9 @@ REGISTRY: Final = "registry_version"
 OLDEST_CODE: Final = "oldest_code"
 """Newest migration known to the oldest code that may use the tables, as a number."""
 
+STORE: Final = "store"
+"""A number that tells a store from any other, drawn when its tables are made and when a backup is restored."""
+
 REPAIRS: Final = "repairs"
 """How often sums or spend were mended."""
 
@@ -48,6 +52,11 @@ def advance(connection: Connection, name: str, value_us: int) -> int:
 def advance_layout(connection: Connection) -> None:
     """Let whoever follows the sums read all of them anew: rows were merged or taken away."""
     count(connection, LAYOUT)
+
+
+def name_store(connection: Connection) -> None:
+    """Make it another store than whatever had its tables, or its rows, before."""
+    insert_rows(connection, meta, insert_or_replace, [(STORE, secrets.randbits(62))])
 
 
 def count(connection: Connection, name: str, more: int = 1) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
 from adapters.exclusion import Exclusion, exclude
 from adapters.ledger import Position
+from adapters.sql import marks
 from adapters.sql.operations import Operations
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
@@ -323,6 +324,22 @@ async def test_a_database_that_was_replaced_is_read_whole(followed):
     assert sum(moments.n for moments in followed.rows.values()) == 1
     assert followed.wholes == 2
     assert await followed.is_in_step()
+
+
+async def test_tables_that_were_emptied_behind_its_back_are_read_whole(followed):
+    """Nothing of them has changed since: no row, no revision and no number of a transaction tells."""
+    await followed.store.database.run(lambda one: one.execute(text("TRUNCATE sums, spend, revisions")))
+    await followed.look()
+    assert (followed.rows, followed.wholes) == ({}, 2)
+    assert await followed.is_in_step()
+
+
+async def test_another_store_in_the_same_tables_is_read_whole(followed):
+    await followed.store.database.run(marks.name_store)
+    await followed.look()
+    assert followed.wholes == 2
+    await followed.look()
+    assert followed.wholes == 2
 
 
 async def test_a_cluster_that_went_back_in_time_is_read_whole(followed):

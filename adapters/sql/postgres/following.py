@@ -14,16 +14,20 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select, text, tuple_
 
 from adapters.ledger import Followed, Position, StoredSums
-from adapters.sql.marks import LAYOUT, REGISTRY, mark
+from adapters.sql.marks import LAYOUT, REGISTRY, STORE, mark
 from adapters.sql.reading import added_up
 from adapters.sql.schema import CHANGED, categories, revisions, spend, sums
 from bandit.spend import MINUTE_US, SpendKey, Tally
 from bandit.sums import Moments, RowKey
 
 _MOMENT: Final = text(
-    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, CAST(CAST('sums' AS regclass) AS oid)::bigint"
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
+    + ", ".join(f"pg_relation_filenode('{table.name}')::bigint" for table in (sums, spend, revisions))
 )
-"""Below which number every transaction has ended, and which table this is: another one of its name has another."""
+"""Below which number every transaction has ended, and which files hold the tables.
+
+A table that was emptied at once (TRUNCATE), or made anew, has another file than before.
+"""
 
 
 class _Found(NamedTuple):
@@ -34,10 +38,10 @@ class _Found(NamedTuple):
 
 def follow(connection: Connection, seen: Position | None, billed_since_us: Mapping[str, int]) -> Followed:
     """Return what changed since `seen`, within a transaction that sees one moment."""
-    horizon, table = map(int, connection.execute(_MOMENT).one())
-    layout = mark(connection, LAYOUT)
-    # A smaller number, or another table, is what was restored from a backup.
-    whole = seen is None or seen[1:] != (layout, table) or seen[0] > horizon
+    horizon, *files = map(int, connection.execute(_MOMENT).one())
+    held = (mark(connection, LAYOUT), mark(connection, STORE), *files)
+    # A smaller number, or another store, is what was restored from a backup.
+    whole = seen is None or seen[1:] != held or seen[0] > horizon
     since = 0 if whole or seen is None else seen[0]
     found: defaultdict[str, _Found] = defaultdict(lambda: _Found({}, [], {}))
     for namespace, category, model, signal, source, bucket, *numbers in _changed_rows(connection, sums, since):
@@ -54,7 +58,7 @@ def follow(connection: Connection, seen: Position | None, billed_since_us: Mappi
         name: StoredSums(counts.get(name, 0), found[name].rows, tuple(found[name].categories), found[name].spend)
         for name in sorted({*found, *counts})
     }
-    return Followed((horizon, layout, table), whole, namespaces, mark(connection, REGISTRY))
+    return Followed((horizon, *held), whole, namespaces, mark(connection, REGISTRY))
 
 
 def _changed_rows(connection: Connection, table: Table, since: int) -> list[Any]:

@@ -65,11 +65,11 @@ async def filled(a_decision: DecisionRecord) -> None:
 
 
 def contents(file: str) -> dict[str, list[Any]]:
-    """Every row of a file but how often rows were merged, which counts on in each store."""
+    """Every row of a file but how often rows were merged, which counts on in each store, and which store it is."""
     with closing(sqlite3.connect(file)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in names}
-    return {**rows, "meta": [row for row in rows["meta"] if row[0] != "layout"]}
+    return {**rows, "meta": [row for row in rows["meta"] if row[0] not in ("layout", "store")]}
 
 
 @pytest.fixture(autouse=True)
