@@ -6,7 +6,7 @@ the next snapshot takes in.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -18,7 +18,7 @@ from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey
 from server.metrics import Metrics
 from server.ports import SharedStore
-from server.publisher import Publisher, not_after
+from server.publisher import Publisher
 from server.registry.live import LiveRegistry
 
 SPREAD: Final = 0.5
@@ -27,11 +27,26 @@ SPREAD: Final = 0.5
 
 @dataclass(slots=True)
 class _Known:
-    """What was read of a namespace: absolute rows."""
+    """What was read of a namespace: absolute rows, and at which bucket those were taken in that were ahead."""
 
     revision: int
     rows: dict[RowKey, Moments]
     spend: dict[SpendKey, Tally]
+    places: dict[RowKey, int] = field(default_factory=dict)
+
+    def seen_from(self, now: int, rows: Mapping[RowKey, Moments]) -> Mapping[RowKey, Moments]:
+        """Take rows of a clock that is ahead for those of now, as `not_after` does, and whatever becomes of them too.
+
+        Else what is taken back once its time has come would be taken from a bucket that never held it.
+        """
+        self.places.update((key, now) for key in rows if key.bucket > now and key not in self.places)
+        if not self.places:
+            return rows
+        seen: dict[RowKey, Moments] = {}
+        for key, moments in rows.items():
+            place = key._replace(bucket=self.places.get(key, key.bucket))
+            seen[place] = seen[place] + moments if place in seen else moments
+        return seen
 
 
 def _nobody(_answers: bool) -> None:
@@ -133,8 +148,10 @@ class Follower:
         """Have every namespace hold what was read; one that is not there any more has nothing."""
         for name, namespace in self._publisher.namespaces.items():
             stored = followed.namespaces.get(name, StoredSums())
-            await self._publisher.replace(namespace, stored)
-            self._known[name] = _Known(stored.revision, dict(stored.rows), dict(stored.spend))
+            known = _Known(stored.revision, dict(stored.rows), dict(stored.spend))
+            seen = known.seen_from(self._clock() // namespace.sums.bucket_us, stored.rows)
+            await self._publisher.replace(namespace, replace(stored, rows=seen))
+            self._known[name] = known
 
     def _advance(self, name: str, stored: StoredSums) -> None:
         """Have a namespace take in what differs from what was read before."""
@@ -148,7 +165,7 @@ class Follower:
             known.rows.update(stored.rows)
             known.spend.update(stored.spend)
             now = self._clock() // namespace.sums.bucket_us
-            namespace.follow(Change(known.revision, not_after(rows, now), spend))
+            namespace.follow(Change(known.revision, known.seen_from(now, rows), spend))
 
     def _age_s(self) -> float:
         return max(0.0, (self._clock() - self._looked_us) * 1e-6)

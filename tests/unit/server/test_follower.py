@@ -276,6 +276,24 @@ async def test_rows_of_the_future_are_taken_for_those_of_now(replica, now):
     assert replica.namespace.sums.rows() == {key(now - 1): Moments(1, 1, 1), key(now): Moments(3, 3, 3)}
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["read at once", "followed"])
+async def test_what_another_clock_dated_ahead_is_taken_back_whole_once_its_time_has_come(replica, clock, now, whole):
+    """A replica that is up to a minute behind learns of it before it happens, by its own clock."""
+    ahead = key(now + 6)
+    if not whole:
+        replica.says(found(0, {}, whole=True))
+    replica.says(found(1, {ahead: Moments(1, 1, 1)}, whole=whole))
+    replica.says(found(2, {ahead: Moments(0, 0, 0)}, revision=2))
+    await replica.look()
+    if not whole:
+        await replica.look()
+    assert replica.namespace.sums.rows() == {key(now): Moments(1, 1, 1)}
+    clock.pass_s(3600.0)
+    await replica.look()
+    assert replica.namespace.sums.rows() == {}
+    assert replica.namespace.published.snapshot.revision == 2
+
+
 async def test_a_store_that_counts_less_than_it_did_is_read_whole(replica, now, log):
     newer, older = {key(now): Moments(5, 5, 5)}, {key(now): Moments(2, 2, 2)}
     replica.says(
