@@ -41,8 +41,13 @@ class Saving:
             await self.save()
 
     async def save(self) -> None:
-        """Save, unless nothing changed. What was started from is not saved as if it had been read."""
+        """Save, unless nothing changed. What was started from is not saved as if it had been read.
+
+        Nor is the nothing of a start that failed, or was given up, before anything was read.
+        """
         namespaces = self._namespaces
+        if not namespaces:
+            return
         registry = self._registry()
         counts = {name: (one.sums_revision, len(one.categories)) for name, one in namespaces.items()}
         now = counts, registry.version

@@ -256,6 +256,12 @@ async def test_nothing_is_saved_while_nothing_changed_or_before_the_store_was_re
     assert saved.read().namespaces["default"].categories == ("chat", "default", "poetry")
 
 
+async def test_a_start_that_ends_before_anything_was_read_leaves_what_was_saved(saved, log):
+    saved.write(Saved({"acme": STORED}, REGISTRY))
+    await Saving(saved, {}, Registry, log.logger).save()
+    assert saved.read() == Saved({"acme": STORED}, REGISTRY)
+
+
 async def test_a_decision_says_that_it_is_degraded_and_is_drawn_as_ever(parts):
     await parts.publisher.load_saved(["acme"], {})
     degraded = parts.route(Call("chat"))
