@@ -10,11 +10,12 @@ from adapters.ledger import StoreError, StoreUnavailableError
 from adapters.sql import retention
 from adapters.sql.postgres import tables
 from adapters.sql.postgres.locks import Lock
-from adapters.sql.postgres.reach import Reach
+from adapters.sql.postgres.reach import TELLING_S, Reach
 from adapters.sql.postgres.store import PostgresStore
 from adapters.sql.schema import signals
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
+from bandit.votes import SignalStatus
 
 HOUR_US = 3_600_000_000
 DECIDED_US = 480_000 * HOUR_US
@@ -94,3 +95,19 @@ async def test_a_clock_that_is_ahead_drops_and_merges_nothing_that_the_database_
     await store.compact(now_us + year_us)
     mark = await store.database.run(lambda one: one.scalar(text("SELECT value FROM meta WHERE name = 'compacted_us'")))
     assert abs(mark - now_us) < HOUR_US
+
+
+@pytest.mark.usefixtures("store")
+async def test_a_write_has_as_long_as_the_longest_statement_leaves_it(database_url, monkeypatch):
+    monkeypatch.setattr("adapters.sql.postgres.reach.WRITE_S", 0.0)
+    short, long = (
+        PostgresStore.connect(Reach(database_url, statement_s=TELLING_S + more_s), bucket_us=HOUR_US)
+        for more_s in (0.0, 30.0)
+    )
+    for one in (short, long):
+        await one.prepare()
+    assert (await long.write([a_vote(1)])).statuses == (SignalStatus.APPLIED,)
+    with pytest.raises(StoreUnavailableError, match="within the time"):
+        await short.write([a_vote(2)])
+    for one in (short, long):
+        await one.close()

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+WRITE_S: Final = 3.0
+"""What a write may take in any case: senders, who by default give up after 5 s, are told before they do."""
+TELLING_S: Final = 2.0
+"""What senders who wait as long as a statement may take need, to be told before they give up."""
+
 _HOST: Final = r"([\w.%-]*|\[[0-9A-Fa-f:.]+\])(:\d+)?"
 _HOSTS: Final = re.compile(f"{_HOST}(,{_HOST})*")
 _SHOWN: Final = ("host=", "port=")
@@ -19,6 +24,15 @@ class Reach:
     connect_s: float = 5.0
     statement_s: float = 5.0
     connections: int = 4
+
+    @property
+    def write_s(self) -> float:
+        """Longest that a write of signals may take, from asking for a connection to its commit.
+
+        No statement of it takes longer than `statement_s`, so that a lower one bounds it too. Where that is as long as
+        senders wait, or longer, they are told `TELLING_S` before.
+        """
+        return max(WRITE_S, self.statement_s - TELLING_S)
 
     @property
     def address(self) -> str:

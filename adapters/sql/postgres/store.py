@@ -22,9 +22,6 @@ from bandit.records import SignalRecord
 SHARDS: Final = 16
 """Rows that one row of the sums is spread over at most."""
 
-WRITE_S: Final = 3.0
-"""Longest that signals may take: their senders are told before they give up, which by default is after 5 s."""
-
 
 class PostgresStore(SqlStore):
     """A `server.ports.SharedStore`. `PostgresStore.connect` makes one."""
@@ -105,7 +102,7 @@ class PostgresStore(SqlStore):
         """Return None: the disk is that of the server."""
 
     async def _flush(self, batch: Batch) -> tuple[Written, Expected]:
-        async with asyncio.timeout(WRITE_S), self.database.connection() as connection:
+        async with asyncio.timeout(self.database.reach.write_s), self.database.connection() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
             driver: Connection = raw
             try:

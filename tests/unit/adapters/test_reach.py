@@ -24,3 +24,10 @@ from adapters.sql.postgres import Reach
 def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
     assert Reach(url).address == shown
     assert "ecret" not in repr(Reach(url))
+
+
+@pytest.mark.parametrize(("statement_s", "write_s"), [(0.5, 3.0), (5.0, 3.0), (7.0, 5.0), (60.0, 58.0)])
+def test_a_write_takes_longer_than_senders_usually_wait_only_where_a_statement_may(
+    statement_s: float, write_s: float
+) -> None:
+    assert Reach("postgresql://db/routeward", statement_s=statement_s).write_s == write_s
