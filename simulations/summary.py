@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simulations.command import Simulation
+from simulations.counting import counted
 from simulations.results import PolicyResult
 from simulations.scenario import Phase
 
@@ -22,8 +23,7 @@ def summary_table(simulation: Simulation) -> Table:
     """Return the policies as a table, best first; where a run has several phases, with the score of each."""
     options, policies = simulation.options, simulation.comparison.policies
     columns = _columns([*policies["routeward"].phases], options.budget_usd)
-    seeds = "1 seed" if options.seeds == 1 else f"{options.seeds} seeds"
-    title = f"{options.scenario}: {options.steps} requests, {seeds}"
+    title = f"{options.scenario}: {options.steps} requests, {counted(options.seeds, 'seed')}"
     table = Table(title=title, caption=_caption(simulation), box=SIMPLE_HEAD, caption_justify="left")
     table.add_column("policy", no_wrap=True)
     for heading in columns:
@@ -84,7 +84,7 @@ def _left_out(simulation: Simulation) -> Iterator[str]:
         total = len(world.prompts) + world.dropped_prompts
         yield f"{len(world.prompts)} of {total} prompts: not every model answered the others."
     for reason, count in rejected.items():
-        yield f"{count} rows left out: {reason}."
+        yield f"{counted(count, 'row')} left out: {reason}."
 
 
 def _shown(value: float | None, spec: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from routeward.cli.narrow_tables import fitting, shortened
-from routeward.cli.output import percent, usd
+from routeward.cli.output import counted, percent, usd
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,7 +48,9 @@ def _head(document: "Document") -> "Iterator[Text]":
         if check["status"] != "green":
             yield Text.assemble((f"  {check['status']}: ", COLOURS[check["status"]]), f"{name}: {check['says']}")
     if checks["propensities"]["status"] == "green":
-        yield from (Text(f"  {count:,} calls left out: {why}") for why, count in log.get("unusable", {}).items())
+        yield from (
+            Text(f"  {counted(count, 'call')} left out: {why}") for why, count in log.get("unusable", {}).items()
+        )
     yield from (Text(f"  note: {note}") for note in log.get("notes", ()))
 
 

@@ -15,7 +15,7 @@ from routeward.cli.output import WRONG_USE, CommandError, console, show
 from routeward.cli.service import loaded
 
 if TYPE_CHECKING:
-    from adapters.sql.traffic import Extent
+    from adapters.sql.sqlite.traffic import Extent
 
 FEEDBACK_AGE_S: Final = 7 * 86_400.0
 """Age up to which a server accepts feedback whose configuration says nothing of it."""
@@ -129,7 +129,7 @@ def _wanted(
 
 
 def _extent(wanted: Wanted) -> "Extent":
-    from adapters.sql.traffic import extent_of, require_namespace
+    from adapters.sql.sqlite.traffic import extent_of, require_namespace
 
     extent = extent_of(wanted.store)
     require_namespace(wanted.store, extent, wanted.namespace)
@@ -137,7 +137,7 @@ def _extent(wanted: Wanted) -> "Extent":
 
 
 def _to_file(wanted: Wanted, output: Path, *, force: bool) -> dict[str, Any]:
-    from adapters.sql.traffic import decisions_of
+    from adapters.sql.sqlite.traffic import decisions_of
     from adapters.traffic.own.writing import write_file
 
     if output.exists() and not force:
@@ -152,7 +152,7 @@ def _to_file(wanted: Wanted, output: Path, *, force: bool) -> dict[str, Any]:
 
 
 def _to_folder(wanted: Wanted, output: Path, choice: dict[str, Any], *, resume: bool, force: bool) -> dict[str, Any]:
-    from adapters.sql.traffic import decisions_of, next_time_of
+    from adapters.sql.sqlite.traffic import decisions_of, next_time_of
     from adapters.traffic.own.folder import Decisions, Span, export_folder
     from adapters.traffic.own.manifest import Choice
 
@@ -190,9 +190,11 @@ def _shown_progress() -> Any:
 
 
 def _text(document: dict[str, Any]) -> str:
-    if not document["left_out"]:
+    left = document["left_out"]
+    if not left:
         return _written(document)
-    return f"{_written(document)}; {document['left_out']:,} are left out, whose times are later than 2200"
+    said = "1 is left out, whose time is" if left == 1 else f"{left:,} are left out, whose times are"
+    return f"{_written(document)}; {said} later than 2200"
 
 
 def _written(document: dict[str, Any]) -> str:

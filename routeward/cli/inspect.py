@@ -10,7 +10,7 @@ import typer
 
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened
 from routeward.cli.options import Json
-from routeward.cli.output import WRONG_USE, CommandError, console, percent, show
+from routeward.cli.output import WRONG_USE, CommandError, console, counted, percent, show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -111,7 +111,7 @@ def _table(document: dict[str, Any]) -> "RenderableType":
 
 def _lines(document: dict[str, Any]) -> Iterator["RenderableType"]:
     between = f", {document['from']} to {document['to']}" if document["from"] else ""
-    yield f"{document['calls']:,} calls in format {document['format']}{between}"
+    yield f"{counted(document['calls'], 'call')} in format {document['format']}{between}"
     yield f"  models      {_counted(document['models'])}"
     yield f"  categories  {_counted(document['categories'])}"
     if document["judgements"]:

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from simulations.counting import counted
 from simulations.demo.accounts import chosen_shares, rivals
 from simulations.demo.configuration import REFRESH_S
 from simulations.demo.curve import RECENT, account_of
@@ -49,14 +50,14 @@ class ConsoleScreen:
         self._tell(
             "World",
             f"{stage.source}: {len(world.models)}{of_all} models, {len(world.categories)} categories, "
-            f"{len(world.prompts):,} prompts",
+            f"{counted(len(world.prompts), 'prompt')}",
         )
         if stage.left_out_models and not options.models:
             self._tell("", "picked evenly from the cheapest to the dearest; --models names others")
         if world.dropped_prompts:
-            self._tell("", f"{world.dropped_prompts:,} prompts left out that not all of these models answered")
+            self._tell("", f"{counted(world.dropped_prompts, 'prompt')} left out that not all of these models answered")
         for reason, count in outcomes.rejected.items():
-            self._tell("", f"{count:,} rows left out: {reason}")
+            self._tell("", f"{counted(count, 'row')} left out: {reason}")
         answer, second = options.answer_value_usd, options.second_value_usd
         self._tell("Value", f"a good answer is worth ${answer:g}, a second of waiting costs ${second:g}")
         self._tell("Score", "0 is choosing at random, 100 always the best model of each category")

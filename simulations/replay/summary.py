@@ -7,6 +7,7 @@ from typing import Any, Final
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simulations.counting import counted
 from simulations.replay.bands import Band, Floats
 from simulations.replay.checks import overall, status_of
 from simulations.replay.command import Replay
@@ -28,7 +29,8 @@ _LEGEND: Final = (
 def summary_table(replay: Replay) -> Table:
     """Return the policies as a table, best first; 100 columns hold it."""
     requests = int((~replay.traffic.forced[replay.stage.asked.stream]).sum())
-    title = f"replay of {requests:,} requests, {replay.options.seeds} seeds: {overall(replay.checks)}"
+    seeds = counted(replay.options.seeds, "seed")
+    title = f"replay of {counted(requests, 'request')}, {seeds}: {overall(replay.checks)}"
     table = Table(title=title, caption="\n".join(_caption(replay)), caption_justify="left", **_NARROW)
     table.add_column("policy", no_wrap=True, overflow="ellipsis", max_width=_NAME)
     for heading in ("value $", "lift $", "±", "cost $", "answer", "errors", "p50 s", "p95 s", "again"):
@@ -56,7 +58,7 @@ def _caption(replay: Replay) -> Iterator[str]:
         if check.status != "green" and check.policy in ("", LEARNER, LOGGED):
             yield f"{check.status}: {check.says}" + (f" ({check.policy})" if check.policy else "")
     for reason, count in replay.traffic.left_out.items():
-        yield f"{count:,} rows left out: {reason}"
+        yield f"{counted(count, 'row')} left out: {reason}"
     yield from replay.notes
     played, log = replay.policies[LEARNER].figures["played"], replay.policies[LOGGED].figures["played"]
     if float(played.mean) < float(log.mean):

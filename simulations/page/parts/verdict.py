@@ -4,10 +4,11 @@ import math
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
+from simulations.counting import counted
 from simulations.page.fields import Interval
 from simulations.page.html import Child, table, tag
 from simulations.page.result import AMBER, GREEN, RED, STATUSES, Policy, Result
-from simulations.page.units import UNKNOWN, count, percent, seconds, usd, usd_per_thousand
+from simulations.page.units import UNKNOWN, percent, seconds, usd, usd_per_thousand
 
 _LIGHTS: Final = {GREEN: ("●", "sound"), AMBER: ("▲", "take care"), RED: ("■", "refused")}
 """By shape and word too, for those who cannot tell the colours."""
@@ -201,5 +202,5 @@ def _says(result: Result) -> str:
     worth = f"{usd(result.answer_value_usd)} per good answer, {usd(result.second_value_usd)} per second of waiting"
     estimators = sorted({p.estimator for p in result.policies.values() if p.estimator and p.name != result.baseline})
     how = f" Estimated by {', '.join(estimators)}." if estimators else ""
-    left = sum(each or 0 for each in result.rejected.values())
-    return f"A request's value is its answer less its cost less the waiting: {worth}.{how} {count(left)} rows left out."
+    left = counted(int(sum(each or 0 for each in result.rejected.values())), "row")
+    return f"A request's value is its answer less its cost less the waiting: {worth}.{how} {left} left out."

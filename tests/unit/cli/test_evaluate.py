@@ -86,7 +86,7 @@ def test_a_log_whose_wanted_judgement_is_there_is_read(cli: Cli, log: str) -> No
 def test_rows_that_are_left_out_are_told_with_their_lines(cli: Cli, log: str, tmp_path: Path) -> None:
     ended = cli("evaluate", spoiled(tmp_path, log))
     assert "2 rows left out: quality is out of range (first lines: 2, 3)" in ended.err
-    assert "1 calls left out: " in ended.out
+    assert "1 call left out: " in ended.out
     rejected = cli("evaluate", "spoiled.jsonl", "--json", "-").document["log"]["rejected"]
     assert [one.keys() for one in rejected.values()] == [{"count", "lines"}]
 
@@ -192,7 +192,7 @@ def test_a_log_of_which_no_call_can_be_used_gives_no_sums(cli: Cli, tmp_path: Pa
     (tmp_path / "log.csv").write_text("category,model,quality\na,large,1\n")
     ended = cli("collapse", "log.csv", "-o", "log.sums", "--json")
     assert (ended.code, ended.document["error"]["reason"]) == (1, "NO_CALLS")
-    assert "1 calls left out: " in ended.document["error"]["message"]
+    assert "1 call left out: " in ended.document["error"]["message"]
     assert not (tmp_path / "log.sums").exists()
 
 

@@ -186,7 +186,7 @@ def test_decisions_of_a_clock_that_was_wrong_make_no_parts_of_days_between_them(
 
     asyncio.run(filled())
     ended = cli("export", "odd.db", "-o", "log.jsonl")
-    assert ended.out == "wrote 3 decisions to log.jsonl; 1 are left out, whose times are later than 2200\n"
+    assert ended.out == "wrote 3 decisions to log.jsonl; 1 is left out, whose time is later than 2200\n"
     document = cli("export", "odd.db", "-o", "out", "--format", "jsonl", "--json").document
     assert (document["rows"], document["parts"], document["left_out"]) == (3, 2, 1)
     assert sorted(path.name for path in (tmp_path / "out").glob("*.jsonl")) == [

@@ -19,7 +19,7 @@ def log(tmp_path: Path) -> str:
 def test_a_log_tells_what_it_knows_what_was_left_out_and_what_it_is_good_for(cli: Cli, log: str) -> None:
     ended = cli("inspect", log)
     assert ended.code == 0, ended.err
-    assert "1 calls in format generic, 2026-03-01T10:00:00+00:00 to 2026-03-01T10:00:00+00:00" in ended.out
+    assert "1 call in format generic, 2026-03-01T10:00:00+00:00 to 2026-03-01T10:00:00+00:00" in ended.out
     assert "  propensity             100%\n" in ended.out
     assert "  latency_s                 -\n" in ended.out
     assert "  1 x time is no time (ISO 8601, as 2026-01-31T12:00:00Z) (first lines: 3)" in ended.out

@@ -251,7 +251,7 @@ def test_the_table_says_what_was_left_out(options: SimulateOptions, simulation: 
     caption = str(summary_table(simulate(replace(options, outcomes=damaged, steps=50))).caption)
     total = len(simulation.world.prompts)
     assert f"{total - 1} of {total} prompts" in caption
-    assert "1 rows left out: quality is out of range" in caption
+    assert "1 row left out: quality is out of range" in caption
     assert "left out" not in str(summary_table(simulation).caption)
 
 
