@@ -14,7 +14,7 @@ from server.config import ConfigError, load
 from server.listening import StartError
 from server.logs import LEVELS, logger
 from server.main import run
-from server.workers.place import Place, Worker, with_own_files
+from server.workers.place import Place, Worker, taking_over, with_own_files
 from server.workers.supervisor import serve
 
 EXIT_REFUSED: Final = 2
@@ -52,6 +52,8 @@ def _work(config: Path, place: Place, level: str) -> int:
     addresses = {"listen": place.listen, "metrics": place.metrics}
     try:
         settings = load(config, os.environ, **addresses, workers=place.workers, serving=True)
+        if place.number == 0:
+            settings = taking_over(settings)
         run(with_own_files(settings, place.number), log, worker)
     except (ConfigError, StartError) as error:
         worker.tell_refused(str(error))

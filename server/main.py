@@ -8,10 +8,11 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -24,10 +25,12 @@ from adapters.sql.archive import FolderArchive
 from adapters.sql.postgres import Reach
 from adapters.sql.postgres import connect as postgres_store
 from adapters.sql.sqlite import Journal, SqliteStore
+from adapters.sql.sqlite.archive import file_archive
+from server.adoption import take_over
 from server.gateway.callables import Connect
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
-from server.listening import ALONE, StartError
+from server.listening import ALONE, Addresses, StartError
 from server.logs import logger
 from server.nonces import Nonces
 from server.ports import Archive, Provider, SavedState, Spool, Store
@@ -95,7 +98,7 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
     )
     async with (
         _opened(settings, log) as (store, archive),
-        _spool(settings.spool) as spool,
+        _spool(settings.spool, log) as spool,
         _connector(settings, log) as connect,
     ):
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
@@ -105,24 +108,44 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
         providers = _providers(settings, connect)
         service = Service(settings, store, keys, sources, log, providers, fingerprint, connect, files, inherited)
         try:
-            addresses = await service.start()
-            if isinstance(store, SqliteStore):
-                store.note_address(addresses.grpc)
-            _spare_collection()
-            log.info(
-                "ready" if worker is None else "worker_ready",
-                address=addresses.grpc,
-                metrics=addresses.metrics,
-                gateway=addresses.gateway,
-                config=settings.digest,
-            )
-            if worker is not None:
-                worker.tell_ready(addresses)
+            addresses = await _unless_stopped(service.start(), stop)
+            if addresses is not None:
+                if isinstance(store, SqliteStore):
+                    store.note_address(addresses.grpc)
+                _spare_collection()
+                _tell_ready(addresses, settings, log, worker)
             await stop.wait()
             log.info("draining")
         finally:
             await service.stop(hurry, is_replaced=worker is not None and worker.is_replaced)
     log.info("stopped")
+
+
+async def _unless_stopped(starting: Coroutine[Any, Any, Addresses], stop: asyncio.Event) -> Addresses | None:
+    """Return where the service listens; None where it is told to stop first, and then begins nothing more.
+
+    Tables of a PostgreSQL that are being changed are then as they were: the change is one transaction.
+    """
+    start, stopped = asyncio.create_task(starting), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((start, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return start.result() if start.done() else None
+    finally:
+        for task in (start, stopped):
+            task.cancel()
+        await asyncio.gather(start, stopped, return_exceptions=True)
+
+
+def _tell_ready(addresses: Addresses, settings: Settings, log: FilteringBoundLogger, worker: Worker | None) -> None:
+    log.info(
+        "ready" if worker is None else "worker_ready",
+        address=addresses.grpc,
+        metrics=addresses.metrics,
+        gateway=addresses.gateway,
+        config=settings.digest,
+    )
+    if worker is not None:
+        worker.tell_ready(addresses)
 
 
 @asynccontextmanager
@@ -143,7 +166,7 @@ async def _opened(settings: Settings, log: FilteringBoundLogger) -> AsyncIterato
     else:
         store = await SqliteStore.open(settings.store.path, bucket_us=bucket_us)
         # Beside the server's own connection: reading a day takes a while.
-        archive = FolderArchive.of_file(folder, settings.store.path) if folder else None
+        archive = file_archive(folder, settings.store.path) if folder else None
     try:
         yield store, archive
     finally:
@@ -156,12 +179,14 @@ def _saved(settings: Settings) -> SavedState | None:
 
 
 @asynccontextmanager
-async def _spool(settings: SpoolSettings) -> AsyncIterator[Spool | None]:
+async def _spool(settings: SpoolSettings, log: FilteringBoundLogger) -> AsyncIterator[Spool | None]:
     if settings.path is None:
         yield None
         return
-    journal = await Journal.open(settings.path, max_bytes=settings.max_bytes)
+    opened = partial(Journal.open, max_bytes=settings.max_bytes)
+    journal = await opened(settings.path)
     try:
+        await take_over(journal, settings.left, opened, log)
         yield journal
     finally:
         await journal.close()

@@ -112,11 +112,12 @@ class StoreSettings:
 class SpoolSettings:
     """Where to keep feedback while the store does not take it: a file on a durable disk, of at most `max_bytes`.
 
-    Without a path such feedback is refused.
+    Without a path such feedback is refused. What is in the files of `left`, which are nobody's any more, is taken over.
     """
 
     path: Path | None = None
     max_bytes: int = 1024 * 1024 * 1024
+    left: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

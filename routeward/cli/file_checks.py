@@ -1,13 +1,12 @@
-"""What `routeward doctor` looks at on the disk: space, the database, the keys that sign decision ids."""
+"""What `routeward doctor` looks at on the disk: its space, the database, the keys that sign decision ids."""
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from routeward.cli import postgres_checks
+from routeward.cli import disk_checks, postgres_checks
 from routeward.cli.checks import Check, Verdict, ok
 
 if TYPE_CHECKING:
@@ -20,19 +19,19 @@ LEEWAY_S: Final = 60.0
 
 
 def files(settings: "Settings", now_s: float, holder: "Holder | None", listening: "Found") -> Iterator[Check]:
-    """Look at the folder of the database, the database, and the signing keys; nothing is made or changed.
+    """Look at the disks, the database, and the signing keys; nothing is made or changed.
 
     `holder` is the server that has the database; `listening` is who was found where it listens, or, if it does not
     say, where the configuration says.
     """
     path = settings.store.path
+    yield from disk_checks.disks(settings)
     if settings.store.postgres is not None:
         yield from postgres_checks.database(settings.store.postgres, settings.learning)
         yield from postgres_checks.shared_keys(settings.server)
     elif settings.store.in_memory:
         yield Check("database", Verdict.WARNING, "kept in memory", "set path in [store] to keep what is learned")
     else:
-        yield _disk(path.parent.resolve(), settings.store.min_free_bytes)
         yield _database(settings, now_s, holder, listening) if path.exists() else _new_file("database", path)
     if settings.server.token_keys:
         yield ok("signing keys", f"{len(settings.server.token_keys)} in ROUTEWARD_TOKEN_KEYS")
@@ -60,15 +59,6 @@ def database_in_use(settings: "Settings") -> bool | None:
         return holder_of(settings.store.path) is not None if settings.store.in_file else None
     except StoreError:
         return None
-
-
-def _disk(folder: Path, wanted_bytes: int) -> Check:
-    free_bytes = shutil.disk_usage(folder).free
-    detail = f"{free_bytes / 1024**2:,.0f} MB free in {folder}"
-    if free_bytes < wanted_bytes:
-        advice = f"free some: below min_free_mb ({wanted_bytes // 1024**2}) decisions are not logged"
-        return Check("disk", Verdict.FAILED, detail, advice)
-    return ok("disk", detail)
 
 
 def _database(settings: "Settings", now_s: float, holder: "Holder | None", listening: "Found") -> Check:

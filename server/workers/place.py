@@ -6,6 +6,8 @@ says single letters, and its end, whatever the reason, is an order to drain.
 
 import asyncio
 import json
+import os
+import re
 import socket
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -62,13 +64,32 @@ def with_own_files(settings: Settings, number: int) -> Settings:
     """Return the settings of a worker: what one process alone can have gets its number, as `spool.db` `spool.0.db`."""
     return replace(
         settings,
-        store=replace(settings.store, snapshot_path=_numbered(settings.store.snapshot_path, number)),
-        spool=replace(settings.spool, path=_numbered(settings.spool.path, number)),
+        store=replace(settings.store, snapshot_path=_own(settings.store.snapshot_path, number)),
+        spool=replace(settings.spool, path=_own(settings.spool.path, number)),
     )
 
 
-def _numbered(path: Path | None, number: int) -> Path | None:
-    return path and path.with_name(f"{path.stem}.{number}{path.suffix}")
+def taking_over(settings: Settings) -> Settings:
+    """Return the settings, before files have numbers, of the one process that takes over the spools of nobody.
+
+    Those are left by more workers than there are now, or by a server without workers where there are some now.
+    """
+    path, workers = settings.spool.path, settings.server.workers
+    if path is None:
+        return settings
+    own = {numbered(path, number) for number in range(workers)} if workers > 1 else {path}
+    named = re.compile(rf"{re.escape(path.stem)}(\.(0|[1-9]\d*))?{re.escape(path.suffix)}")
+    found = (path.with_name(name) for name in os.listdir(path.parent) if named.fullmatch(name))
+    return replace(settings, spool=replace(settings.spool, left=tuple(sorted(one for one in found if one not in own))))
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Return the name of a file for the worker of this number."""
+    return path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def _own(path: Path | None, number: int) -> Path | None:
+    return path and numbered(path, number)
 
 
 class Worker:

@@ -20,6 +20,7 @@ from server.logs import logger
 from server.main import run
 from server.settings import Settings
 from server.token_keys import TokenKeyError, token_keys
+from server.workers.place import taking_over
 from server.workers.process import Command, WorkerProcess
 from server.workers.slot import Slot
 from server.workers.sockets import Bound, bind_all
@@ -35,7 +36,7 @@ def serve(config: Path, settings: Settings, log: FilteringBoundLogger | None = N
     whenever they are replaced.
     """
     if settings.server.workers == 1:
-        run(settings, log)
+        run(taking_over(settings), log)
         return
     log = log or logger(level=level)
     with ExitStack() as opened:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,9 +17,10 @@ from adapters.sql.sqlite.lock import Holder
 from adapters.sql.versions import HEAD
 from routeward.cli import checks
 from routeward.cli.checks import Check, Verdict
+from routeward.cli.disk_checks import disks
 from routeward.cli.file_checks import database_in_use, files, holder_of
 from routeward.cli.port_checks import Found, Listener
-from server.settings import ServerSettings, Settings, StoreSettings, TokenKey
+from server.settings import PostgresSettings, ServerSettings, Settings, SpoolSettings, StoreSettings, TokenKey
 
 Cli = Callable[..., Any]
 
@@ -118,6 +120,31 @@ def test_too_little_space_is_a_problem(tmp_path: Path) -> None:
     store = StoreSettings(path=tmp_path / "routeward.db", min_free_bytes=2**62)
     assert file_check("disk", settings_in(tmp_path, store=store)).verdict is Verdict.FAILED
     assert file_check("disk", settings_in(tmp_path)).verdict is Verdict.OK
+
+
+NOWHERE = PostgresSettings("postgresql://127.0.0.1:1/nowhere")
+
+
+def test_a_server_on_postgresql_needs_room_for_what_it_keeps_itself(tmp_path: Path) -> None:
+    places = {"snapshot_path": tmp_path / "snapshot.json", "export_folder": tmp_path}
+    for least, verdict in ((1, Verdict.OK), (2**62, Verdict.FAILED)):
+        store = StoreSettings(postgres=NOWHERE, min_free_bytes=least, **places)
+        settings = settings_in(tmp_path, store=store, spool=SpoolSettings(tmp_path / "spool.db", 1))
+        found = {check.name: check for check in disks(settings)}
+        assert {name: check.verdict for name, check in found.items()} == dict.fromkeys(
+            ["spool disk", "snapshot disk", "export disk"], verdict
+        )
+        assert all(f"MB free in {tmp_path}" in check.detail for check in found.values())
+
+
+def test_a_spool_that_cannot_become_as_large_as_it_may_is_warned_of(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    store = StoreSettings(postgres=NOWHERE, min_free_bytes=1)
+    for workers, verdict in ((1, Verdict.OK), (4, Verdict.WARNING)):
+        server = ServerSettings(workers=workers)
+        spool = SpoolSettings(tmp_path / "spool.db", free // 2)
+        check = named("spool disk", disks(settings_in(tmp_path, server=server, store=store, spool=spool)))
+        assert (check.verdict, "lower spool.max_mb" in check.advice) == (verdict, workers == 4)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from server.listening import Addresses
-from server.settings import Settings, SpoolSettings, StoreSettings
-from server.workers.place import DRAIN, HURRY, RETIRE, Place, Worker, with_own_files
+from server.settings import ServerSettings, Settings, SpoolSettings, StoreSettings
+from server.workers.place import DRAIN, HURRY, RETIRE, Place, Worker, taking_over, with_own_files
 
 
 @pytest.fixture
@@ -40,6 +40,17 @@ def test_files_that_one_process_alone_can_have_get_the_number_of_the_worker():
     own = with_own_files(settings, 3)
     assert (own.store.snapshot_path, own.spool.path) == (Path("last.3.snapshot"), Path("a/spool.3.db"))
     assert with_own_files(Settings(), 3) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("workers", "left"), [(1, ["spool.0.db", "spool.1.db", "spool.10.db"]), (2, ["spool.10.db", "spool.db"])]
+)
+def test_spools_that_no_worker_has_any_more_are_taken_over(workers, left, tmp_path):
+    for name in ("db", "0.db", "1.db", "10.db", "10.db.lock", "10.db-wal", "01.db", "a.db"):
+        (tmp_path / f"spool.{name}").touch()
+    settings = Settings(server=ServerSettings(workers=workers), spool=SpoolSettings(tmp_path / "spool.db"))
+    assert [path.name for path in taking_over(settings).spool.left] == left
+    assert taking_over(Settings()) == Settings()
 
 
 def test_a_worker_says_that_it_is_ready_or_why_not(link):
