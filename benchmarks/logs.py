@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import duckdb
 
 from adapters.sql.sqlite import SqliteStore
-from adapters.sql.traffic import decisions_of, extent_of, store_log
+from adapters.sql.sqlite.traffic import decisions_of, extent_of, store_log
 from adapters.traffic.calls import Call
 from adapters.traffic.formats import open_log
 from adapters.traffic.own.writing import write_file

@@ -96,6 +96,41 @@ def test_a_planted_import_breaks_its_contract(contract: str, file: str, statemen
     assert re.search(rf"{contract}((?!KEPT).)* BROKEN", lint_imports(tmp_path))
 
 
+def imported(path: Path) -> set[str]:
+    """Every module, or name in one, that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def of_one_database(folder: Path) -> list[str]:
+    """Imports of what one database alone has, in what stores in SQL have in common."""
+    shared = [*folder.glob("*.py"), *(folder / "migrations").rglob("*.py")]
+    return [
+        f"{path.name}: {name}"
+        for path in sorted(shared)
+        for name in sorted(imported(path))
+        if name.startswith(("adapters.sql.postgres", "adapters.sql.sqlite"))
+    ]
+
+
+def test_what_stores_in_sql_have_in_common_knows_none_of_them() -> None:
+    assert not of_one_database(ROOT / "adapters/sql")
+
+
+def test_a_planted_import_of_one_database_is_found(tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    planted = "def of():\n    from adapters.sql import sqlite\n"
+    for name in ("sums.py", "migrations/v1.py"):
+        (tmp_path / name).write_text(f"{planted}import adapters.sql.postgres.days, sqlalchemy\n", encoding="utf-8")
+    modules = ("adapters.sql.postgres.days", "adapters.sql.sqlite")
+    assert of_one_database(tmp_path) == [f"{name}: {module}" for name in ("v1.py", "sums.py") for module in modules]
+
+
 def test_importing_the_client_loads_nothing_of_the_service() -> None:
     loaded = loaded_after("import routeward")
     assert not loaded & {*PACKAGES[1:], "numpy", "scipy", "sqlalchemy", "pydantic", "typer", "rich", "structlog"}

@@ -14,7 +14,6 @@ from adapters.sql import timeline
 from adapters.sql.database import Database
 from adapters.sql.logged import logged_decisions
 from adapters.sql.marks import RETAINED, mark
-from adapters.sql.sqlite.inspection import read_only
 from adapters.traffic.own.decision import LoggedDecision
 from adapters.traffic.own.folder import Decisions, Span, export_folder
 from adapters.traffic.own.manifest import DAY_US, Choice, read_manifest
@@ -42,29 +41,12 @@ class _Held(NamedTuple):
     retained_us: int
 
 
-class FileReader:
-    """Reads the file of a store beside the server that has it, on a connection of its own."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __call__(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `work` returns."""
-        with read_only(self._file) as connection:
-            return work(connection, *args, **kwargs)
-
-
 class FolderArchive:
     """A `server.ports.Archive` in a folder. `reader` makes what reads the store, given what says that it must end."""
 
     def __init__(self, folder: Path, reader: Callable[[Event], Reader]) -> None:
         self._folder = folder
         self._reader = reader
-
-    @classmethod
-    def of_file(cls, folder: Path, file: Path) -> "FolderArchive":
-        """Return one of a store in SQLite."""
-        return cls(folder, lambda _: FileReader(file))
 
     @classmethod
     def of_database(cls, folder: Path, database: Database) -> "FolderArchive":

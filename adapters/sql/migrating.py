@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from sqlalchemy import Connection, create_mock_engine
 
 from adapters.ledger import StoreSchemaError
-from adapters.sql.versions import THIS, Code, create_tables, note_oldest_code
+from adapters.sql.schema import metadata
+from adapters.sql.versions import THIS, Code, Create, note_oldest_code
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -63,8 +64,8 @@ def sql_of(migration: Migration, dialect: str, code: Code = THIS) -> str:
     return written.getvalue().strip()
 
 
-def sql_of_new(dialect: str) -> str:
-    """Return the SQL that makes the tables of a new store."""
+def sql_of_new(dialect: str, create: Create = metadata.create_all) -> str:
+    """Return the SQL that makes the tables of a new store: what `create` would run."""
     statements: list[str] = []
 
     def note(statement: object, *_: object) -> None:
@@ -73,7 +74,7 @@ def sql_of_new(dialect: str) -> str:
         statements.append(f"{text.strip()};")
 
     engine = create_mock_engine(f"{dialect}://", note)
-    create_tables(cast("Connection", engine))
+    create(cast("Connection", engine))
     return "\n\n".join(statements)
 
 

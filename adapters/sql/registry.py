@@ -1,17 +1,31 @@
 """Models, categories and profiles, with who manages them and who changed them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from adapters.ledger import MANAGED_BY_FILE
-from adapters.registry import Audited, Edit, Entry, EntryKey, EntryKind, Registry, RegistryMovedError, model_of
+from adapters.registry import (
+    Audited,
+    Edit,
+    Entry,
+    EntryKey,
+    EntryKind,
+    EntryUnreadableError,
+    Registry,
+    RegistryMovedError,
+    model_of,
+)
 from adapters.sql import marks
 from adapters.sql.marks import REGISTRY, mark
 from adapters.sql.schema import audit, categories, meta, registry
 from adapters.sql.statements import insert_or_keep, insert_or_replace, insert_rows
 from bandit.catalogue import Model
+
+_KINDS: Final = tuple(map(str, EntryKind))
+"""A newer version, which runs beside this one, may have others."""
 
 
 def add_categories(connection: Connection, namespace: str, names: Sequence[str], *, managed_by: str) -> None:
@@ -21,8 +35,8 @@ def add_categories(connection: Connection, namespace: str, names: Sequence[str],
 
 
 def read(connection: Connection) -> Registry:
-    """Return every entry, and the version that they are of."""
-    entries = [_entry(row) for row in connection.execute(select(registry))]
+    """Return every entry of a kind that is known here, and the version that they are of."""
+    entries = [_entry(row) for row in connection.execute(select(registry).where(registry.c.kind.in_(_KINDS)))]
     return Registry(mark(connection, REGISTRY), {entry.key: entry for entry in entries})
 
 
@@ -50,7 +64,7 @@ def note_removal(connection: Connection, namespace: str, *, time_us: int) -> Non
 
 def audited(connection: Connection, namespace: str, *, before: int, count: int) -> Sequence[Audited]:
     """Return up to so many edits before a version, newest first: those of a namespace, and those of all."""
-    whose = audit.c.namespace.in_(["", namespace])
+    whose = audit.c.namespace.in_(["", namespace]) & audit.c.kind.in_(_KINDS)
     newest = select(audit).where(audit.c.version < before, whose).order_by(audit.c.version.desc()).limit(count)
     return tuple(
         Audited(row.version, row.time_us, row.client, _key(row), row.before, row.after)
@@ -59,8 +73,13 @@ def audited(connection: Connection, namespace: str, *, before: int, count: int) 
 
 
 def all_models(connection: Connection) -> Sequence[Model]:
-    """Return every model of the registry, sorted by id."""
-    return tuple(map(model_of, read(connection).of_kind(EntryKind.MODEL)))
+    """Return every model of the registry whose prices can be read, sorted by id."""
+    models = []
+    for entry in read(connection).of_kind(EntryKind.MODEL):
+        # Its prices are as unknown as those of a model that is gone.
+        with suppress(EntryUnreadableError):
+            models.append(model_of(entry))
+    return tuple(models)
 
 
 def _put(connection: Connection, one: Edit) -> None:

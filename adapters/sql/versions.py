@@ -3,7 +3,7 @@
 Tables change in two steps, so that servers of two versions may run on them: see ADR 0023.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,16 +22,17 @@ from sqlalchemy import (
 )
 
 from adapters.ledger import StoreError, StoreSchemaError
-from adapters.sql.marks import BUCKET, OLDEST_CODE, REGISTRY, mark
-from adapters.sql.postgres import tables
+from adapters.sql.marks import BUCKET, OLDEST_CODE, REGISTRY, mark, name_store
 from adapters.sql.schema import meta, metadata
-from adapters.sql.statements import POSTGRESQL
 
 HEAD: Final = "0005"
 """The newest migration."""
 
 COMPATIBLE_FROM: Final = "0005"
 """The oldest code whose servers may run on tables of HEAD: the latest that any migration names."""
+
+Create = Callable[[Connection], object]
+"""Makes every table of HEAD."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -112,14 +113,17 @@ def examine(connection: Connection, *, bucket_us: int, code: Code = THIS) -> Sch
     return schema
 
 
-def prepare(connection: Connection, *, bucket_us: int, code: Code = THIS) -> Upgraded:
+def prepare(
+    connection: Connection, *, bucket_us: int, code: Code = THIS, create: Create = metadata.create_all
+) -> Upgraded:
     """Make the tables of a new store, or bring those of an older version up to date; leave newer ones as they are.
 
-    Raises what `examine` raises, and StoreError where tables are there that are not ours.
+    `create` makes them where the database needs more than the schema says. Raises what `examine` raises, and StoreError
+    where tables are there that are not ours.
     """
     schema = examine(connection, bucket_us=bucket_us, code=code)
     if schema.version is None:
-        _create(connection, bucket_us)
+        _create(connection, bucket_us, create)
         return Upgraded(None, HEAD)
     if not schema.behind(code):
         return Upgraded(schema.version, schema.version)
@@ -150,16 +154,17 @@ def lacking(connection: Connection) -> Iterator[str]:
         yield from (f"{table.name}.{column.name}" for column in table.columns if column.name not in columns)
 
 
-def _create(connection: Connection, bucket_us: int) -> None:
+def _create(connection: Connection, bucket_us: int, create: Create) -> None:
     if others := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
         raise StoreError(
             f"the database has tables that we would make ({', '.join(others)}) and no version of ours: "
             "give the store a database of its own, or restore a backup"
         )
-    create_tables(connection)
+    create(connection)
     _stamp.create(connection, checkfirst=True)
     connection.execute(insert(_stamp).values(version_num=HEAD))
     connection.execute(insert(meta), [{"name": BUCKET, "value": bucket_us}, {"name": REGISTRY, "value": 0}])
+    name_store(connection)
     note_oldest_code(connection, COMPATIBLE_FROM, HEAD)
 
 
@@ -168,14 +173,6 @@ def note_oldest_code(connection: Connection, oldest: str, version: str) -> None:
     connection.execute(delete(meta).where(meta.c.name == OLDEST_CODE))
     if oldest < version:
         connection.execute(insert(meta).values(name=OLDEST_CODE, value=int(oldest)))
-
-
-def create_tables(connection: Connection) -> None:
-    """Make every table of HEAD."""
-    if connection.dialect.name == POSTGRESQL:
-        tables.create(connection)
-    else:
-        metadata.create_all(connection)
 
 
 def _require_width(connection: Connection, bucket_us: int) -> None:

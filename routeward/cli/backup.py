@@ -41,7 +41,7 @@ def backup(
 
 
 def _backed_up(settings: "Settings", file: Path) -> "Proof":
-    from adapters.sql import portable
+    from adapters.sql.postgres import portable
     from adapters.sql.sqlite.copying import copy_file, proved, put_in_place, scratch
 
     store = None if settings.store.postgres else _known(settings.store.path)

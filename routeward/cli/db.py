@@ -84,14 +84,21 @@ def _status(settings: "Settings") -> dict[str, Any]:
 
 
 def _plan(settings: "Settings") -> dict[str, Any]:
-    from adapters.sql.migrating import sql_of_new
     from adapters.sql.versions import HEAD, require_usable
 
     found, dialect = _standing(settings), _dialect(settings)
     require_usable(found.schema)
-    creates = sql_of_new(dialect) if found.schema.version is None else None
+    creates = _sql_of_new(settings) if found.schema.version is None else None
     steps = _pending(found, dialect if settings.store.postgres else None)
     return {**_place(settings), "schema": found.schema.version, "known": HEAD, "creates": creates, "migrations": steps}
+
+
+def _sql_of_new(settings: "Settings") -> str:
+    from adapters.sql.migrating import sql_of_new
+    from adapters.sql.postgres import tables
+
+    dialect = _dialect(settings)
+    return sql_of_new(dialect, tables.create) if settings.store.postgres else sql_of_new(dialect)
 
 
 def _pending(found: "Standing", dialect: str | None = None) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ def tell_left_out(report: "LogReport") -> None:
 
 
 def _opened(path: Path, options: LogOptions) -> "Log":
-    from adapters.sql.traffic import is_store, store_log
+    from adapters.sql.sqlite.traffic import is_store, store_log
     from adapters.traffic.fields import parsed_map
     from adapters.traffic.formats import open_log
 

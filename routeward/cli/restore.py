@@ -64,7 +64,7 @@ def _into_file(store: Path, file: Path, *, force: bool) -> dict[str, Any]:
 
 
 def _into_postgres(settings: "Settings", reach: "Reach", file: Path, *, force: bool) -> dict[str, Any]:
-    from adapters.sql import portable
+    from adapters.sql.postgres import portable
     from adapters.sql.sqlite.copying import proved, scratch
 
     if force:
@@ -86,8 +86,7 @@ def _into_postgres(settings: "Settings", reach: "Reach", file: Path, *, force: b
 async def _prepared(reach: "Reach", copy: Path, *, bucket_us: int) -> None:
     """Make the tables of a database that has none, of the width that servers will ask for. Raises StoreError."""
     from adapters.ledger import StoreMissingError
-    from adapters.sql import portable
-    from adapters.sql.postgres import attach, connect
+    from adapters.sql.postgres import attach, connect, portable
 
     try:
         store = await attach(reach)

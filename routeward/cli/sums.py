@@ -8,7 +8,7 @@ import typer
 from routeward.cli.engines import Address, EngineName, EngineOptions, Workers
 from routeward.cli.logs import Format, LogOptions, Map, Namespace, Quality, opened, tell_left_out
 from routeward.cli.options import Json
-from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, show
+from routeward.cli.output import FOUND_PROBLEM, WRONG_USE, CommandError, console, counted, show
 from routeward.cli.outputs import Force, refuse_existing, refuse_inputs
 from routeward.cli.prices import Price, PriceList, PricesOfConfig
 
@@ -71,7 +71,7 @@ def merge(
 
 def collapsed(path: Path, options: LogOptions, prices: PriceList, where: EngineOptions) -> "tuple[LogSums, LogReport]":
     """Add a log up, and tell of rows that were left out. Raises CommandError."""
-    from adapters.sql.traffic import is_store, models_of
+    from adapters.sql.sqlite.traffic import is_store, models_of
     from adapters.traffic.errors import LogError
     from simulations.errors import OptionsError
     from simulations.offpolicy.command import check_priced, sums_of_log
@@ -93,7 +93,7 @@ def collapsed(path: Path, options: LogOptions, prices: PriceList, where: EngineO
 
 
 def _unusable(sums: "LogSums") -> list[str]:
-    return [f"{count:,} calls left out: {reason}" for reason, count in sums.unusable.items()]
+    return [f"{counted(count, 'call')} left out: {reason}" for reason, count in sums.unusable.items()]
 
 
 def _write(sums: "LogSums", output: Path, notes: tuple[str, ...], *, as_json: bool) -> None:

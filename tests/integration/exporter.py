@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.sql.traffic import decisions_of, extent_of, next_time_of
+from adapters.sql.sqlite.traffic import decisions_of, extent_of, next_time_of
 from adapters.traffic.own.decision import LoggedDecision
 from adapters.traffic.own.folder import HOUR_US, Decisions, Span, export_folder
 from adapters.traffic.own.manifest import Choice

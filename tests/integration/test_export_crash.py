@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adapters.sql.sqlite import SqliteStore
-from adapters.sql.traffic import decisions_of
+from adapters.sql.sqlite.traffic import decisions_of
 from adapters.traffic.formats import open_log
 from adapters.traffic.own.folder import HOUR_US
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast, SignalRecord

@@ -4,9 +4,8 @@ import pytest
 from sqlalchemy import event
 
 from adapters.exclusion import Exclusion, exclude
-from adapters.sql import portable
 from adapters.sql.archive import FolderArchive
-from adapters.sql.postgres import Reach, days, tables
+from adapters.sql.postgres import Reach, days, portable, tables
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.store import PostgresStore
 from adapters.sql.schema import decisions, signals

@@ -9,6 +9,7 @@ import pytest
 from adapters.ledger import StoreUnavailableError
 from adapters.sql.archive import FolderArchive
 from adapters.sql.sqlite import SqliteStore
+from adapters.sql.sqlite.archive import file_archive
 from adapters.traffic.errors import TrafficError
 from adapters.traffic.formats import open_log
 from bandit.records import SignalRecord
@@ -42,7 +43,7 @@ def folder(tmp_path):
 async def archive(request, store, folder, tmp_path):
     """Through a connection of its own, as on SQLite, and through the server's, as on PostgreSQL."""
     if request.param == "file":
-        return FolderArchive.of_file(folder, tmp_path / "store.db")
+        return file_archive(folder, tmp_path / "store.db")
     return FolderArchive.of_database(folder, store._database)
 
 

@@ -10,9 +10,8 @@ from sqlalchemy import create_engine, text
 
 from adapters.ledger import StoreError
 from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
-from adapters.sql import portable
 from adapters.sql.dumping import dump_namespace
-from adapters.sql.postgres import Reach
+from adapters.sql.postgres import Reach, portable
 from adapters.sql.postgres.store import PostgresStore
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.copying import copy_file, proved, scratch, upgrade_copy

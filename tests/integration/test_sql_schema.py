@@ -21,7 +21,7 @@ from adapters.sql.migrating import upgrade
 from adapters.sql.schema import metadata
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.database import APPLICATION_ID
-from adapters.sql.traffic import decisions_of
+from adapters.sql.sqlite.traffic import decisions_of
 from adapters.sql.versions import HEAD, MIGRATIONS
 from bandit.records import ModelForecast, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb

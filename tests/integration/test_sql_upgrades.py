@@ -18,6 +18,7 @@ from sqlalchemy import text
 from adapters.ledger import StoreError, StoreUnavailableError
 from adapters.sql import migrating, versions
 from adapters.sql.migrating import Migration
+from adapters.sql.postgres import tables
 from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
@@ -148,7 +149,7 @@ def test_a_plan_tells_the_statements_of_a_migration_and_of_a_new_store(tmp_path)
     noted = f"UPDATE alembic_version SET version_num='{NEXT}' WHERE alembic_version.version_num = '{HEAD}';"
     assert sql.endswith(noted)
     assert "COMMIT" not in sql
-    assert "PARTITION BY RANGE (decided_us)" in migrating.sql_of_new("postgresql+asyncpg")
+    assert "PARTITION BY RANGE (decided_us)" in migrating.sql_of_new("postgresql+asyncpg", tables.create)
 
 
 def test_the_code_names_the_oldest_version_that_its_migrations_leave_running():

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.sql.sqlite import SqliteStore
-from adapters.sql.traffic import decisions_of, store_log
+from adapters.sql.sqlite.traffic import decisions_of, store_log
 from adapters.traffic.calls import Calls, batches
 from adapters.traffic.formats import open_log
 from adapters.traffic.own.decision import LoggedDecision

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from adapters.ledger import StoreUnavailableError
 from adapters.sql.migrating import pending
+from adapters.sql.postgres import tables
 from adapters.sql.postgres.database import MARGIN_S, PostgresDatabase
 from adapters.sql.postgres.errors import DRIVER_ERRORS, REPEATABLE, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
@@ -61,7 +62,9 @@ async def upgrade(reach: Reach, *, bucket_us: int, waiting: Waiting = silently, 
             pending(schema.version, code)
         for attempt in range(ATTEMPTS):
             try:
-                return await _alone(database, partial(prepare, bucket_us=bucket_us, code=code), reach, waiting)
+                return await _alone(
+                    database, partial(prepare, bucket_us=bucket_us, code=code, create=tables.create), reach, waiting
+                )
             except DRIVER_ERRORS as error:
                 if state_of(error) not in _MET:
                     raise typed_error(error) from error

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Connection, Row, String, Table, cast, delete, func,
 
 from adapters.ledger import StoreError
 from adapters.sql import versions
-from adapters.sql.marks import BUCKET, LAYOUT, count, mark
+from adapters.sql.marks import BUCKET, LAYOUT, count, mark, name_store
 from adapters.sql.namespaces import tables as of_namespaces
 from adapters.sql.postgres import tables
 from adapters.sql.reading import namespaces_in
@@ -74,6 +74,7 @@ def copy_tables(source: Connection, target: Connection, progress: Progress) -> M
             progress(done, total)
     # Above both: replicas of the target have seen its own, and must not take the one of the source for it.
     count(target, LAYOUT, layout + 1)
+    name_store(target)
     return {table.name: rows for table, rows in counts.items()}
 
 
