@@ -11,6 +11,8 @@ from bandit.catalogue import Model, Prices
 MANAGED_BY_API: Final = "api"
 """Value of `managed_by` for what somebody registered while a server ran."""
 
+_PRICES: Final = ("input_usd_per_mtok", "output_usd_per_mtok")
+
 
 class EntryKind(StrEnum):
     """What an entry is."""
@@ -99,14 +101,16 @@ class RegistryMovedError(StoreError):
     """Somebody else changed the registry since it was read; read it again."""
 
 
+class EntryUnreadableError(StoreError):
+    """An entry does not say what its kind has to: a newer version wrote it, or it is damaged."""
+
+
 def model_of(entry: Entry) -> Model:
-    """Return the model that an entry describes."""
+    """Return the model that an entry describes. Raises EntryUnreadableError for one without prices."""
     known = entry.settings
     return Model(
         id=entry.key.name,
-        prices=Prices(
-            known["input_usd_per_mtok"], known["output_usd_per_mtok"], known.get("cached_input_usd_per_mtok")
-        ),
+        prices=_prices(entry),
         family=known.get("family") or entry.key.name,
         provider=known.get("provider", ""),
         region=known.get("region", ""),
@@ -116,3 +120,16 @@ def model_of(entry: Entry) -> Model:
         enabled=known.get("enabled", True),
         alias_of=known.get("alias_of", ""),
     )
+
+
+def _prices(entry: Entry) -> Prices:
+    try:
+        listed, cached = [entry.settings[name] for name in _PRICES], entry.settings.get("cached_input_usd_per_mtok")
+    except (KeyError, TypeError):
+        listed, cached = [], None
+    if not listed or not all(isinstance(price, int | float) for price in (*listed, cached or 0.0)):
+        raise EntryUnreadableError(
+            f"the registry does not tell the prices of model {entry.key.name!r}: a newer version wrote the entry, or "
+            "it is damaged; upgrade routeward, or replace or remove it"
+        )
+    return Prices(*listed, cached)

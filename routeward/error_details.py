@@ -40,6 +40,8 @@ BY_REASON: Final[Mapping[str, type[RoutewardError]]] = {
     "VERSION_CONFLICT": errors.VersionConflictError,
     "MANAGED_BY_FILE": errors.ManagedByFileError,
     "REGISTRY_INCONSISTENT": errors.RegistryInconsistentError,
+    "REGISTRY_ENTRY_UNREADABLE": errors.EntryUnreadableError,
+    "DECISION_AHEAD": errors.DecisionAheadError,
 }
 """Error of each ErrorReason of the contract, by its name without the prefix."""
 

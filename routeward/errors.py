@@ -17,10 +17,12 @@ RoutewardError
 │   └── DecisionNotLoggedError     the server's log does not hold the decision (any more)
 ├── RefusedError                   valid, but not possible in the present state
 │   ├── DecisionExpiredError       feedback came too late; nothing was recorded
+│   ├── DecisionAheadError         clocks of replicas disagree; nothing was recorded
 │   ├── NoEligibleModelError       `metadata` names, for each model, what excluded it
 │   ├── VersionConflictError       somebody changed it since it was read; `metadata` holds its version now
 │   ├── ManagedByFileError         the configuration file names it
-│   └── RegistryInconsistentError  what would be left of the registry does not fit together
+│   ├── RegistryInconsistentError  what would be left of the registry does not fit together
+│   └── EntryUnreadableError       the server cannot read an entry of the registry; `metadata` names it
 ├── LimitReachedError              a limit of the server is reached
 │   ├── OverloadedError            retry after `retry_after_s`
 │   ├── SpoolFullError             its database does not answer; retry after `retry_after_s`
@@ -145,6 +147,10 @@ class DecisionExpiredError(RefusedError):
     """The decision is too old for feedback; nothing was recorded."""
 
 
+class DecisionAheadError(RefusedError):
+    """By the server's clock the decision lies in the future: clocks of replicas disagree; nothing was recorded."""
+
+
 class NoEligibleModelError(RefusedError):
     """No model satisfies the constraints; `metadata` names, for each model, what excluded it."""
 
@@ -159,6 +165,10 @@ class ManagedByFileError(RefusedError):
 
 class RegistryInconsistentError(RefusedError):
     """What would be left of the registry does not fit together."""
+
+
+class EntryUnreadableError(RefusedError):
+    """The registry has such an entry, but the server cannot read it; `metadata` holds its kind and its name."""
 
 
 class LimitReachedError(RoutewardError):

@@ -6,10 +6,10 @@ ServiceError
 ├── MessageTooLargeError        ├── ProfileUnknownError      ├── FeedbackUnavailableError
 ├── ApiKeyInvalidError          ├── NoEligibleModelError     ├── ShuttingDownError
 ├── ForeignDecisionError        ├── DecisionExpiredError     ├── LogUnavailableError
-├── DecisionIdInvalidError      └── BudgetExhaustedError     └── DefectError
+├── DecisionIdInvalidError      ├── BudgetExhaustedError     ├── DefectError
 ├── DecisionNotLoggedError      ├── AdminRequiredError       ├── VersionConflictError
 ├── SpoolExhaustedError         ├── ManagedByFileError       ├── RegistryInconsistentError
-└── RegistryUnavailableError
+└── RegistryUnavailableError    └── EntryUnreadableError     └── DecisionAheadError
 
 Each class fixes its canonical status code and the name of its ErrorReason; its message tells people what to
 do, its metadata holds the dynamic parts for programs.
@@ -141,6 +141,19 @@ class DecisionExpiredError(ServiceError):
         )
 
 
+class DecisionAheadError(ServiceError):
+    """The decision is genuine, but lies too far in the future by this server's clock."""
+
+    code, reason = Code.FAILED_PRECONDITION, "DECISION_AHEAD"
+
+    def __init__(self, ahead_s: float) -> None:
+        super().__init__(
+            f"the decision lies {ahead_s:.0f} s in the future by this server's clock; nothing was recorded. The clocks "
+            "of the replicas must agree to within a minute: synchronise them (NTP)",
+            {"ahead_seconds": f"{ahead_s:.0f}"},
+        )
+
+
 class CategoryUnknownError(ServiceError):
     """The category is not configured, and new ones are not welcome."""
 
@@ -234,6 +247,19 @@ class RegistryInconsistentError(ServiceError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}", {"field": field})
         self.field = field
+
+
+class EntryUnreadableError(ServiceError):
+    """The registry has such an entry, but this version cannot read it."""
+
+    code, reason = Code.FAILED_PRECONDITION, "REGISTRY_ENTRY_UNREADABLE"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(
+            f"this server cannot read the {kind} {name!r}, and decides without it: a newer version wrote it, or it is "
+            "damaged; upgrade the server, or replace or remove the entry",
+            {"kind": kind, "name": name},
+        )
 
 
 class NoEligibleModelError(ServiceError):

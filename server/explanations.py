@@ -14,12 +14,18 @@ from bandit.stated import stated_best
 from server.billing import refuse_exhausted
 from server.credentials import Principal
 from server.decision_log import DecisionLog, distribution_record
-from server.errors import DecisionIdInvalidError, DecisionNotLoggedError, ForeignDecisionError, LogUnavailableError
+from server.errors import (
+    DecisionAheadError,
+    DecisionIdInvalidError,
+    DecisionNotLoggedError,
+    ForeignDecisionError,
+    LogUnavailableError,
+)
 from server.ports import Store
 from server.questions import Question, Questions
 from server.requests import Call
 from server.routing import reason_of
-from server.tokens import DecisionToken, TokenInvalidError, TokenKeys
+from server.tokens import DecisionToken, TokenAheadError, TokenInvalidError, TokenKeys
 
 RETRY_AFTER_S: Final = 1.0
 
@@ -56,7 +62,8 @@ class Explanations:
     async def of_decision(self, decision_id: str, now_us: int, caller: Principal) -> Explanation:
         """Explain a decision by the numbers it was made with, given its id or that of one of its fallbacks.
 
-        Raises DecisionIdInvalidError, ForeignDecisionError, DecisionNotLoggedError, LogUnavailableError.
+        Raises DecisionIdInvalidError, DecisionAheadError, ForeignDecisionError, DecisionNotLoggedError,
+        LogUnavailableError.
         """
         token = self._verified(decision_id, now_us, caller)
         made = await self._logged(token)
@@ -95,6 +102,8 @@ class Explanations:
         try:
             # However old: the log may hold a decision for longer than feedback about it is taken.
             token = self._keys.verify(decision_id, now_us, math.inf)
+        except TokenAheadError as error:
+            raise DecisionAheadError(error.ahead_s) from error
         except TokenInvalidError as error:
             raise DecisionIdInvalidError from error
         if token.namespace != caller.namespace:

@@ -10,6 +10,7 @@ from bandit.signals import DecisionFacts
 from bandit.votes import SignalStatus
 from server.credentials import Principal
 from server.errors import (
+    DecisionAheadError,
     DecisionExpiredError,
     DecisionIdInvalidError,
     ForeignDecisionError,
@@ -18,7 +19,14 @@ from server.errors import (
 )
 from server.namespace import Namespace, score_names
 from server.requests import Observation, Report
-from server.tokens import DecisionToken, TokenExpiredError, TokenInvalidError, TokenKeys, check_age
+from server.tokens import (
+    DecisionToken,
+    TokenAheadError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenKeys,
+    check_age,
+)
 from server.writer import Writer
 
 REPORTS_AT_ONCE: Final = 16
@@ -58,8 +66,8 @@ class Learner:
 
         `now_us` is its time of arrival, `count` the number of its signals. It is read when its transaction begins; a
         decision id that is not the caller's is refused at once. Raises what `read` raises, DecisionIdInvalidError,
-        DecisionExpiredError, ForeignDecisionError, ScoreNameLimitError, OverloadedError, FeedbackUnavailableError,
-        ShuttingDownError.
+        DecisionExpiredError, DecisionAheadError, ForeignDecisionError, ScoreNameLimitError, OverloadedError,
+        FeedbackUnavailableError, ShuttingDownError.
         """
         token = self._verified(decision_id, now_us, caller)
         results = await self._writer.submit(count, lambda: self._records(token, read(), now_us, caller))
@@ -117,8 +125,8 @@ class Learner:
             return self._records(token, Report("", (observation,)), now_us, caller)
         except TokenExpiredError:
             return DecisionExpiredError(self._max_age_s)
-        except TokenInvalidError:
-            return DecisionIdInvalidError()
+        except TokenAheadError as error:
+            return DecisionAheadError(error.ahead_s)
         except ServiceError as error:
             return error
 
@@ -151,6 +159,8 @@ class Learner:
             token = self._keys.verify(decision_id, now_us, self._max_age_s)
         except TokenExpiredError as error:
             raise DecisionExpiredError(self._max_age_s) from error
+        except TokenAheadError as error:
+            raise DecisionAheadError(error.ahead_s) from error
         except TokenInvalidError as error:
             raise DecisionIdInvalidError from error
         if token.namespace != caller.namespace:

@@ -19,7 +19,7 @@ from server.fields import is_fingerprint
 from server.namespace import Namespace, Published
 from server.requests import Call
 from server.settings import DEFAULT_CATEGORY, Catalogue, CategorySettings
-from server.tokens import TokenExpiredError, TokenInvalidError, TokenKeys
+from server.tokens import TokenAheadError, TokenExpiredError, TokenInvalidError, TokenKeys
 
 NOTHING_BARRED: Final[Mapping[str, str]] = {}
 
@@ -120,10 +120,13 @@ class Questions:
         return Question(published, request, eligibility.exclusions, catalogue.max_fallbacks, billing.tag(call.profile))
 
     def _warm_model(self, call: Call, caller: Principal, now_us: int) -> str:
-        """Return the model that holds the conversation's prompt cache; none if it holds no tokens, or no longer."""
+        """Return the model that holds the conversation's prompt cache; none if it holds no tokens, or no longer.
+
+        By a clock that disagrees nobody can tell which.
+        """
         try:
             previous = self._keys.verify(call.previous_decision_id, now_us, self._max_age_s)
-        except TokenExpiredError:
+        except (TokenAheadError, TokenExpiredError):
             return ""
         except TokenInvalidError as error:
             raise _not_live() from error

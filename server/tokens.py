@@ -61,6 +61,14 @@ class TokenExpiredError(TokenError):
         self.age_s = age_s
 
 
+class TokenAheadError(TokenError):
+    """A genuine decision id of a clock too far ahead of this one; `ahead_s` says how far."""
+
+    def __init__(self, ahead_s: float) -> None:
+        super().__init__(f"the decision lies {ahead_s:.0f} s in the future by this clock")
+        self.ahead_s = ahead_s
+
+
 class DecisionToken(NamedTuple):
     """What a decision id says. Names are ASCII, at most 64 characters.
 
@@ -108,10 +116,10 @@ def fallback_tokens(first: DecisionToken, models: Sequence[str]) -> list[Decisio
 
 
 def check_age(token: DecisionToken, now_us: int, max_age_s: float) -> None:
-    """Raise TokenInvalidError for a decision more than a minute ahead, TokenExpiredError for one that is too old."""
+    """Raise TokenAheadError for a decision more than a minute ahead, TokenExpiredError for one that is too old."""
     age_us = now_us - token.decided_us
     if age_us < -FUTURE_LEEWAY_US:
-        raise TokenInvalidError("the decision id comes from the future; check the clocks of the replicas")
+        raise TokenAheadError(-age_us * 1e-6)
     if age_us > max_age_s * 1e6:
         raise TokenExpiredError(age_us * 1e-6)
 
@@ -152,8 +160,8 @@ class TokenKeys:
     def verify(self, text: str, now_us: int, max_age_s: float) -> DecisionToken:
         """Return what a decision id says.
 
-        Raises TokenInvalidError unless one of our keys signed exactly this text, no more than a minute ahead
-        of `now_us`; TokenExpiredError where the decision is older than `max_age_s`.
+        Raises TokenInvalidError unless one of our keys signed exactly this text; TokenAheadError where the decision is
+        more than a minute ahead of `now_us`, TokenExpiredError where it is older than `max_age_s`.
         """
         raw = _decoded(text)
         fields_start = 2 + raw[1]

@@ -54,7 +54,8 @@ def apply(
     declared = _declared(file)
     server = Server(target, api_key, insecure, root_certificates, timeout)
     with _told_of_outage():
-        present = _present(server)
+        present, unreadable = _present(server)
+    _require_readable(declared, unreadable)
     steps = plan(present, declared, prune=prune)
     _require_free(steps)
     if not dry_run:
@@ -75,27 +76,44 @@ def _declared(file: Path) -> "Mapping[EntryKey, Mapping[str, Any]]":
         raise invalid(error, str(file)) from error
 
 
-def _present(server: Server) -> "Mapping[EntryKey, Entry]":
-    """Return what is registered, with canonical settings; categories are those of the key's namespace."""
+def _present(server: Server) -> "tuple[Mapping[EntryKey, Entry], Sequence[EntryKey]]":
+    """Return what is registered, with canonical settings, and what of it the server cannot read.
+
+    Categories are those of the key's namespace.
+    """
     from adapters.registry import Entry, EntryKey, EntryKind
     from routeward.v1 import registry_pb2 as pb
     from server.registry.messages import SHAPES, settings_of
     from server.registry.tables import canonical
 
-    listed: dict[EntryKind, Sequence[Any]]
     with server.admin() as (stub, how):
-        listed = {
-            EntryKind.MODEL: stub.ListModels(pb.ListModelsRequest(), **how).models,
-            EntryKind.CATEGORY: stub.ListCategories(pb.ListCategoriesRequest(), **how).categories,
-            EntryKind.PROFILE: stub.ListProfiles(pb.ListProfilesRequest(), **how).profiles,
-        }
-    present = {}
-    for kind, messages in listed.items():
+        models = stub.ListModels(pb.ListModelsRequest(), **how)
+        categories = stub.ListCategories(pb.ListCategoriesRequest(), **how)
+        profiles = stub.ListProfiles(pb.ListProfilesRequest(), **how)
+    listed: dict[EntryKind, tuple[Sequence[Any], Sequence[str]]] = {
+        EntryKind.MODEL: (models.models, models.unreadable),
+        EntryKind.CATEGORY: (categories.categories, categories.unreadable),
+        EntryKind.PROFILE: (profiles.profiles, profiles.unreadable),
+    }
+    present, unreadable = {}, []
+    for kind, (messages, names) in listed.items():
+        unreadable += [EntryKey(kind, "", name) for name in names]
         for message in messages:
             key = EntryKey(kind, "", getattr(message, SHAPES[kind].name_field))
             settings = canonical(key, settings_of(message, SHAPES[kind]))
             present[key] = Entry(key, settings, message.managed_by, message.version)
-    return present
+    return present, unreadable
+
+
+def _require_readable(declared: "Mapping[EntryKey, Any]", unreadable: "Sequence[EntryKey]") -> None:
+    """Refuse, before anything is changed, to write over what nobody could compare with the file."""
+    if strange := [key for key in unreadable if key in declared]:
+        names = ", ".join(f"{key.kind} {key.name}" for key in strange)
+        message = (
+            f"the server cannot read what is registered of {names}: a newer version wrote it, or it is damaged; "
+            "upgrade the server, or remove it, then apply again; nothing was changed"
+        )
+        raise CommandError("REGISTRY_ENTRY_UNREADABLE", message)
 
 
 def _require_free(steps: "Sequence[Step]") -> None:

@@ -148,6 +148,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "REGISTRY_INCONSISTENT", "domain": "routeward.dev", "metadata": {"field": "models"}}
     """
+    ERROR_REASON_REGISTRY_ENTRY_UNREADABLE: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION: the registry has such an entry, and this server cannot read it: a newer version wrote it, or it
+    is damaged. Upgrade the server, or replace or remove the entry.
+
+        {"reason": "REGISTRY_ENTRY_UNREADABLE", "domain": "routeward.dev", "metadata": {"kind": "model", "name": "tiny"}}
+    """
+    ERROR_REASON_DECISION_AHEAD: _ErrorReason.ValueType  # 25
+    """FAILED_PRECONDITION: by the clock of this server the decision lies more than a minute in the future: another replica
+    made it, and their clocks disagree. Synchronise them (NTP); until then the replica that made it takes feedback.
+    Nothing was recorded.
+
+        {"reason": "DECISION_AHEAD", "domain": "routeward.dev", "metadata": {"ahead_seconds": "95"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as ErrorInfo{reason: <name without the ERROR_REASON_ prefix>, domain:
@@ -279,5 +292,18 @@ ERROR_REASON_REGISTRY_INCONSISTENT: ErrorReason.ValueType  # 23
 what is not there. The message says what.
 
     {"reason": "REGISTRY_INCONSISTENT", "domain": "routeward.dev", "metadata": {"field": "models"}}
+"""
+ERROR_REASON_REGISTRY_ENTRY_UNREADABLE: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION: the registry has such an entry, and this server cannot read it: a newer version wrote it, or it
+is damaged. Upgrade the server, or replace or remove the entry.
+
+    {"reason": "REGISTRY_ENTRY_UNREADABLE", "domain": "routeward.dev", "metadata": {"kind": "model", "name": "tiny"}}
+"""
+ERROR_REASON_DECISION_AHEAD: ErrorReason.ValueType  # 25
+"""FAILED_PRECONDITION: by the clock of this server the decision lies more than a minute in the future: another replica
+made it, and their clocks disagree. Synchronise them (NTP); until then the replica that made it takes feedback.
+Nothing was recorded.
+
+    {"reason": "DECISION_AHEAD", "domain": "routeward.dev", "metadata": {"ahead_seconds": "95"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -419,21 +419,29 @@ class ListModelsResponse(_message.Message):
 
     MODELS_FIELD_NUMBER: _builtins.int
     REGISTRY_VERSION_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     registry_version: _builtins.int
     """Counts the changes of the registry."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
         """Sorted by id."""
 
+    @_builtins.property
+    def unreadable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of models that are there and that this server cannot read, sorted: a newer version wrote them, or they are
+        damaged.
+        """
+
     def __init__(
         self,
         *,
         models: _abc.Iterable[Global___Model] | None = ...,
         registry_version: _builtins.int = ...,
+        unreadable: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "registry_version", b"registry_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "registry_version", b"registry_version", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -492,7 +500,7 @@ class UpsertModelResponse(_message.Message):
 
     @_builtins.property
     def before(self) -> Global___Model:
-        """As it was. Unset where it is new."""
+        """As it was. Unset where it is new, or where this server cannot read what it was."""
 
     def __init__(
         self,
@@ -553,7 +561,7 @@ class DeleteModelResponse(_message.Message):
     """Counts the changes of the registry."""
     @_builtins.property
     def before(self) -> Global___Model:
-        """As it was."""
+        """As it was. Unset where this server cannot read it."""
 
     def __init__(
         self,
@@ -640,21 +648,29 @@ class ListCategoriesResponse(_message.Message):
 
     CATEGORIES_FIELD_NUMBER: _builtins.int
     REGISTRY_VERSION_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     registry_version: _builtins.int
     """Counts the changes of the registry."""
     @_builtins.property
     def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___Category]:
         """Sorted by name."""
 
+    @_builtins.property
+    def unreadable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of categories that are there and that this server cannot read, sorted: a newer version wrote them, or they are
+        damaged.
+        """
+
     def __init__(
         self,
         *,
         categories: _abc.Iterable[Global___Category] | None = ...,
         registry_version: _builtins.int = ...,
+        unreadable: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "registry_version", b"registry_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "registry_version", b"registry_version", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -713,7 +729,7 @@ class UpsertCategoryResponse(_message.Message):
 
     @_builtins.property
     def before(self) -> Global___Category:
-        """As it was. Unset where it is new."""
+        """As it was. Unset where it is new, or where this server cannot read what it was."""
 
     def __init__(
         self,
@@ -774,7 +790,7 @@ class DeleteCategoryResponse(_message.Message):
     """Counts the changes of the registry."""
     @_builtins.property
     def before(self) -> Global___Category:
-        """As it was."""
+        """As it was. Unset where this server cannot read it."""
 
     def __init__(
         self,
@@ -861,21 +877,29 @@ class ListProfilesResponse(_message.Message):
 
     PROFILES_FIELD_NUMBER: _builtins.int
     REGISTRY_VERSION_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     registry_version: _builtins.int
     """Counts the changes of the registry."""
     @_builtins.property
     def profiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Profile]:
         """Sorted by name."""
 
+    @_builtins.property
+    def unreadable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of profiles that are there and that this server cannot read, sorted: a newer version wrote them, or they are
+        damaged.
+        """
+
     def __init__(
         self,
         *,
         profiles: _abc.Iterable[Global___Profile] | None = ...,
         registry_version: _builtins.int = ...,
+        unreadable: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profiles", b"profiles", "registry_version", b"registry_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profiles", b"profiles", "registry_version", b"registry_version", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -934,7 +958,7 @@ class UpsertProfileResponse(_message.Message):
 
     @_builtins.property
     def before(self) -> Global___Profile:
-        """As it was. Unset where it is new."""
+        """As it was. Unset where it is new, or where this server cannot read what it was."""
 
     def __init__(
         self,
@@ -995,7 +1019,7 @@ class DeleteProfileResponse(_message.Message):
     """Counts the changes of the registry."""
     @_builtins.property
     def before(self) -> Global___Profile:
-        """As it was."""
+        """As it was. Unset where this server cannot read it."""
 
     def __init__(
         self,

@@ -21,16 +21,17 @@ _TABLES: Final[Mapping[EntryKind, Callable[[Entry], Table]]] = {
 
 def readable(registry: Registry) -> tuple[Registry, Sequence[EntryKey]]:
     """Return a registry, of the same version, without the entries that cannot be read, and the keys of those."""
-    strange = sorted(key for key, entry in registry.entries.items() if not _is_readable(entry))
+    strange = sorted(key for key, entry in registry.entries.items() if not is_readable(entry))
     if not strange:
         return registry, ()
     known = {key: entry for key, entry in registry.entries.items() if key not in strange}
     return Registry(registry.version, known), strange
 
 
-def _is_readable(entry: Entry) -> bool:
+def is_readable(entry: Entry) -> bool:
+    """Tell whether this version can read an entry."""
     try:
         _TABLES[entry.key.kind](entry)
-    except ValidationError:
+    except (AttributeError, ValidationError):  # what is damaged need not even be a table
         return False
     return True

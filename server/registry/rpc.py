@@ -8,9 +8,11 @@ from adapters.registry import EntryKind
 from routeward.v1 import registry_pb2 as pb
 from server.credentials import Principal
 from server.edge import Method
+from server.errors import EntryUnreadableError
 from server.registry.changes import Wish, unknown
 from server.registry.live import LiveRegistry
 from server.registry.messages import SHAPES, audit_entry, key_of, message_of, page_of, removal_of, upsert_of
+from server.registry.readable import is_readable, readable
 
 PLURALS: Final = {
     EntryKind.MODEL: ("Model", "Models", "models"),
@@ -47,15 +49,18 @@ class RegistryService:
         found = registry.entries.get(key)
         if found is None:
             raise unknown(key, registry)
+        if not is_readable(found):
+            raise EntryUnreadableError(str(kind), key.name)
         return _response(f"Get{PLURALS[kind][0]}", **{SHAPES[kind].field: message_of(found)})
 
     async def list_all(self, kind: EntryKind, _: Any, caller: Principal) -> Any:
-        """Return the entries of a kind."""
+        """Return the entries of a kind, and the names of those that this version cannot read."""
         _, many, field = PLURALS[kind]
-        registry = await self._registry.read()
+        registry, strange = readable(await self._registry.read())
         namespace = caller.namespace if kind is EntryKind.CATEGORY else ""
         found = [message_of(entry) for entry in registry.of_kind(kind, namespace)]
-        return _response(f"List{many}", **{field: found}, registry_version=registry.version)
+        unreadable = [key.name for key in strange if (key.kind, key.namespace) == (kind, namespace)]
+        return _response(f"List{many}", **{field: found}, unreadable=unreadable, registry_version=registry.version)
 
     async def upsert(self, kind: EntryKind, request: Any, caller: Principal) -> Any:
         """Add an entry, or replace it."""
@@ -75,7 +80,8 @@ class RegistryService:
     async def _change(self, method: str, wish: Wish, request: Any, caller: Principal) -> Any:
         changed = await self._registry.change(wish, caller, dry_run=request.dry_run)
         response = _response(method, registry_version=changed.version)
-        if changed.before is not None:
+        # The change is made by now: what it replaced may be unreadable.
+        if changed.before is not None and is_readable(changed.before):
             response.before.CopyFrom(message_of(changed.before))
         if changed.after is not None:
             getattr(response, SHAPES[wish.key.kind].field).CopyFrom(message_of(changed.after))

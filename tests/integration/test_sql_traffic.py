@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind, EntryUnreadableError, model_of
 from adapters.sql import timeline
 from adapters.sql.sqlite import SqliteStore
-from adapters.sql.traffic import decisions_of, extent_of, is_store, next_time_of, store_log
+from adapters.sql.sqlite.traffic import decisions_of, extent_of, is_store, models_of, next_time_of, store_log
 from adapters.traffic.calls import Call
 from adapters.traffic.cells import LATEST_US
 from adapters.traffic.errors import LogError
@@ -192,6 +193,31 @@ async def test_a_store_without_decisions_gives_none(file, tmp_path):
     assert list(store_log(file).calls()) == []
     (tmp_path / "empty.db").touch()
     assert extent_of(tmp_path / "empty.db").newest_us == -1
+
+
+PRICED = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}
+
+
+async def test_what_a_newer_version_registered_hides_neither_models_nor_their_changes(file):
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
+    entries = [Entry(EntryKey(EntryKind.MODEL, "", name), PRICED, MANAGED_BY_API) for name in ("first", "last", "tool")]
+    await store.edit_registry(0, [Edit(None, entry) for entry in entries], time_us=1, client="ann")
+    await store.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE registry SET settings = '{\"usd_per_hour\": 1}' WHERE name = 'first'")
+        for table in ("registry", "audit"):
+            connection.execute(f"UPDATE {table} SET kind = 'tool' WHERE name = 'tool'")
+    assert [model.id for model in models_of(file)] == ["last"]
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
+    assert [key.name for key in (await store.registry()).entries] == ["first", "last"]
+    assert [edit.key.name for edit in await store.audit("acme", before=9, count=9)] == ["last", "first"]
+    await store.close()
+
+
+def test_a_model_without_prices_is_told_by_its_name():
+    for settings in ({}, {**PRICED, "input_usd_per_mtok": "free"}, {**PRICED, "cached_input_usd_per_mtok": [1]}, None):
+        with pytest.raises(EntryUnreadableError, match="prices of model 'm'"):
+            model_of(Entry(EntryKey(EntryKind.MODEL, "", "m"), settings, MANAGED_BY_API))
 
 
 async def test_what_is_no_store_or_of_a_newer_version_is_told(file, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.ledger import StoreUnavailableError
 from adapters.memory import MemoryStore
-from adapters.registry import EntryKey, EntryKind
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
 from routeward.cli.app import run
 from server.settings import ApiKey
 from tests.integration.server.conftest import BUCKET_US, KEYS
@@ -106,6 +106,21 @@ async def test_what_the_file_of_the_server_names_is_refused_before_anything_is_c
     code, document = await applied(DECLARED.replace("[[models]]", small + "[[models]]", 1), "--json")
     assert (code, document["error"]["reason"]) == (1, "MANAGED_BY_FILE")
     assert TINY not in running.service.registry.present.entries
+
+
+async def test_what_the_server_cannot_read_is_not_written_over_and_hides_nothing_else(applied, running):
+    present = running.service.registry.present
+    newer = Entry(TINY, {"input_usd_per_mtok": "by the hour"}, MANAGED_BY_API, present.version + 1)
+    await running.store.edit_registry(present.version, [Edit(None, newer)], time_us=1, client="ann")
+    code, document = await applied(DECLARED, "--json")
+    assert (code, document["error"]["reason"]) == (1, "REGISTRY_ENTRY_UNREADABLE")
+    assert "model tiny" in document["error"]["message"]
+    assert (await running.store.registry()).version == newer.version
+    assert await applied("[profiles.hasty]\nsecond_value_usd = 1.0\n", "--prune") == (
+        0,
+        "+ profile hasty\n    second_value_usd: 1.0\n1 change made\n",
+    )
+    assert TINY in (await running.store.registry()).entries
 
 
 async def test_a_refusal_says_what_was_made_before_it(applied):

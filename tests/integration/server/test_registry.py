@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from adapters.memory import MemoryStore
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
 from routeward.v1 import registry_pb2 as pb
 from routeward.v1 import routing_service_pb2 as pb_routing
 from routeward.v1.admin_service_pb2 import GetPosteriorRequest
@@ -209,6 +210,40 @@ async def test_a_category_belongs_to_the_namespace_of_the_key_and_changes_how_it
         listed = await globex.call(globex.admin.ListCategories, pb.ListCategoriesRequest())
         assert [one.name for one in listed.categories] == ["chat", "default"]
         assert "code" not in {one.name for one in (await audit(globex))[0].entries}
+
+
+NEWER = {"input_usd_per_mtok": "by the hour", "output_usd_per_mtok": 1.0}
+
+
+async def with_a_model_of_a_newer_version(running, **settings):
+    present = running.service.registry.present
+    entry = Entry(EntryKey(EntryKind.MODEL, "", "hourly"), {**NEWER, **settings}, MANAGED_BY_API, present.version + 1)
+    await running.store.edit_registry(present.version, [Edit(None, entry)], time_us=1, client="ann")
+    await running.service.registry.reload()
+
+
+async def test_an_entry_that_this_version_cannot_read_is_told_by_name_and_hides_no_other(client, running):
+    await with_a_model_of_a_newer_version(running)
+    refused = await client.call(client.admin.GetModel, pb.GetModelRequest(id="hourly"))
+    assert (refused.code, refused.reason, refused.metadata) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "REGISTRY_ENTRY_UNREADABLE",
+        {"kind": "model", "name": "hourly"},
+    )
+    assert "upgrade the server, or replace or remove the entry" in refused.text
+    listed = await client.call(client.admin.ListModels, pb.ListModelsRequest())
+    assert ([one.id for one in listed.models], listed.unreadable) == (["large", "other", "small"], ["hourly"])
+    assert not (await client.call(client.admin.ListProfiles, pb.ListProfilesRequest())).unreadable
+
+
+async def test_what_cannot_be_read_can_be_replaced_and_removed(client, running):
+    await with_a_model_of_a_newer_version(running)
+    replaced = await upsert(client, id="hourly")
+    assert (replaced.model.id, replaced.HasField("before")) == ("hourly", False)
+    await delete(client, "hourly")
+    await with_a_model_of_a_newer_version(running)
+    assert not (await delete(client, "hourly")).HasField("before")
+    assert "hourly" not in await models(client)
 
 
 async def audit(client, **fields):

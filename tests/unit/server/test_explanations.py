@@ -17,6 +17,7 @@ from server.decision_log import DecisionLog
 from server.errors import (
     BudgetExhaustedError,
     CategoryUnknownError,
+    DecisionAheadError,
     DecisionIdInvalidError,
     DecisionNotLoggedError,
     ForeignDecisionError,
@@ -160,6 +161,13 @@ async def test_what_is_no_decision_id_is_refused(desk):
     for forged in ("forged", decision.id[:-1], decision.id + "A"):
         with pytest.raises(DecisionIdInvalidError):
             await desk.why(forged)
+
+
+async def test_a_decision_of_a_clock_that_is_ahead_is_told_as_that(desk):
+    decision = desk.decide(Call("chat"))
+    desk.parts.clock.pass_s(-95)
+    with pytest.raises(DecisionAheadError, match="95 s in the future"):
+        await desk.why(decision.id)
 
 
 async def test_a_store_that_does_not_answer_is_told_as_that(desk, monkeypatch):

@@ -10,6 +10,7 @@ from bandit.sums import Moments, RowKey
 from bandit.votes import SignalStatus
 from server.credentials import Principal
 from server.errors import (
+    DecisionAheadError,
     DecisionExpiredError,
     DecisionIdInvalidError,
     ForeignDecisionError,
@@ -135,6 +136,15 @@ async def test_an_expired_decision_is_refused_and_nothing_is_recorded(parts, lea
     assert await stored(parts) == []
 
 
+async def test_a_decision_of_a_clock_that_is_ahead_is_refused_and_says_by_how_much_and_what_to_do(parts, learner):
+    decision = parts.route(Call("chat"))
+    parts.clock.pass_s(-95)
+    with pytest.raises(DecisionAheadError, match=r"95 s in the future .*NTP") as refused:
+        await told(learner, thumb(decision.id), parts.caller, parts.clock())
+    assert refused.value.metadata == {"ahead_seconds": "95"}
+    assert await stored(parts) == []
+
+
 async def test_a_decision_of_another_namespace_is_refused_and_nothing_is_recorded(parts, learner):
     decision = parts.route(Call("chat"))
     with pytest.raises(ForeignDecisionError):
@@ -225,7 +235,7 @@ async def test_what_the_process_itself_observed_is_recorded_as_if_its_ids_were_v
     assert all(one.bill is not None for one in rows[0])
 
 
-@pytest.mark.parametrize(("age_s", "error"), [(8 * 86400.0, DecisionExpiredError), (-61.0, DecisionIdInvalidError)])
+@pytest.mark.parametrize(("age_s", "error"), [(8 * 86400.0, DecisionExpiredError), (-61.0, DecisionAheadError)])
 async def test_what_the_process_itself_observed_is_as_late_or_early_as_anything_else(parts, learner, age_s, error):
     token = parts.route(Call("chat")).token
     fresh = token._replace(nonce=b"another  one", decided_us=parts.clock() + round(age_s * 1e6))

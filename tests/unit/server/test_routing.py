@@ -231,9 +231,10 @@ async def test_a_previous_decision_that_is_none_of_the_caller_is_an_invalid_fiel
         assert refused.value.violations[0].field == "previous_decision_id"
 
 
-async def test_a_previous_decision_that_has_expired_holds_no_cache(parts):
+@pytest.mark.parametrize("later_s", [8 * DAY_S, -95])
+async def test_a_previous_decision_that_has_expired_or_lies_ahead_holds_no_cache(parts, later_s):
     previous = parts.route(Call("chat")).id
-    parts.clock.pass_s(8 * DAY_S)
+    parts.clock.pass_s(later_s)
     call = Call("chat", input_tokens=5_000)
     late = parts.route(call._replace(previous_decision_id=previous, cached_input_tokens=4_000))
     assert late.question.request == parts.route(call).question.request

@@ -12,6 +12,7 @@ from bandit.signals import Kind
 from server.settings import TokenKey
 from server.tokens import (
     DecisionToken,
+    TokenAheadError,
     TokenError,
     TokenExpiredError,
     TokenInvalidError,
@@ -216,8 +217,9 @@ def test_a_forged_id_is_invalid_rather_than_expired(keys: TokenKeys) -> None:
 def test_clocks_of_replicas_may_differ_by_a_minute_and_no_more(keys: TokenKeys) -> None:
     text = keys.sign(TOKEN)
     assert keys.verify(text, TOKEN.decided_us - 60_000_000, WEEK_S) == TOKEN
-    with pytest.raises(TokenInvalidError, match="future"):
+    with pytest.raises(TokenAheadError, match="60 s in the future") as raised:
         keys.verify(text, TOKEN.decided_us - 60_000_001, WEEK_S)
+    assert raised.value.ahead_s == pytest.approx(60.000001)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +245,9 @@ def test_keys_are_needed() -> None:
         TokenKeys([])
 
 
-def test_both_errors_are_token_errors() -> None:
-    assert issubclass(TokenInvalidError, TokenError)
-    assert issubclass(TokenExpiredError, TokenError)
+def test_all_errors_are_token_errors() -> None:
+    for kind in (TokenInvalidError, TokenExpiredError, TokenAheadError):
+        assert issubclass(kind, TokenError)
 
 
 def _padded(text: str) -> str:
