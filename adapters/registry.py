@@ -124,12 +124,12 @@ def model_of(entry: Entry) -> Model:
 
 def _prices(entry: Entry) -> Prices:
     try:
-        listed, cached = [entry.settings[name] for name in _PRICES], entry.settings.get("cached_input_usd_per_mtok")
-    except (KeyError, TypeError):
-        listed, cached = [], None
-    if not listed or not all(isinstance(price, int | float) for price in (*listed, cached or 0.0)):
+        dollars, cached = [entry.settings[name] for name in _PRICES], entry.settings.get("cached_input_usd_per_mtok")
+    except (KeyError, TypeError):  # what is damaged need not even be a table
+        dollars, cached = [None, None], None
+    if not all(isinstance(price, int | float) for price in (*dollars, 0.0 if cached is None else cached)):
         raise EntryUnreadableError(
             f"the registry does not tell the prices of model {entry.key.name!r}: a newer version wrote the entry, or "
             "it is damaged; upgrade routeward, or replace or remove it"
         )
-    return Prices(*listed, cached)
+    return Prices(dollars[0], dollars[1], cached)

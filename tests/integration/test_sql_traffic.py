@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,7 +216,8 @@ async def test_what_a_newer_version_registered_hides_neither_models_nor_their_ch
 
 
 def test_a_model_without_prices_is_told_by_its_name():
-    for settings in ({}, {**PRICED, "input_usd_per_mtok": "free"}, {**PRICED, "cached_input_usd_per_mtok": [1]}, None):
+    damaged: list[Any] = [{}, {**PRICED, "input_usd_per_mtok": "free"}, {**PRICED, "cached_input_usd_per_mtok": []}, 7]
+    for settings in damaged:
         with pytest.raises(EntryUnreadableError, match="prices of model 'm'"):
             model_of(Entry(EntryKey(EntryKind.MODEL, "", "m"), settings, MANAGED_BY_API))
 

@@ -126,9 +126,9 @@ NOWHERE = PostgresSettings("postgresql://127.0.0.1:1/nowhere")
 
 
 def test_a_server_on_postgresql_needs_room_for_what_it_keeps_itself(tmp_path: Path) -> None:
-    places = {"snapshot_path": tmp_path / "snapshot.json", "export_folder": tmp_path}
     for least, verdict in ((1, Verdict.OK), (2**62, Verdict.FAILED)):
-        store = StoreSettings(postgres=NOWHERE, min_free_bytes=least, **places)
+        snapshot = tmp_path / "snapshot.json"
+        store = StoreSettings(postgres=NOWHERE, snapshot_path=snapshot, export_folder=tmp_path, min_free_bytes=least)
         settings = settings_in(tmp_path, store=store, spool=SpoolSettings(tmp_path / "spool.db", 1))
         found = {check.name: check for check in disks(settings)}
         assert {name: check.verdict for name, check in found.items()} == dict.fromkeys(
