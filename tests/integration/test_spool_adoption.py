@@ -1,5 +1,9 @@
 """With fewer workers than before, what the others left in their spools is not lost."""
 
+import asyncio
+import io
+import os
+import signal
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -10,6 +14,9 @@ from adapters.sql.sqlite import Journal
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
 from server.adoption import CHUNK, take_over
+from server.config import load
+from server.logs import logger
+from server.workers.supervisor import serve
 from tests.unit.server.conftest import Log
 
 DECISION = DecisionFacts("chat", "large", Kind.SAMPLED, 3_600_000_000, 12)
@@ -85,3 +92,34 @@ async def test_what_finds_no_room_stays_where_it_is(tmp_path):
     assert [*taken, *await kept_in(file)] == records
     assert taken != records
     assert "spool.max_mb" in log.events[0]["error"]
+
+
+CONFIG = """\
+[server]
+listen = "127.0.0.1:0"
+metrics = "127.0.0.1:0"
+[spool]
+path = "spool.db"
+[[models]]
+id = "large"
+input_usd_per_mtok = 1
+output_usd_per_mtok = 1
+"""
+
+
+class Stopping(io.StringIO):
+    """A log that tells its server to stop once it is ready."""
+
+    def write(self, line):
+        if '"ready"' in line:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().write(line)
+
+
+def test_a_server_without_workers_takes_over_what_workers_left(tmp_path):
+    file, config, log = tmp_path / "spool.1.db", tmp_path / "routeward.toml", Stopping()
+    config.write_text(CONFIG)
+    asyncio.run(left(file, thumbs(1, 3)))
+    serve(config, load(config, {}, serving=True), logger(log))
+    assert '"spool_taken_over"' in log.getvalue()
+    assert asyncio.run(kept_in(file)) == []
