@@ -1,49 +1,44 @@
-"""What is left in spools of workers that there are no more goes to a spool that somebody drains.
+"""What is left in spools of workers that there are no more is brought to the store, while this server serves."""
 
-A signal that is taken over and not yet forgotten is found again after a crash: told twice, it counts once.
-"""
-
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from adapters.ledger import StoreError
 from server.ports import Spool
+from server.spooling import Spooling
 
-CHUNK: Final = 1000
-"""Signals that are taken over at a time."""
+Left = Mapping[Path, Callable[[], Awaitable[Spool]]]
+"""The files of spools that are nobody's, with what opens each."""
 
 
-async def take_over(
-    spool: Spool, left: Iterable[Path], opened: Callable[[Path], Awaitable[Spool]], log: FilteringBoundLogger
-) -> None:
-    """Move what is in these files to `spool`.
+class Adoption:
+    """Drains them one after the other. `spooling` makes what drains one."""
 
-    Where one cannot be read, or the spool is full, the rest stays where it is, and the log names the file.
-    """
-    for file in left:
-        try:
-            journal = await opened(file)
+    def __init__(self, left: Left, spooling: Callable[[Spool], Spooling], log: FilteringBoundLogger) -> None:
+        self._left = left
+        self._spooling = spooling
+        self._log = log
+
+    async def run(self) -> None:
+        """Drain all of them, however long the store takes. One that cannot be opened is named, and stays as it is."""
+        for file, opened in self._left.items():
             try:
-                signals = await _moved(journal, spool)
+                spool = await opened()
+            except StoreError as error:
+                hint = "signals may be left in it: mend what is said and restart, or raise the number of workers again"
+                self._log.error("spool_without_worker", file=str(file), error=str(error), hint=hint)
+                continue
+            try:
+                await self._drain(spool, file)
             finally:
-                await journal.close()
-        except StoreError as error:
-            hint = "signals may be left in it: mend what is said and restart, or raise the number of workers again"
-            log.error("spool_without_worker", file=str(file), error=str(error), hint=hint)
-        else:
-            if signals:
-                log.info("spool_taken_over", file=str(file), signals=signals)
+                await spool.close()
 
-
-async def _moved(journal: Spool, spool: Spool) -> int:
-    signals = 0
-    while True:
-        records, place = await journal.oldest(CHUNK)
-        if not records:
-            return signals
-        await spool.append(records)
-        await journal.forget(place)
-        signals += len(records)
+    async def _drain(self, spool: Spool, file: Path) -> None:
+        spooling = self._spooling(spool)
+        await spooling.start()
+        if spooling.diverted:
+            signals, _ = await spool.extent()
+            await spooling.empty()
+            self._log.info("spool_taken_over", file=str(file), signals=signals)

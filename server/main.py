@@ -26,7 +26,6 @@ from adapters.sql.postgres import Reach
 from adapters.sql.postgres import connect as postgres_store
 from adapters.sql.sqlite import Journal, SqliteStore
 from adapters.sql.sqlite.archive import file_archive
-from server.adoption import take_over
 from server.gateway.callables import Connect
 from server.http.fingerprint_keys import fingerprint_key
 from server.key_files import KeyFileError
@@ -98,12 +97,13 @@ async def _serve(settings: Settings, log: FilteringBoundLogger, worker: Worker |
     )
     async with (
         _opened(settings, log) as (store, archive),
-        _spool(settings.spool, log) as spool,
+        _spool(settings.spool) as spool,
         _connector(settings, log) as connect,
     ):
         fingerprint = fingerprint_key(settings.gateway, os.urandom) if settings.gateway.listen else b""
         keys = token_keys(settings.server, os.urandom)
-        files = LocalFiles(spool, _saved(settings), archive)
+        left = {file: partial(Journal.open, file, max_bytes=settings.spool.max_bytes) for file in settings.spool.left}
+        files = LocalFiles(spool, _saved(settings), archive, left)
         inherited = ALONE if worker is None else worker.inherited
         providers = _providers(settings, connect)
         service = Service(settings, store, keys, sources, log, providers, fingerprint, connect, files, inherited)
@@ -179,14 +179,12 @@ def _saved(settings: Settings) -> SavedState | None:
 
 
 @asynccontextmanager
-async def _spool(settings: SpoolSettings, log: FilteringBoundLogger) -> AsyncIterator[Spool | None]:
+async def _spool(settings: SpoolSettings) -> AsyncIterator[Spool | None]:
     if settings.path is None:
         yield None
         return
-    opened = partial(Journal.open, max_bytes=settings.max_bytes)
-    journal = await opened(settings.path)
+    journal = await Journal.open(settings.path, max_bytes=settings.max_bytes)
     try:
-        await take_over(journal, settings.left, opened, log)
         yield journal
     finally:
         await journal.close()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.registry import EntryKind, Registry
 from bandit.draw import UniformSource
+from server.adoption import Adoption, Left
 from server.archiving import Archiving
 from server.beliefs import Beliefs
 from server.credentials import Credentials
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 FLUSH_S: Final = 10.0
 """How long a stop waits for what is not stored yet: half of it for outcomes of the gateway, half for the rest."""
 
-ENDLESS: Final = ("follower", "opening", "publisher", "saving", "spooling", "upkeep")
+ENDLESS: Final = ("adoption", "follower", "opening", "publisher", "saving", "spooling", "upkeep")
 """Tasks that a stop cancels; the others end when what they hold is written."""
 
 
@@ -79,12 +80,13 @@ class LocalFiles:
     """What a server keeps on a disk of its own, beside its store; None for what it does not.
 
     `spool` takes feedback that the store does not, `saved` the last that was learned, and `archive` the log before it
-    is dropped.
+    is dropped; `left` are the files of spools that are nobody's any more.
     """
 
     spool: Spool | None = None
     saved: SavedState | None = None
     archive: Archive | None = None
+    left: Left = field(default_factory=dict)
 
 
 NO_FILES: Final = LocalFiles()
@@ -120,12 +122,14 @@ class Service:
         self._metrics = Metrics(self._labels)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
-        self._spooling: Spooling | None = None
-        if files.spool is not None:
-            self._spooling = Spooling(
-                *(store, files.spool, namespaces, self._metrics, log),
-                *(sources.clock, sources.uniform, self._feedback_serves),
-            )
+
+        def spooling(spool: Spool, metrics: Metrics) -> Spooling:
+            sources_of = sources.clock, sources.uniform
+            return Spooling(store, spool, namespaces, metrics, log, *sources_of, self._feedback_serves)
+
+        self._spooling = spooling(files.spool, self._metrics) if files.spool is not None else None
+        # Figures of the spool are those of this server's own.
+        self._adoption = Adoption(files.left, lambda spool: spooling(spool, Metrics(set())), log)
         self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         archiving = Archiving(files.archive, self._metrics.export_failures, log)
@@ -212,6 +216,7 @@ class Service:
         self._begin("writer", self._writer.run, self._feedback_fails)
         if self._spooling is not None:
             self._begin("spooling", self._spooling.run)
+            self._begin("adoption", self._adoption.run)
         if not opened:
             self._begin("opening", self._opening.run)
         if self.follower is not None:

@@ -112,6 +112,11 @@ class Spooling:
         """Bring what is spooled to the store, forever."""
         while True:
             await self._diverted.wait()
+            await self.empty()
+
+    async def empty(self) -> None:
+        """Bring to the store what is spooled, until nothing is, however long the store takes."""
+        while self._diverted.is_set():
             if not await self.drain():
                 await asyncio.sleep(RETRY_EVERY_S * (0.5 + self._uniform()))
 
@@ -171,11 +176,13 @@ class Spooling:
     async def _taken(self, records: Sequence[SignalRecord]) -> bool:
         """Write records, but for those that the store will never take; tell whether it takes any."""
         try:
-            if not self._up:
-                await self._refusal(records[:TRIAL])
-            if error := await self._refusal(records):
-                await self._require_one_taken(records, error)
-                self._drop(await self._refused(records, error), len(records))
+            rest = records
+            if not self._up and not await self._refusal(records[:TRIAL]):
+                rest = records[TRIAL:]
+            if rest and (error := await self._refusal(rest)):
+                if rest is records:
+                    await self._require_one_taken(rest, error)
+                self._drop(await self._refused(rest, error), len(records))
         except StoreError as error:
             self._note(error)
             return False

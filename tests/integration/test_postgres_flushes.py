@@ -1,6 +1,7 @@
 """Many flush into one PostgreSQL at once, the same signals among them, and nobody waits in a circle."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from itertools import chain
 from urllib.parse import urlsplit
 
@@ -8,10 +9,13 @@ import asyncpg
 import numpy as np
 import pytest
 
-from adapters.ledger import StoreError, fold
+from adapters.ledger import StoreError, StoreUnavailableError, Written, fold
 from adapters.sql.postgres.flush import Batch, Expected, flush
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
+from adapters.sql.rows import signal_row
+from adapters.sql.schema import signals
+from adapters.sql.statements import given_columns
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
 from bandit.votes import SignalStatus, resolve
@@ -20,7 +24,7 @@ HOUR_US = 3_600_000_000
 FLUSHERS = 8
 SHARDS = 2
 BATCHES = 12
-BATCH = 60
+BATCH = 80
 DECISIONS = 200
 
 
@@ -76,30 +80,32 @@ async def store(database_url):
     await store.close()
 
 
-async def test_flushers_that_take_the_same_signals_of_several_days_for_new_never_deadlock(
-    store, database_url, postgres
+# In the second, days without a partition of their own lie on both sides of one that has it.
+@pytest.mark.parametrize("named", [{3600: 0, 3601: 2, 3602: 3, 6000: 1}, {1: 0, 3601: 2, 3600: 1, 9000: 3}])
+async def test_copies_that_meet_wait_for_each_other_day_by_day_whatever_the_order_of_their_keys(
+    named, store, database_url, postgres
 ):
-    # Days with partitions of their own: copies go to one partition after the other.
     await store.compact(3 * 24 * HOUR_US)
-    days = int(
-        postgres.psql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'signals'::regclass", name(database_url))
-    )
-    assert days > 2
-
-    async def flush_all(seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        connection = await asyncpg.connect(database_url)
-        try:
-            for _ in range(BATCHES):
-                numbers = rng.permutation(days * 24 * 50)[:BATCH].tolist()
-                records = [vote(number, 1, up=True) for number in numbers]
-                await flush(connection, Batch(records, HOUR_US, seed), Expected())
-        finally:
-            await connection.close()
-
-    async with asyncio.TaskGroup() as tasks:
-        for seed in range(FLUSHERS):
-            tasks.create_task(flush_all(seed))
+    first, second, third, later = (vote(n, 1, up=True)._replace(nonce=bytes([at] * 12)) for n, at in named.items())
+    async with AsyncExitStack() as opened:
+        holder, *others = [await asyncpg.connect(database_url) for _ in range(3)]
+        for connection in (holder, *others):
+            opened.push_async_callback(connection.close)
+        held = holder.transaction()
+        await held.start()
+        await holder.copy_records_to_table("signals", columns=given_columns(signals), records=[signal_row(third, bool)])
+        flushes = []
+        for waiting, (other, records) in enumerate(
+            zip(others, ([first, second, third, later], [second, later]), strict=True), start=1
+        ):
+            flushes.append(asyncio.create_task(flush(other, Batch(records, HOUR_US, 0), Expected())))
+            async with asyncio.timeout(20.0):
+                while await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < waiting:
+                    if flushes[-1].done():
+                        break
+        assert not flushes[0].done()
+        await held.rollback()
+        await asyncio.gather(*flushes)
     assert await store.verify() == {}
     assert postgres.psql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name(database_url)}'") == "0"
 
@@ -131,3 +137,35 @@ async def test_a_signal_that_cannot_be_stored_is_an_error_of_its_own_and_leaves_
 
 def name(database_url: str) -> str:
     return urlsplit(database_url).path.removeprefix("/")
+
+
+async def test_whatever_interrupts_a_flush_its_connection_is_outside_a_transaction_after_it(database_url):
+    store = PostgresStore.connect(Reach(database_url, connections=2), bucket_us=HOUR_US)
+    await store.prepare()
+    try:
+        await store.write([vote(1, 1, up=True)])
+        await store.database.run(lambda connection: connection.exec_driver_sql("UPDATE signals SET kind = 9"))
+        with pytest.raises(StoreError, match="cannot be read by this version"):
+            await store.write([vote(1, 2, up=False)])
+        assert (await store.write([vote(2, 1, up=True)])).statuses == (SignalStatus.APPLIED,)
+    finally:
+        await store.close()
+
+
+async def test_a_connection_that_is_ended_in_the_middle_of_a_flush_is_an_error_of_the_store(database_url, postgres):
+    store = PostgresStore.connect(Reach(database_url, connections=2), bucket_us=HOUR_US)
+    await store.prepare()
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'routeward' AND datname = "
+    try:
+        refused = 0
+        for start in range(0, 12_000, 1000):
+            write = asyncio.create_task(store.write([vote(n, 1, up=True) for n in range(start, start + 1000)]))
+            await asyncio.to_thread(postgres.psql, f"{end}'{name(database_url)}'")
+            (error,) = await asyncio.gather(write, return_exceptions=True)
+            refused += isinstance(error, StoreUnavailableError)
+            assert isinstance(error, StoreUnavailableError | Written)
+        assert refused
+        await store.write([vote(n, 1, up=True) for n in range(12_000)])
+        assert await store.verify() == {}
+    finally:
+        await store.close()

@@ -21,6 +21,8 @@ DRIVER_ERRORS: Final = (
     PoolTimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    # What it raises where a connection is ended in the middle of a COPY.
+    asyncpg.InternalClientError,
     TimeoutError,
     OSError,
 )
@@ -30,6 +32,7 @@ REPEATABLE: Final = frozenset({"40001", "40P01"})
 """Two transactions met in a way that one of them has to be done again: serialization failure, deadlock."""
 
 _CHECK_VIOLATION: Final = "23514"
+_DATA_EXCEPTION: Final = "22"
 
 _PASSING: Final = {
     "25006": "is read-only: connect to the primary server",
@@ -64,6 +67,8 @@ def typed_error(error: BaseException) -> StoreError | BanditError:
         return StoreForbiddenError(f"PostgreSQL {words}")
     if words := _PASSING.get(state) or _PASSING.get(state[:2]):
         return StoreUnavailableError(f"PostgreSQL {words}; then try again, nothing was lost")
+    if state[:2] == _DATA_EXCEPTION:
+        return StoreError("a signal, or what is asked for, has a value that PostgreSQL cannot hold")
     if not state or state[:2] in {"08", "57", *(code[:2] for code in REPEATABLE)}:
         return StoreUnavailableError(
             f"PostgreSQL does not answer{_reason(cause or error)}; try again, nothing was lost"

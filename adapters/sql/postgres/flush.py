@@ -6,23 +6,24 @@ one is stored already. Then a statement inserts the others, and the batch is set
 transaction locks; it writes the difference. A flush begins as the last one ended, so that repeats that keep coming are
 not tried as news each time.
 
-Either way signals are locked before sums, and each in the order of their keys, signals by their days first: so flushes
+Either way signals are locked before sums, and each in the order of their keys, signals by their time first: so flushes
 which meet wait for each other and never in a circle.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import chain
-from typing import Final, NamedTuple, ParamSpec, TypeVar
+from itertools import chain, groupby
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from asyncpg import Connection, UniqueViolationError
 from sqlalchemy import Table
 
-from adapters.ledger import Change, Settlement, StoreError, Written, key_of, settle
+from adapters.ledger import Change, Settlement, SignalKey, StoreError, Written, key_of, settle
 from adapters.sql.arrays import Columns, columns_of, order_of, selected, unnested
 from adapters.sql.marks import RETAINED
 from adapters.sql.postgres.locks import Lock
+from adapters.sql.postgres.tables import DAY_US
 from adapters.sql.rows import signal_record, signal_row
 from adapters.sql.schema import CHANGED, revisions, signals, spend, sums
 from adapters.sql.statements import given_columns
@@ -36,6 +37,12 @@ _REVISIONS: Final = (
 
 _KEY: Final = ("namespace", "nonce", "signal", "decided_us")
 
+MANY: Final = 64
+"""Signals that are made ready in another thread: so many would hold up the calls that this one answers."""
+
+_DECIDED: Final = given_columns(signals).index("decided_us")
+
+Row = tuple[Any, ...]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,10 +56,6 @@ class Batch(NamedTuple):
     shard: int
 
 
-MANY: Final = 64
-"""Signals that are worked on aside, in another thread: so many would hold up the calls that this one answers."""
-
-
 class Expected(NamedTuple):
     """What a flush goes by until it finds otherwise: the mark of what was dropped, and whether signals are new."""
 
@@ -63,20 +66,25 @@ class Expected(NamedTuple):
 async def flush(connection: Connection, batch: Batch, expected: Expected) -> tuple[Written, Expected]:
     """Store a batch; return what became of it, and what the next one may expect.
 
-    The connection is outside a transaction before and after; if this raises, it has to be rolled back.
+    The connection is outside a transaction before and after; if this raises, it has to be rolled back. Raises
+    StoreError for a value that PostgreSQL cannot hold.
     """
     while True:
         # Feedback that is settled with an older mark might count what was dropped once more.
         settled = await _aside(batch, settle, batch.records, {}, batch.bucket_us, expected.retained_us)
-        await connection.execute(_BEGIN)
-        found = await (_copy if expected.are_new else _insert)(connection, batch, settled, expected)
-        if found.retained_us == expected.retained_us and found.are_new >= expected.are_new:
+        added = _additions(settled, batch.shard)
+        if expected.are_new:
+            found = await _copy(connection, await _aside(batch, _rows, settled), added, expected)
+        else:
+            found = await _insert(connection, await _aside(batch, _columns, settled), added, expected, settled)
+        if found == expected or (found.retained_us == expected.retained_us and not expected.are_new):
             break
         await connection.execute("ROLLBACK")
         expected = found
     if not found.are_new:
         settled = await _settled_again(connection, batch, settled, found.retained_us)
-        await connection.execute(_replace_and_add(), *_columns(settled), *_additions(settled, batch.shard))
+        columns = await _aside(batch, _columns, settled)
+        await connection.execute(_replace_and_add(), *columns, *_additions(settled, batch.shard))
     await connection.execute("COMMIT")
     # Read before the commit, it would not count what others have committed meanwhile; and they, not ours.
     revisions_after = {row["namespace"]: row["revision"] for row in await connection.fetch(_REVISIONS, [*settled.rows])}
@@ -87,38 +95,55 @@ async def flush(connection: Connection, batch: Batch, expected: Expected) -> tup
 
 
 async def _aside(batch: Batch, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what `work` returns."""
+    """Return what `work` returns, done in another thread where the batch is large."""
     if len(batch.records) > MANY:
         return await asyncio.to_thread(work, *args, **kwargs)
     return work(*args, **kwargs)
 
 
-async def _copy(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
-    """Store signals as new ones, and what they teach unless the mark has moved."""
-    rows = await _aside(batch, _rows, settled)
+async def _copy(connection: Connection, rows: Sequence[Row], added: Columns, expected: Expected) -> Expected:
+    """Begin, store signals as new ones, and what they teach unless the mark has moved."""
+    await connection.execute(_BEGIN)
     try:
-        await connection.copy_records_to_table(signals.name, columns=given_columns(signals), records=rows)
+        # Rows are copied partition by partition: of several days those of the default one would come all at once.
+        for _, of_day in groupby(rows, lambda row: row[_DECIDED] // DAY_US):
+            await connection.copy_records_to_table(signals.name, columns=given_columns(signals), records=of_day)
     except UniqueViolationError:
         return expected._replace(are_new=False)
-    except (OverflowError, TypeError, UnicodeError) as error:
+    except (OverflowError, UnicodeError) as error:
         raise StoreError(f"a signal has a value that PostgreSQL cannot hold: {error}") from error
-    found = await connection.fetchrow(_add(), expected.retained_us, *_additions(settled, batch.shard))
+    found = await connection.fetchrow(_add(), expected.retained_us, *added)
     return expected._replace(retained_us=found["retained_us"])
 
 
-async def _insert(connection: Connection, batch: Batch, settled: Settlement, expected: Expected) -> Expected:
-    """Store those signals that are new; what they teach only if all of them are, and the mark has not moved."""
+async def _insert(
+    connection: Connection, columns: Columns, added: Columns, expected: Expected, settled: Settlement
+) -> Expected:
+    """Begin, store those signals that are new; what they teach only if all of them are, and the mark has not moved."""
+    await connection.execute(_BEGIN)
     count = len(settled.kept)
-    parameters = expected.retained_us, count, *_columns(settled), *_additions(settled, batch.shard)
-    found = await connection.fetchrow(_insert_and_add(), *parameters)
+    found = await connection.fetchrow(_insert_and_add(), expected.retained_us, count, *columns, *added)
     return Expected(found["retained_us"], are_new=found["inserted"] == count)
 
 
 async def _settled_again(connection: Connection, batch: Batch, settled: Settlement, retained_us: int) -> Settlement:
     """Settle a batch against what was stored before this transaction, which nobody else can change until it ends."""
-    keys = columns_of(signals, _KEY, [(*key_of(one), one.decision.decided_us) for one in _by_time(settled)])
-    stored = [signal_record(tuple(row)) for row in await connection.fetch(_lock_stored(), *keys)]
-    return settle(batch.records, {key_of(record): record for record in stored}, batch.bucket_us, retained_us)
+    rows = await connection.fetch(_lock_stored(), *await _aside(batch, _keys, settled))
+    stored = await _aside(batch, _records, rows)
+    return await _aside(batch, settle, batch.records, stored, batch.bucket_us, retained_us)
+
+
+def _keys(settled: Settlement) -> Columns:
+    """Return the parameters of the statement that locks what is stored."""
+    return columns_of(signals, _KEY, [(*key_of(one), one.decision.decided_us) for one in _by_time(settled)])
+
+
+def _records(rows: Sequence[Any]) -> dict[SignalKey, SignalRecord]:
+    """Return what rows of signals keep, by key. Raises StoreError for what a newer version may have stored."""
+    try:
+        return {key_of(record): record for record in (signal_record(tuple(row)) for row in rows)}
+    except ValueError as error:
+        raise StoreError(f"what is stored of a signal cannot be read by this version: {error}") from error
 
 
 def _by_time(settled: Settlement) -> list[SignalRecord]:
@@ -126,7 +151,7 @@ def _by_time(settled: Settlement) -> list[SignalRecord]:
     return sorted(settled.kept.values(), key=lambda record: record.decision.decided_us)
 
 
-def _rows(settled: Settlement) -> list[tuple[object, ...]]:
+def _rows(settled: Settlement) -> list[Row]:
     """Return the rows of new signals."""
     return [signal_row(record, bool) for record in _by_time(settled)]
 

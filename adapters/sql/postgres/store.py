@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
-from asyncpg import Connection, PostgresError
+from asyncpg import Connection
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import text
 
@@ -13,6 +13,7 @@ from adapters.sql import marks, versions
 from adapters.sql.facts import StoreFacts, facts_in
 from adapters.sql.postgres import days, following
 from adapters.sql.postgres.database import PostgresDatabase
+from adapters.sql.postgres.errors import DRIVER_ERRORS, state_of
 from adapters.sql.postgres.flush import Batch, Expected, flush
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.upgrading import Waiting, silently, upgrade
@@ -107,8 +108,10 @@ class PostgresStore(SqlStore):
             driver: Connection = raw
             try:
                 return await flush(driver, batch, self._expected)
-            except (PostgresError, StoreError):
-                if not driver.is_closed() and driver.is_in_transaction():
+            except Exception as error:
+                # Where the server did not answer, the connection is cut.
+                answered = not isinstance(error, DRIVER_ERRORS) or state_of(error)
+                if answered and not driver.is_closed() and driver.is_in_transaction():
                     await driver.execute("ROLLBACK")
                 raise
 

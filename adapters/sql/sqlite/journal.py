@@ -11,6 +11,7 @@ from adapters.sql import schema
 from adapters.sql.rows import signal_record, signal_row
 from adapters.sql.sqlite.database import SqliteDatabase
 from adapters.sql.statements import insert_only, insert_rows
+from bandit.evidence import events_of
 from bandit.records import SignalRecord
 
 APPLICATION_ID: Final = 0x5257534A
@@ -164,7 +165,10 @@ def _read_from(connection: Connection, begin: int, count: int) -> tuple[Sequence
 
 def _record(row: Any) -> SignalRecord:
     try:
-        return signal_record(row[1:])
+        record = signal_record(row[1:])
+        # Nor may what it says be something that nothing can be learned from.
+        events_of(record.decision, record.fact)
+        return record
     except (AttributeError, TypeError, ValueError) as error:
         raise StoreError(f"what is spooled at place {row[0]} is damaged: {error}") from error
 

@@ -359,3 +359,20 @@ async def test_whatever_fails_when_sums_are_the_fold_of_what_was_acknowledged(pa
         kept[record.nonce] = resolve(kept.get(record.nonce), record).kept
     assert (await store.load("acme")).rows == fold(kept.values(), BUCKET_US)
     assert await store.verify() == {}
+
+
+async def test_what_a_store_took_as_a_trial_is_not_brought_again(spooling, store, spool):
+    store.error = DOWN
+    await spooling.write([a_thumb(number) for number in range(CHUNK)])
+    store.error = None
+    store.sizes.clear()
+    assert await spooling.drain()
+    assert (store.sizes, len(spool.kept)) == ([TRIAL, CHUNK - TRIAL], 0)
+
+
+async def test_where_a_trial_is_taken_and_all_else_refused_the_rest_is_dropped(spooling, store, spool):
+    store.error = DOWN
+    await spooling.write([a_thumb(number, rater="bad" if number >= TRIAL else "") for number in range(CHUNK)])
+    store.error, store.refused = None, {"bad": StoreError("a NUL in a text")}
+    await drained(spooling, spool)
+    assert (await store.load("acme")).revision == TRIAL

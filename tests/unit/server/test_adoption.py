@@ -10,12 +10,13 @@ from functools import partial
 
 import pytest
 
-from adapters.sql.sqlite import Journal
+from adapters.sql.sqlite import Journal, SqliteStore
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
-from server.adoption import CHUNK, take_over
+from server.adoption import Adoption
 from server.config import load
 from server.logs import logger
+from server.spooling import CHUNK, Spooling
 from server.workers.supervisor import serve
 from tests.unit.server.conftest import Log
 
@@ -31,10 +32,27 @@ def thumbs(first, number):
 
 
 @pytest.fixture
-async def spool(tmp_path):
-    journal = await Journal.open(tmp_path / "spool.db", max_bytes=4 * MIB)
-    yield journal
-    await journal.close()
+async def store(tmp_path):
+    store = await SqliteStore.open(tmp_path / "routeward.db", bucket_us=10_000_000)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def adopted(store, parts, log):
+    def spooling(spool):
+        namespaces = parts.publisher.namespaces
+        return Spooling(store, spool, namespaces, parts.metrics, log.logger, parts.clock, lambda: 0.5, lambda _: None)
+
+    async def adopt(*files):
+        await Adoption({file: partial(Journal.open, file, max_bytes=MIB) for file in files}, spooling, log.logger).run()
+
+    return adopt
 
 
 async def left(file, records):
@@ -51,47 +69,35 @@ async def kept_in(file):
     return list(records)
 
 
-opened = partial(Journal.open, max_bytes=4 * MIB)
-
-
-async def test_what_is_left_is_taken_over_once_and_in_order(spool, tmp_path):
+async def test_what_is_left_reaches_the_store_once(store, adopted, log, tmp_path):
     files = [await left(tmp_path / f"spool.{n}.db", thumbs(10_000 * n, CHUNK + 5)) for n in (1, 2)]
-    log = Log()
     for _ in range(2):
-        await take_over(spool, files, opened, log.logger)
-    records, _ = await spool.oldest(1 << 20)
-    assert records == [*thumbs(10_000, CHUNK + 5), *thumbs(20_000, CHUNK + 5)]
+        await adopted(*files)
+    stored = [record async for record in store.signals()]
+    assert [record.nonce for record in stored] == [
+        record.nonce for n in (1, 2) for record in thumbs(10_000 * n, CHUNK + 5)
+    ]
     assert [await kept_in(file) for file in files] == [[], []]
     assert [(one["event"], one["file"], one["signals"]) for one in log.events] == [
         ("spool_taken_over", str(file), CHUNK + 5) for file in files
     ]
+    assert await store.verify() == {}
 
 
-async def test_what_cannot_be_taken_over_is_named_and_holds_nothing_else_up(spool, tmp_path):
+async def test_what_cannot_be_taken_over_is_named_and_holds_nothing_else_up(store, adopted, log, tmp_path):
     foreign, in_use = tmp_path / "spool.1.db", tmp_path / "spool.2.db"
     with closing(sqlite3.connect(foreign)) as connection:
         connection.execute("CREATE TABLE diary (text)")
     last = await left(tmp_path / "spool.3.db", thumbs(1, 1))
-    holder, log = await Journal.open(in_use, max_bytes=MIB), Log()
-    await take_over(spool, [foreign, in_use, last], opened, log.logger)
+    holder = await Journal.open(in_use, max_bytes=MIB)
+    await adopted(foreign, in_use, last)
     await holder.close()
     assert [(one["event"], one["file"]) for one in log.events] == [
         ("spool_without_worker", str(foreign)),
         ("spool_without_worker", str(in_use)),
         ("spool_taken_over", str(last)),
     ]
-    assert (await spool.oldest(9))[0] == thumbs(1, 1)
-
-
-async def test_what_finds_no_room_stays_where_it_is(tmp_path):
-    small, log = await Journal.open(tmp_path / "spool.db", max_bytes=MIB), Log()
-    file = await left(tmp_path / "spool.1.db", records := thumbs(0, 5 * CHUNK))
-    await take_over(small, [file], opened, log.logger)
-    taken, _ = await small.oldest(1 << 20)
-    await small.close()
-    assert [*taken, *await kept_in(file)] == records
-    assert taken != records
-    assert "spool.max_mb" in log.events[0]["error"]
+    assert (await store.load("acme")).revision == 1
 
 
 CONFIG = """\
@@ -108,10 +114,10 @@ output_usd_per_mtok = 1
 
 
 class Stopping(io.StringIO):
-    """A log that tells its server to stop once it is ready."""
+    """A log that tells its server to stop once it has taken over what was left."""
 
     def write(self, line):
-        if '"ready"' in line:
+        if '"spool_taken_over"' in line:
             os.kill(os.getpid(), signal.SIGTERM)
         return super().write(line)
 
@@ -121,5 +127,7 @@ def test_a_server_without_workers_takes_over_what_workers_left(tmp_path):
     config.write_text(CONFIG)
     asyncio.run(left(file, thumbs(1, 3)))
     serve(config, load(config, {}, serving=True), logger(log))
-    assert '"spool_taken_over"' in log.getvalue()
+    assert log.getvalue().index('"ready"') < log.getvalue().index('"spool_taken_over"')
     assert asyncio.run(kept_in(file)) == []
+    with closing(sqlite3.connect(tmp_path / "routeward.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM signals").fetchone() == (3,)
