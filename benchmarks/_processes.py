@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 CONFIGURATION = """
 [server]
@@ -47,17 +47,37 @@ class ServiceEndedError(Exception):
     """The service ended instead of becoming ready; the text is what it said."""
 
 
+class Process(Protocol):
+    """What is used of a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stderr(self) -> IO[str] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None, /) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def terminate(self) -> None: ...
+
+
+Begin = Callable[[Path, Mapping[str, str]], Process]
+"""How to begin a service with a configuration and an environment; its log goes to a pipe."""
+
+
+def executed(configuration: Path, environment: Mapping[str, str]) -> Process:
+    """Begin it as a program."""
+    command = [sys.executable, "-m", "server", "--config", str(configuration)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
 class ServiceProcess:
     """A service that is ready. As a context manager it is killed at the end, if it still runs."""
 
-    def __init__(self, configuration: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, configuration: Path, environment: Mapping[str, str] | None = None, begin: Begin = executed
+    ) -> None:
         started = time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "server", "--config", str(configuration)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
+        self.process = begin(configuration, {**os.environ, **(environment or {})})
         self.lines: list[str] = []
         self._told = threading.Condition()
         ready = self._await_ready()

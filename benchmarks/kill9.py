@@ -32,7 +32,7 @@ from adapters.sql.sqlite import SqliteStore
 from adapters.sql.store import SqlStore
 from benchmarks._accounts import Account, account
 from benchmarks._postgres import PostgresServer
-from benchmarks._processes import ServiceProcess, write_configuration
+from benchmarks._processes import Begin, ServiceProcess, executed, write_configuration
 from routeward.v1 import routing_service_pb2 as pb
 from server.token_keys import parse_keys
 from server.tokens import TokenKeys
@@ -83,7 +83,8 @@ class Verdict:
 class Fleet:
     """Replicas, each with a folder and an address of its own, that are killed in turn."""
 
-    def __init__(self, folder: Path, plan: Plan, database_url: str) -> None:
+    def __init__(self, folder: Path, plan: Plan, database_url: str, begin: Begin) -> None:
+        self._begin = begin
         self._environment = {"ROUTEWARD_TOKEN_KEYS": KEY}
         if database_url:
             self._environment["ROUTEWARD_POSTGRES"] = database_url
@@ -118,7 +119,7 @@ class Fleet:
 
     async def _started(self, folder: Path, listen: str) -> ServiceProcess:
         configuration = write_configuration(folder, listen=listen, more=self._more)
-        return await asyncio.to_thread(ServiceProcess, configuration, self._environment)
+        return await asyncio.to_thread(ServiceProcess, configuration, self._environment, self._begin)
 
 
 def await_drained(service: ServiceProcess) -> None:
@@ -204,10 +205,12 @@ async def opened(fleet: Fleet, database_url: str) -> AsyncIterator[SqlStore]:
         await store.close()
 
 
-async def run(folder: Path, plan: Plan, database: PostgresServer | None = None) -> Verdict:
+async def run(
+    folder: Path, plan: Plan, database: PostgresServer | None = None, begin: Begin = executed
+) -> Verdict:
     """Kill, and judge. With a `database` services use it, in a database of their own, and it may be killed."""
     url = database.url(database.create_database()) if database else ""
-    traffic, fleet = Traffic(), Fleet(folder, plan, url)
+    traffic, fleet = Traffic(), Fleet(folder, plan, url, begin)
     try:
         await fleet.start()
         await killed(fleet, plan, database, traffic)

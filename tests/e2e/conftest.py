@@ -1,4 +1,4 @@
-"""The real service as a process of its own."""
+"""The real service as a process of its own, forked: see `tests.forked`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,13 +9,14 @@ import grpc
 import pytest
 
 from benchmarks._processes import ServiceProcess, write_configuration
+from tests import forked
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[[Path], ServiceProcess]]:
     """Start a service with a configuration; it is gone at the end of the test."""
     with ExitStack() as stack:
-        yield lambda configuration: stack.enter_context(ServiceProcess(configuration))
+        yield lambda configuration: stack.enter_context(ServiceProcess(configuration, begin=forked.service))
 
 
 @pytest.fixture

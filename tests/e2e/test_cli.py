@@ -1,11 +1,8 @@
-"""The command line as its users meet it: processes of their own, a real server, real files."""
+"""The command line as its users meet it: processes of their own (see `tests.forked`), a real server, real files."""
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "routeward")
 SECONDS = 30
 
 
@@ -37,43 +35,24 @@ class Desk:
     folder: Path
 
     def run(self, *words: str, **variables: str) -> Ended:
-        ended = subprocess.run(
-            [*COMMAND, *words],
-            cwd=self.folder,
-            env=environment(variables),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        options = {"environment": environment(variables), "folder": self.folder}
+        ended = forked.run("routeward", *words, timeout=SECONDS, **options)
         assert "Traceback" not in ended.stdout + ended.stderr
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     @contextmanager
     def serving(self, *words: str, **variables: str) -> Iterator[str]:
         """Run a server on a free port; gives its address. It must end well when it is told to stop."""
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--listen", "127.0.0.1:0", *words],
-            cwd=self.folder,
-            env=environment(variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            yield ready_address(process)
-            process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=SECONDS)
-        except BaseException:
-            process.kill()
-            process.communicate()
-            raise
-        assert (process.returncode, out) == (0, "")
-        assert "Traceback" not in err
+        options = {"environment": environment(variables), "folder": self.folder}
+        with forked.running("routeward", "serve", "--listen", "127.0.0.1:0", *words, **options) as server:
+            yield ready_address(server.process)
+            server.process.terminate()
+            out, err = server.communicate(SECONDS)
+            assert (server.process.returncode, out) == (0, "")
+            assert "Traceback" not in err
 
 
-def ready_address(process: "subprocess.Popen[str]") -> str:
-    assert process.stderr is not None
+def ready_address(process: forked.Forked) -> str:
     for line in process.stderr:
         event = json.loads(line)
         if event["event"] == "ready":

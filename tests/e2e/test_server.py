@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import urllib.request
 from contextlib import closing
@@ -15,12 +13,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from benchmarks._processes import ServiceEndedError
+from benchmarks._processes import ServiceEndedError, ServiceProcess
 from routeward import AsyncClient, thumbs_up
 from routeward.v1 import routing_service_pb2 as pb
 from routeward.v1.admin_service_pb2 import GetPosteriorRequest
 from routeward.v1.admin_service_pb2_grpc import AdminServiceStub
 from routeward.v1.routing_service_pb2_grpc import RoutingServiceStub
+from tests import forked
 
 UP = pb.Signal(thumb=pb.THUMB_UP)
 TIMEOUT_S = 20.0
@@ -38,13 +37,14 @@ def learned(channel):
     return {one.category: sum(model.quality_count for model in one.models) for one in response.categories}
 
 
-def test_a_started_server_names_its_addresses_and_is_healthy(start, configured, connect):
-    service = start(configured())
-    health = health_pb2_grpc.HealthStub(connect(service.address))
-    for name in ("", "routeward.v1.RoutingService", "routeward.v1.FeedbackService"):
-        answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=TIMEOUT_S)
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    assert service.metrics.startswith("127.0.0.1:")
+def test_a_program_that_is_started_names_its_addresses_is_healthy_and_ends_well(configured, connect):
+    with ServiceProcess(configured()) as service:
+        health = health_pb2_grpc.HealthStub(connect(service.address))
+        for name in ("", "routeward.v1.RoutingService", "routeward.v1.FeedbackService"):
+            answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=TIMEOUT_S)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert service.metrics.startswith("127.0.0.1:")
+        assert service.stop() == 0
 
 
 def test_the_thread_that_serves_is_not_interrupted_by_those_that_wake(start, configured):
@@ -147,9 +147,7 @@ def test_a_second_server_on_the_same_port_is_refused_with_advice_and_exit_code_2
     other = tmp_path / "other"
     other.mkdir()
     configuration = configured(listen=service.address).rename(other / "routeward.toml")
-    ended = subprocess.run(
-        [sys.executable, "-m", "server", "--config", configuration], capture_output=True, text=True, check=False
-    )
+    ended = forked.run("server", "--config", str(configuration))
     assert ended.returncode == 2
     assert f"cannot listen on {service.address}" in ended.stderr
     assert "change server.listen" in ended.stderr
@@ -159,9 +157,7 @@ def test_a_second_server_on_the_same_port_is_refused_with_advice_and_exit_code_2
 def test_a_broken_configuration_is_refused_with_file_line_and_exit_code_2(tmp_path):
     broken = tmp_path / "routeward.toml"
     broken.write_text('[server]\nlisten = "nowhere"\n')
-    ended = subprocess.run(
-        [sys.executable, "-m", "server", "--config", broken], capture_output=True, text=True, check=False
-    )
+    ended = forked.run("server", "--config", str(broken))
     assert ended.returncode == 2
     assert f"{broken}:2" in ended.stderr
     assert "Traceback" not in ended.stderr

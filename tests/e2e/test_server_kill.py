@@ -3,7 +3,9 @@
 import pytest
 
 from benchmarks._postgres import PostgresServer
+from benchmarks._processes import executed
 from benchmarks.kill9 import Plan, Verdict, run
+from tests import forked
 
 
 def assert_kept(verdict: Verdict, plan: Plan) -> None:
@@ -12,18 +14,20 @@ def assert_kept(verdict: Verdict, plan: Plan) -> None:
     assert len(verdict.restart_to_ready_s) == plan.cycles
 
 
-@pytest.mark.parametrize("cycles", [3, pytest.param(100, marks=pytest.mark.slow)])
-async def test_nothing_acknowledged_is_lost_or_counted_twice(cycles, tmp_path):
-    plan = Plan(cycles)
-    assert_kept(await run(tmp_path, plan), plan)
+@pytest.mark.parametrize(
+    ("plan", "begin"),
+    [(Plan(10, seconds=0.1), forked.service), pytest.param(Plan(100), executed, marks=pytest.mark.slow)],
+)
+async def test_nothing_acknowledged_is_lost_or_counted_twice(plan, begin, tmp_path):
+    assert_kept(await run(tmp_path, plan, begin=begin), plan)
 
 
 @pytest.mark.parametrize(
-    "plan",
+    ("plan", "begin"),
     [
-        Plan(2, seconds=0.3, replicas=2, database_every=2, spools=True),
+        (Plan(10, seconds=0.1, replicas=2, database_every=5, spools=True), forked.service),
         *(
-            pytest.param(plan, marks=pytest.mark.slow)
+            pytest.param(plan, executed, marks=pytest.mark.slow)
             for plan in (
                 Plan(30, seconds=0.3),
                 Plan(30, seconds=0.3, replicas=2),
@@ -33,10 +37,10 @@ async def test_nothing_acknowledged_is_lost_or_counted_twice(cycles, tmp_path):
         ),
     ],
 )
-async def test_nothing_is_where_replicas_and_their_database_are_killed_in_turn(plan, tmp_path):
+async def test_nothing_is_where_replicas_and_their_database_are_killed_in_turn(plan, begin, tmp_path):
     database = PostgresServer.start()
     try:
-        verdict = await run(tmp_path, plan, database)
+        verdict = await run(tmp_path, plan, database, begin)
     finally:
         database.stop()
     assert_kept(verdict, plan)
