@@ -205,9 +205,7 @@ async def opened(fleet: Fleet, database_url: str) -> AsyncIterator[SqlStore]:
         await store.close()
 
 
-async def run(
-    folder: Path, plan: Plan, database: PostgresServer | None = None, begin: Begin = executed
-) -> Verdict:
+async def run(folder: Path, plan: Plan, database: PostgresServer | None = None, begin: Begin = executed) -> Verdict:
     """Kill, and judge. With a `database` services use it, in a database of their own, and it may be killed."""
     url = database.url(database.create_database()) if database else ""
     traffic, fleet = Traffic(), Fleet(folder, plan, url, begin)

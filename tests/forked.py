@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
@@ -33,7 +34,9 @@ IMPORTED: Final = (
 """None of them is run: that would be imported twice."""
 
 
-def begun(module: str, arguments: Sequence[str], environment: Mapping[str, str], folder: str, *files: Connection) -> None:
+def begun(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], folder: str, *files: Connection
+) -> None:
     """Be `python -m module` in the new process, with its outputs in the files."""
     gc.freeze()
     for number, file in enumerate(files, start=1):
@@ -41,6 +44,8 @@ def begun(module: str, arguments: Sequence[str], environment: Mapping[str, str],
         file.close()
     os.environ.clear()
     os.environ.update(environment)
+    if "PYTHONWARNINGS" in environment:
+        warnings.simplefilter(environment["PYTHONWARNINGS"])  # type: ignore[arg-type]
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [module, *arguments]
@@ -127,7 +132,9 @@ class Running(NamedTuple):
         return self.out.read(), err
 
 
-def run(module: str, *arguments: str, timeout: float | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+def run(
+    module: str, *arguments: str, timeout: float | None = None, **options: Any
+) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end, as `subprocess.run` does."""
     with running(module, *arguments, **options) as program:
         out, err = program.communicate(timeout)

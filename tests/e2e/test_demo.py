@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from simulations.generator import generate, write_csv
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "routeward", "demo")
 SECONDS = 90
 FOREVER = "1000000"
 
@@ -28,15 +28,7 @@ def environment(temporary: Path) -> dict[str, str]:
 
 
 def run(temporary: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *words],
-        cwd=ROOT,
-        env=environment(temporary),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return forked.run("routeward", "demo", *words, timeout=SECONDS, environment=environment(temporary))
 
 
 @dataclass(frozen=True)
@@ -51,35 +43,25 @@ class Played:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     temporary = tmp_path_factory.mktemp("temporary")
-    ended = run(temporary, "--requests", "200", "--json")
+    command = [sys.executable, "-m", "routeward", "demo", "--requests", "200", "--json"]
+    options = {"cwd": ROOT, "env": environment(temporary), "timeout": SECONDS}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Played(json.loads(ended.stdout), ended.stderr, os.listdir(temporary))
 
 
 @contextmanager
-def playing(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", psutil.Process]]:
+def playing(temporary: Path) -> Iterator[tuple[forked.Running, psutil.Process]]:
     """Play without end; gives the demo, in the middle of its traffic, and its server."""
-    # A test run in the background ignores Ctrl-C, and so would its children.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [*COMMAND, "--requests", FOREVER, "--json"],
-        cwd=ROOT,
-        env=environment(temporary),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    signal.signal(signal.SIGINT, before)
-    with process:
+    words = "demo", "--requests", FOREVER, "--json"
+    with forked.running("routeward", *words, environment=environment(temporary)) as demo:
         try:
-            assert process.stderr is not None
-            assert any(re.match(r" +[\d,]+ +-?\$", line) for line in process.stderr)
-            [server] = psutil.Process(process.pid).children()
-            yield process, server
+            assert any(re.match(r" +[\d,]+ +-?\$", line) for line in demo.process.stderr)
+            [server] = psutil.Process(demo.process.pid).children()
+            yield demo, server
         finally:
-            for child in psutil.Process(process.pid).children() if process.poll() is None else []:
+            for child in psutil.Process(demo.process.pid).children() if demo.process.poll() is None else []:
                 child.kill()
-            process.kill()
 
 
 def test_the_demo_plays_every_request_and_says_what_it_was_worth(played: Played) -> None:
@@ -121,10 +103,10 @@ def test_nothing_stays_behind(played: Played) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_interrupted_demo_leaves_no_process_and_no_folder(tmp_path: Path, number: signal.Signals) -> None:
-    with playing(tmp_path) as (process, server):
-        process.send_signal(number)
-        out, err = process.communicate(timeout=SECONDS)
-        assert process.returncode == 130
+    with playing(tmp_path) as (demo, server):
+        demo.process.send_signal(number)
+        out, err = demo.communicate(SECONDS)
+        assert demo.process.returncode == 130
         assert out == ""
         assert "Traceback" not in err
         assert not server.is_running()
@@ -132,10 +114,10 @@ def test_an_interrupted_demo_leaves_no_process_and_no_folder(tmp_path: Path, num
 
 
 def test_a_server_that_dies_is_reported_with_its_last_words(tmp_path: Path) -> None:
-    with playing(tmp_path) as (process, server):
+    with playing(tmp_path) as (demo, server):
         server.kill()
-        out, err = process.communicate(timeout=SECONDS)
-        assert process.returncode == 1
+        out, err = demo.communicate(SECONDS)
+        assert demo.process.returncode == 1
         error = json.loads(out)["error"]
         assert error["reason"] == "SERVER_FAILED"
         assert "its last words" in error["message"]

@@ -16,7 +16,7 @@ def assert_kept(verdict: Verdict, plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("plan", "begin"),
-    [(Plan(10, seconds=0.1), forked.service), pytest.param(Plan(100), executed, marks=pytest.mark.slow)],
+    [(Plan(10, seconds=0.4), forked.service), pytest.param(Plan(100), executed, marks=pytest.mark.slow)],
 )
 async def test_nothing_acknowledged_is_lost_or_counted_twice(plan, begin, tmp_path):
     assert_kept(await run(tmp_path, plan, begin=begin), plan)
@@ -25,7 +25,7 @@ async def test_nothing_acknowledged_is_lost_or_counted_twice(plan, begin, tmp_pa
 @pytest.mark.parametrize(
     ("plan", "begin"),
     [
-        (Plan(10, seconds=0.1, replicas=2, database_every=5, spools=True), forked.service),
+        (Plan(10, seconds=0.2, replicas=2, database_every=5, spools=True), forked.service),
         *(
             pytest.param(plan, executed, marks=pytest.mark.slow)
             for plan in (
