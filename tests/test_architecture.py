@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -38,9 +39,15 @@ def sources() -> list[Path]:
     return sorted(path for path in found if ROOT / "routeward/v1" not in path.parents)
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a file's tree."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Where each function stands, and how many lines it has."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             yield f"{path}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
@@ -60,8 +67,7 @@ def too_large(paths: list[Path]) -> list[str]:
 def vaguely_named(paths: list[Path], below: Path = ROOT) -> list[str]:
     """Folders, modules and classes whose name says nothing about what is in them."""
     modules = [str(path) for path in paths if any(map(vague, path.relative_to(below).with_suffix("").parts))]
-    trees = ((path, ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in paths)
-    classes = ((path, node) for path, tree in trees for node in tree if isinstance(node, ast.ClassDef))
+    classes = ((path, node) for path in paths for node in nodes(path) if isinstance(node, ast.ClassDef))
     return modules + [f"{path}: class {node.name}" for path, node in classes if vague(node.name)]
 
 
@@ -149,8 +155,7 @@ def test_importing_the_core_loads_neither_network_nor_database() -> None:
 
 def name_patterns(package: Path) -> list[str]:
     """Every regular expression in a package that says what a name may be."""
-    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in package.rglob("*.py"))
-    texts = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    texts = (node.value for path in package.rglob("*.py") for node in nodes(path) if isinstance(node, ast.Constant))
     return [text for text in texts if isinstance(text, str) and text.startswith("[A-Za-z0-9][")]
 
 

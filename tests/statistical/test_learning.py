@@ -19,7 +19,7 @@ FALSE_ALARMS = 0.001
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     return compare(
-        world_of(generate(0)), scenario_of("stationary", Objective(), 1000), SEEDS, ServiceSettings(), workers=1
+        world_of(generate(0)), scenario_of("stationary", Objective(), 500), SEEDS, ServiceSettings(), workers=1
     )
 
 
