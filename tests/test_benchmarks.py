@@ -14,6 +14,7 @@ from benchmarks.__main__ import BenchmarkError, figures, machine, names
 from benchmarks._processes import ServiceProcess, write_configuration
 from simulations.generator import generate
 from simulations.world import world_of
+from tests import forked
 
 FIGURE = {"name": "flush", "value": 1.5, "unit": "ms", "command": "python -m benchmarks.store"}
 
@@ -68,7 +69,7 @@ def test_a_service_that_rests_is_measured_at_both_starts_and_before_and_after_it
 
 
 def test_every_call_of_the_benchmark_is_routed_and_reported(tmp_path: Path) -> None:
-    with ServiceProcess(write_configuration(tmp_path)) as service:
+    with ServiceProcess(write_configuration(tmp_path), begin=forked.service) as service:
         asyncio.run(idle.call(service.address, 40))
         service.stop()
     with closing(sqlite3.connect(tmp_path / "routeward.db")) as connection:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks._processes import MODELS, ServiceProcess, write_configuration
 from routeward.cli.app import run
+from tests import forked
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -15,7 +16,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     configuration = write_configuration(tmp_path_factory.mktemp("service"), more="[categories.summarization]\n")
-    with ServiceProcess(configuration) as service:
+    with ServiceProcess(configuration, begin=forked.service) as service:
         yield service
 
 

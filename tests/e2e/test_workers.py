@@ -14,6 +14,7 @@ import pytest
 from benchmarks._processes import ServiceProcess, write_configuration
 from benchmarks.rolling import KEY, under_load
 from routeward import Client
+from tests import forked
 
 ENDED_S = 20.0
 WAIT_S = 10.0
@@ -45,7 +46,7 @@ def configuration(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def service(environment, configuration) -> Iterator[ServiceProcess]:
     """Two workers, for tests that leave two behind."""
-    with ServiceProcess(configuration, environment) as started:
+    with ServiceProcess(configuration, environment, forked.service) as started:
         yield started
 
 

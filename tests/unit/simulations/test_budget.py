@@ -29,7 +29,7 @@ def world():
 
 def played(world, scenario, seed=1):
     stream = stream_of(world, scenario, seed)
-    choices = service_choices(world, scenario, stream, ServiceSettings())
+    choices = service_choices(world, scenario, stream, ServiceSettings(refresh_s=20.0))
     return Referee.of(world, scenario, [stream]).judge(choices[None])
 
 
