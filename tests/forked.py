@@ -15,7 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -94,7 +94,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send a signal, where it has not ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Tell it to end."""
@@ -148,6 +149,6 @@ def service(configuration: Path, environment: Mapping[str, str]) -> Forked:
 
 def _await_server() -> None:
     """Have the process that is forked from; it sees the packages that we see."""
-    get_context("forkserver").set_forkserver_preload(list(IMPORTED))
+    forkserver.set_forkserver_preload(list(IMPORTED))
     with patch.dict(os.environ, PYTHONPATH=str(ROOT)):
         forkserver.ensure_running()

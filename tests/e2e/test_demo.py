@@ -44,8 +44,10 @@ class Played:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     temporary = tmp_path_factory.mktemp("temporary")
     command = [sys.executable, "-m", "routeward", "demo", "--requests", "200", "--json"]
-    options = {"cwd": ROOT, "env": environment(temporary), "timeout": SECONDS}
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    variables = environment(temporary)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Played(json.loads(ended.stdout), ended.stderr, os.listdir(temporary))
 
