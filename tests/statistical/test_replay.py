@@ -22,12 +22,18 @@ def values(run: Callable[[int], float | tuple[float, ...]], runs: int) -> Floats
     return np.array([run(number) for number in range(runs)])
 
 
+FEW = Case("few", 800, 120)
+
+
+@pytest.fixture(scope="module")
+def truth() -> Floats:
+    return values(partial(direct_value, FEW), 8)
+
+
 @pytest.mark.parametrize("logger", LOGGERS)
-def test_tape_replay_of_a_few_logs_is_near_the_truth(logger: str) -> None:
+def test_tape_replay_of_a_few_logs_is_near_the_truth(logger: str, truth: Floats) -> None:
     """At 4 standard errors of 8 runs each: false alarm in 1 of 400. A bias of 0.1 answers would be found."""
-    case = Case("few", 800, 120)
-    truth = values(partial(direct_value, case), 8)
-    tape = values(partial(replayed_values, case, logger), 8)[:, 0]
+    tape = values(partial(replayed_values, FEW, logger), 8)[:, 0]
     difference, error = less_the_truth(tape, truth)
     assert abs(difference) <= 4.0 * error
     assert error < 0.025

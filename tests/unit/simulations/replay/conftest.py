@@ -29,7 +29,7 @@ class Invented:
         return self.inner.batches(size)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def invented() -> Callable[..., Invented]:
     """Four models in six categories; a day."""
 

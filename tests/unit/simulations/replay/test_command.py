@@ -16,7 +16,7 @@ from bandit.catalogue import Prices
 from bandit.snapshot import PolicySettings
 from simulations.documents import write_document
 from simulations.errors import OptionsError
-from simulations.replay.command import PER_PUBLICATION, PUBLICATIONS, ReplayOptions, replay, slowed
+from simulations.replay.command import PER_PUBLICATION, PUBLICATIONS, Replay, ReplayOptions, replay, slowed
 from simulations.replay.document import document_of
 from simulations.replay.offer import Learner, WhatIf
 from simulations.replay.summary import summary_table
@@ -38,9 +38,13 @@ def keys_of(value: Any) -> set[str]:
     return (set() if named else set(value)) | set().union(*map(keys_of, value.values()))
 
 
-def test_a_document_tells_everything_and_the_page_explains_every_key(invented: Invent) -> None:
-    result = replay(invented(150), SLOW, ALONE)
-    document = json.loads(json.dumps(document_of(result), allow_nan=False))
+@pytest.fixture(scope="module")
+def replayed(invented: Invent) -> Replay:
+    return replay(invented(150), SLOW, ALONE)
+
+
+def test_a_document_tells_everything_and_the_page_explains_every_key(replayed: Replay) -> None:
+    document = json.loads(json.dumps(document_of(replayed), allow_nan=False))
     policies = document["policies"]
     assert {"routeward", "logged", "random", "cheapest", "priciest", "best in hindsight"} < policies.keys()
     assert {f"fixed:{model}" for model in document["models"]} < policies.keys()
@@ -59,7 +63,7 @@ def test_a_document_tells_everything_and_the_page_explains_every_key(invented: I
     assert sum(model["mean"][-1] for model in shares.values()) == pytest.approx(1.0)
     explained = set(re.findall(r"`([a-z0-9_]+)`", HOWTO.read_text(encoding="utf-8")))
     assert keys_of(document) - explained - policies.keys() == set()
-    table, page = summary_table(result), Console(width=100, record=True, file=StringIO())
+    table, page = summary_table(replayed), Console(width=100, record=True, file=StringIO())
     page.print(table)
     text = page.export_text()
     assert table.row_count == len(policies)
@@ -73,9 +77,9 @@ def test_the_number_of_workers_changes_nothing(invented: Invent) -> None:
     assert json.dumps(alone) == json.dumps(two)
 
 
-def test_a_price_changes_costs_at_once_and_what_is_chosen(invented: Invent) -> None:
+def test_a_price_changes_costs_at_once_and_what_is_chosen(invented: Invent, replayed: Replay) -> None:
     free = WhatIf({"north-large": Prices(0.0, 0.0)})
-    before, after = (replay(invented(150), SLOW, replace(ALONE, what_if=what_if)) for what_if in (WhatIf(), free))
+    before, after = replayed, replay(invented(150), SLOW, replace(ALONE, what_if=free))
     dear = "fixed:north-large"
     assert before.policies[dear].figures["cost_usd"].mean > 0.0
     assert after.policies[dear].figures["cost_usd"].mean == 0.0
@@ -134,9 +138,8 @@ def test_numbers_without_a_meaning_are_refused(
         replay(invented(20), learner, options)
 
 
-def test_a_result_that_cannot_be_written_is_an_error(invented: Invent, tmp_path: Path) -> None:
-    result = replay(invented(24), SLOW, ALONE)
-    write_document(document_of(result), tmp_path / "out.json")
+def test_a_result_that_cannot_be_written_is_an_error(replayed: Replay, tmp_path: Path) -> None:
+    write_document(document_of(replayed), tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["kind"] == "replay"
     with pytest.raises(OptionsError, match="cannot be written"):
-        write_document(document_of(result), tmp_path)
+        write_document(document_of(replayed), tmp_path)
