@@ -119,6 +119,21 @@ def running(module: str, *arguments: str, **options: Any) -> Iterator["Running"]
             process.stderr.close()
 
 
+@contextmanager
+def printing(module: str, *arguments: str) -> Iterator[tuple[Forked, IO[str]]]:
+    """Yield a program and what it prints, as it does; it is killed at the end, if it still runs."""
+    reader, writer = os.pipe()
+    process = Forked(module, arguments, out=writer)
+    os.close(writer)
+    try:
+        with os.fdopen(reader) as lines:
+            yield process, lines
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 class Running(NamedTuple):
     """A program that is heard to its end."""
 

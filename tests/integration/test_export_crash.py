@@ -1,7 +1,5 @@
 """An export that dies without a word, and the next one."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +11,9 @@ from adapters.traffic.formats import open_log
 from adapters.traffic.own.folder import HOUR_US
 from bandit.records import DecisionRecord, DistributionRecord, ModelForecast, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status
+from tests import forked
 from tests.integration.exporter import export
 
-ROOT = Path(__file__).parents[2]
 START_US = 490_000 * HOUR_US
 DECISIONS, HOURS = 400, 5
 
@@ -39,10 +37,8 @@ async def filled(file: Path) -> None:
 
 def killed(file: Path, folder: Path, suffix: str, lines: int) -> None:
     """Export, and end it as a crash would once it has said so many lines."""
-    command = [sys.executable, str(Path(__file__).with_name("exporter.py")), str(file), str(folder), suffix]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as process:
-        assert process.stdout is not None
-        heard = [process.stdout.readline() for _ in range(lines)]
+    with forked.printing("tests.integration.exporter", str(file), str(folder), suffix) as (process, told):
+        heard = [told.readline() for _ in range(lines)]
         process.kill()
     assert heard == [".\n"] * lines
 

@@ -3,45 +3,39 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from adapters.ledger import StoreLockedError
 from adapters.sql.sqlite import SqliteStore
 from bandit.signals import Outcome
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 HOUR_US = 3_600_000_000
 
 
-@contextmanager
-def writer(file: Path, first: int) -> Iterator["subprocess.Popen[str]"]:
+def writer(file: Path, first: int) -> AbstractContextManager[tuple[forked.Forked, IO[str]]]:
     """A server that writes signals from `first` on until it is killed."""
-    command = [sys.executable, str(Path(__file__).with_name("sql_writer.py")), str(file), str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    return forked.printing("tests.integration.sql_writer", str(file), str(first))
 
 
-def acknowledged(process: "subprocess.Popen[str]", lines: int) -> int:
+def acknowledged(process: forked.Forked, told: IO[str], lines: int) -> int:
     """Wait for some acknowledgements, kill, and return up to where signals were acknowledged."""
-    assert process.stdout is not None
-    heard = [process.stdout.readline() for _ in range(lines)]
+    heard = [told.readline() for _ in range(lines)]
     process.kill()
-    heard += process.stdout.readlines()
+    heard += told.readlines()
     return int(heard[-1])
 
 
 async def test_kill_9_loses_no_acknowledged_signal_and_counts_none_twice(tmp_path):
     file, upto = tmp_path / "store.db", 0
     for lines in (1, 17, 4, 30):
-        with writer(file, first=upto) as process:
-            upto = acknowledged(process, lines)
+        with writer(file, first=upto) as (process, told):
+            upto = acknowledged(process, told, lines)
     store = await SqliteStore.open(file, bucket_us=HOUR_US)
     try:
         kept = [record async for record in store.signals()]
@@ -60,9 +54,8 @@ async def test_kill_9_loses_no_acknowledged_signal_and_counts_none_twice(tmp_pat
 
 async def test_a_second_server_is_refused_until_the_first_is_gone(tmp_path):
     file = tmp_path / "store.db"
-    with writer(file, first=0) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with writer(file, first=0) as (process, told):
+        told.readline()
         with pytest.raises(StoreLockedError, match="in use by another server"):
             await SqliteStore.open(file, bucket_us=HOUR_US)
         process.kill()

@@ -2,8 +2,6 @@
 
 import resource
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,8 +14,8 @@ from adapters.sql.sqlite.journal import first_readable
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Score, Status, Thumb
 from bandit.spend import Bill
+from tests import forked
 
-ROOT = Path(__file__).parents[2]
 HOUR_US = 3_600_000_000
 MIB = 1024 * 1024
 DECISION = DecisionFacts("chat", "large", Kind.SAMPLED, HOUR_US, 12)
@@ -175,12 +173,10 @@ async def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_was(file, 
 
 def killed_after(lines: int, file: Path, first: int) -> int:
     """Kill a process that appends; return up to where it acknowledged."""
-    command = [sys.executable, str(Path(__file__).with_name("spool_writer.py")), str(file), str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as process:
-        assert process.stdout is not None
-        heard = [process.stdout.readline() for _ in range(lines)]
+    with forked.printing("tests.integration.spool_writer", str(file), str(first)) as (process, told):
+        heard = [told.readline() for _ in range(lines)]
         process.kill()
-        heard += process.stdout.readlines()
+        heard += told.readlines()
     return int(heard[-1])
 
 
