@@ -165,7 +165,8 @@ async def test_a_connection_that_is_ended_in_the_middle_of_a_flush_is_an_error_o
             refused += isinstance(error, StoreUnavailableError)
             assert isinstance(error, StoreUnavailableError | Written)
         assert refused
-        await store.write([vote(n, 1, up=True) for n in range(12_000)])
+        for start in range(0, 12_000, 1000):
+            await store.write([vote(n, 1, up=True) for n in range(start, start + 1000)])
         assert await store.verify() == {}
     finally:
         await store.close()
