@@ -228,6 +228,28 @@ def test_doctor_tells_the_server_its_durability_the_tables_and_the_keys(
     assert cli("config", "check", "--json").document["store"] == database_url.replace("routeward@", "")
 
 
+def test_doctor_tells_a_user_who_may_not_make_tables_also_where_they_are(
+    cli: Cli, use: Callable[[str], None], postgres: PostgresServer, database_url: str
+) -> None:
+    name = name_of(database_url)
+    role = f"guest_of_{name}"
+    postgres.psql(f"CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC", name)
+    try:
+        use(postgres.url(name, role))
+        refused = ("failed", f"{role} may not make tables in schema public")
+        assert doctor(cli)["rights"] == refused
+        asyncio.run(prepared(database_url))
+        postgres.psql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}", name)
+        found = doctor(cli)
+        assert (found["rights"], found["tables"][0]) == (refused, "ok")
+        postgres.psql(f"GRANT CREATE ON SCHEMA public TO {role}", name)
+        assert doctor(cli)["rights"] == ("ok", f"{role} may make tables in schema public")
+        postgres.psql("REVOKE USAGE ON SCHEMA public FROM PUBLIC", name)
+        assert doctor(cli)["rights"] == ("failed", f"{role} may use no schema of its search_path")
+    finally:
+        postgres.psql(f"DROP OWNED BY {role}; DROP ROLE {role}", name)
+
+
 async def prepared(url: str) -> None:
     store = connect(Reach(url), bucket_us=HOUR_US)
     await store.prepare()
