@@ -174,9 +174,9 @@ def test_what_is_no_store_of_this_version_is_told_and_left_as_it_is(
             "postgresql://127.0.0.1:1/db: PostgreSQL does not answer (Connection refused); try again, nothing was lost",
         ),
         (
-            "postgresql://ann:se/secret@127.0.0.1:1/routeward",
+            "postgresql://ann:secret@127.0.0.1:1/db?sslmode=bogus",
             "STORE_REFUSED",
-            f"PostgreSQL: {UNREADABLE}",
+            f"postgresql://127.0.0.1:1/db: {UNREADABLE}",
         ),
     ],
 )
@@ -191,8 +191,21 @@ def test_a_database_that_cannot_be_reached_is_told_without_the_password(
     doctor = cli("doctor", "--json")
     assert doctor.code == 1
     [check] = [one for one in doctor.document["checks"] if one["name"] == "database"]
-    assert (check["verdict"], "docs/howto/outages.md" in check["advice"]) == ("failed", True)
+    advice = "servers route from memory" if reason == "STORE_UNAVAILABLE" else "a server does not start like this"
+    assert (check["verdict"], advice in check["advice"]) == ("failed", True)
     assert "secret" not in doctor.out + cli("config", "check").out
+
+
+@pytest.mark.parametrize("url", ["postgresql://app:ap@secret@127.0.0.1:port/rw", "mysql://app:secret@127.0.0.1/rw"])
+def test_a_url_that_cannot_be_read_is_refused_with_the_configuration_and_not_shown(
+    cli: Cli, use: Callable[[str], None], url: str
+) -> None:
+    use(url)
+    ended = cli("config", "check", "--json")
+    [problem] = ended.document["error"]["problems"]
+    assert (ended.code, problem["place"]) == (2, "ROUTEWARD_POSTGRES")
+    assert "in percent encoding" in problem["hint"]
+    assert "secret" not in ended.out + ended.err
 
 
 @pytest.fixture(scope="module")
