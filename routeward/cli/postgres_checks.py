@@ -31,7 +31,7 @@ def database(postgres: "PostgresSettings", learning: "LearningSettings") -> Iter
     except StoreError as error:
         passes = isinstance(error, StoreUnavailableError) and not isinstance(error, StoreForbiddenError)
         advice = OUTAGE if passes else "a server does not start like this: see docs/howto/deploy.md"
-        yield Check("database", Verdict.FAILED, f"{reach.address}: {error}", advice)
+        yield Check("database", Verdict.FAILED, reach.named(str(error)), advice)
         return
     yield _server(reach, condition, time.monotonic() - started)
     yield _rights(condition)

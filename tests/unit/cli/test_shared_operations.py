@@ -12,6 +12,7 @@ import pytest
 from adapters.sql.postgres import Reach, connect
 from adapters.sql.postgres.database import UNREADABLE
 from adapters.sql.sqlite import SqliteStore
+from adapters.sql.versions import HEAD
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from bandit.spend import Bill
@@ -206,6 +207,24 @@ def test_a_url_that_cannot_be_read_is_refused_with_the_configuration_and_not_sho
     assert (ended.code, problem["place"]) == (2, "ROUTEWARD_POSTGRES")
     assert "in percent encoding" in problem["hint"]
     assert "secret" not in ended.out + ended.err
+
+
+def test_db_names_the_database_that_it_looks_at_without_the_user(
+    cli: Cli, use: Callable[[str], None], postgres: PostgresServer, database_url: str
+) -> None:
+    use(database_url)
+    name, address = name_of(database_url), database_url.replace("routeward@", "")
+    assert "routeward db upgrade makes one" in cli("verify").err
+    assert cli("db", "status", "--json").document["store"] == address
+    assert cli("db", "plan", "--json").document["store"] == address
+    assert cli("db", "upgrade").out == f"made the tables of schema {HEAD}: {address}\n"
+    postgres.psql("DROP TABLE audit", name)
+    damaged = cli("db", "status").out.splitlines()
+    assert damaged[0].startswith(f"{address}: schema {HEAD}")
+    assert damaged[-1].endswith("restore a backup into an empty database")
+    postgres.psql("UPDATE alembic_version SET version_num = '9000'", name)
+    for word in ("plan", "upgrade"):
+        assert cli("db", word, "--json").document["error"]["message"].startswith(f"{address}: the store has schema")
 
 
 @pytest.fixture(scope="module")
