@@ -220,6 +220,14 @@ def test_a_backup_replaces_no_file_unless_it_is_forced_and_a_failed_one_leaves_i
     assert cli("backup", "b.db", "--force").code == 0
 
 
+def test_a_folder_is_no_backup_and_takes_none(cli: Cli) -> None:
+    Path("backups").mkdir()
+    for words in (("backup", "backups"), ("backup", "backups", "--force"), ("restore", "backups", "--force")):
+        ended = cli(*words)
+        assert (ended.code, "backups is a folder; name a file" in ended.err) == (2, True), words
+        assert "copying" not in ended.err
+
+
 def test_a_backup_of_a_store_that_differs_from_its_log_is_made_and_told(cli: Cli) -> None:
     plant("UPDATE sums SET n = n + 5 WHERE namespace = 'umbrella' AND signal = 'error'")
     ended = cli("backup", "b.db")

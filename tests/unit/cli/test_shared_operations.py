@@ -114,6 +114,13 @@ def test_a_store_moves_to_postgresql_and_is_operated_there(cli: Cli) -> None:
     assert cli("verify", "--json").document == {"equal": True, "signals": 4, "differing": 0, "rows": []}
 
 
+@pytest.mark.usefixtures("moved")
+def test_a_database_that_holds_something_is_told_before_a_backup_is_looked_at(cli: Cli) -> None:
+    Path("letter.db").write_text("Dear diary")
+    ended = cli("restore", "letter.db")
+    assert (ended.code, "holds namespaces already (acme, umbrella)" in ended.err) == (2, True)
+
+
 @pytest.mark.slow
 def test_every_operation_works_there_and_the_store_moves_back(
     cli: Cli, moved: str, use: Callable[[str], None], postgres: PostgresServer
