@@ -48,8 +48,8 @@ def rebuild(
 ) -> None:
     """Take feedback back as if it had never been given; without saying whose, mend sums that `verify` found wrong.
 
-    What is taken back cannot be given again, nor brought back: run `backup` first. Exit code 1 if no signal was there to
-    take back.
+    What is taken back cannot be given again, nor brought back: run `backup` first. Exit code 1 if there is no signal
+    to take back.
     """
     from adapters.exclusion import Exclusion
 

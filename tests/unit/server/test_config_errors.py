@@ -280,14 +280,6 @@ CORPUS = [
         "no file",
         "another",
     ),
-    Bad(
-        *("password not encoded", "[store]\npostgres = 'postgresql://ann:se/cret@db/routeward'\n" + GOOD, 2),
-        *("cannot be read (it is not shown here)", "in percent encoding (/ is %2F, @ is %40)"),
-    ),
-    Bad(
-        *("password with a blank", "[store]\npostgres = 'postgresql://ann:se cret@db/routeward'\n" + GOOD, 2),
-        *("postgres is not what it should be (it is not shown here)", "like postgresql://USER@HOST:PORT/DATABASE"),
-    ),
     Bad("memory by another name", "[store]\npath = ':memory:'\n" + GOOD, 2, "cannot have this name", 'path = ""'),
     Bad("retention", "[store]\nretention_days = 3\n" + GOOD, 2, "less than max_feedback_age_days (7)", "count twice"),
     Bad(
