@@ -37,7 +37,7 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreMissingError(StoreError):
-    """There is no store yet: no server was ever started on it."""
+    """There is no store yet: nobody has made its tables."""
 
 
 class StoreForbiddenError(StoreUnavailableError):

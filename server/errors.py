@@ -126,7 +126,10 @@ class DecisionIdInvalidError(ServiceError):
     code, reason = Code.INVALID_ARGUMENT, "DECISION_ID_INVALID"
 
     def __init__(self) -> None:
-        super().__init__("decision_id is none that this service gave; send the id from Route unchanged")
+        super().__init__(
+            "decision_id is none that this server gave; send the id from Route unchanged. Another replica may have "
+            "given it, with other keys: all need the same (ROUTEWARD_TOKEN_KEYS)"
+        )
 
 
 class DecisionExpiredError(ServiceError):

@@ -1,12 +1,13 @@
 """Models, categories and profiles, with who manages them and who changed them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, String, delete, insert, select, type_coerce, update
 
-from adapters.ledger import MANAGED_BY_FILE
+from adapters.ledger import MANAGED_BY_FILE, StoreError
 from adapters.registry import (
     Audited,
     Edit,
@@ -35,8 +36,19 @@ def add_categories(connection: Connection, namespace: str, names: Sequence[str],
 
 
 def read(connection: Connection) -> Registry:
-    """Return every entry of a kind that is known here, and the version that they are of."""
-    entries = [_entry(row) for row in connection.execute(select(registry).where(registry.c.kind.in_(_KINDS)))]
+    """Return every entry of a kind that is known here, and the version that they are of.
+
+    Raises StoreError where what one says is no JSON, which SQLite does not check.
+    """
+    known = registry.c.kind.in_(_KINDS)
+    try:
+        rows = connection.execute(select(registry).where(known)).all()
+    except ValueError as error:
+        raise StoreError(
+            f"the registry is damaged: the settings of {_unparsed(connection)} are no JSON; restore a backup, or mend "
+            "that row of the table registry"
+        ) from error
+    entries = map(_entry, rows)
     return Registry(mark(connection, REGISTRY), {entry.key: entry for entry in entries})
 
 
@@ -117,6 +129,18 @@ def _audit_row(one: Edit, version: int, time_us: int, client: str) -> Mapping[st
         "before": None if one.before is None else dict(one.before.settings),
         "after": None if one.after is None else dict(one.after.settings),
     }
+
+
+def _unparsed(connection: Connection) -> str:
+    """Return which entry is damaged."""
+    settings = type_coerce(registry.c.settings, String)
+    for kind, name, text in connection.execute(select(registry.c.kind, registry.c.name, settings)):
+        try:
+            # SQLite takes what looks like a number for one.
+            json.loads(text if isinstance(text, bytes) else str(text))
+        except ValueError:
+            return f"{kind} {name}"
+    return "an entry"
 
 
 def _entry(row: Row[Any]) -> Entry:

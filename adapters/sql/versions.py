@@ -158,7 +158,7 @@ def _create(connection: Connection, bucket_us: int, create: Create) -> None:
     if others := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
         raise StoreError(
             f"the database has tables that we would make ({', '.join(others)}) and no version of ours: "
-            "give the store a database of its own, or restore a backup"
+            "give the store a database of its own, or restore a backup into an empty one"
         )
     create(connection)
     _stamp.create(connection, checkfirst=True)

@@ -12,7 +12,7 @@ from adapters.toml.lines import Path
 from adapters.toml.problems import Finding
 from adapters.toml.reference import ANY, LIST_OF_TABLES, TABLES_BY_NAME, VALUE, Key, Pattern, Reference
 
-_SECRET: Final = {"sha256", "key_env", "key_file"}
+_SECRET: Final = {"sha256", "key_env", "key_file", "postgres"}
 """Keys for which people paste what should stand elsewhere."""
 
 _SHOWN: Final = 40

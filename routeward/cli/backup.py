@@ -28,6 +28,8 @@ def backup(
     """
     settings = loaded(config)
     require_store(settings)
+    if file.is_dir():
+        raise CommandError("NOT_WRITTEN", f"{file} is a folder; name a file", exit_code=WRONG_USE)
     if file.exists() and not force:
         raise CommandError("FILE_EXISTS", f"{file} is there already; choose another name, or --force to replace it")
     if not file.resolve().parent.is_dir():

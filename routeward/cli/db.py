@@ -1,7 +1,8 @@
 """`routeward db`: which version the tables have, what would change them, and changing them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -38,7 +39,7 @@ def status(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> Non
     Exit code 1 unless servers of this version can start without changing anything.
     """
     settings = loaded(config)
-    with told():
+    with told(), _named(settings):
         document = _status(settings)
     show(document, lambda: _status_text(document), as_json=as_json)
     if document["state"] not in FINE:
@@ -49,7 +50,7 @@ def status(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> Non
 def plan(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Say what an upgrade would do, with its SQL, and do nothing; also beside the servers."""
     settings = loaded(config)
-    with told():
+    with told(), _named(settings):
         document = _plan(settings)
     show(document, lambda: _plan_text(document), as_json=as_json)
 
@@ -62,10 +63,23 @@ def upgrade(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> No
     """
     settings = loaded(config)
     require_store(settings)
-    with told(settings.store.path):
+    with told(settings.store.path), _named(settings):
         done = asyncio.run(_upgraded(settings, _say_waiting))
     document = {**_place(settings), "applied": done.applied, **done._asdict()}
     show(document, lambda: _upgraded_text(document), as_json=as_json)
+
+
+@contextmanager
+def _named(settings: "Settings") -> Iterator[None]:
+    """Name the PostgreSQL that an error is of; those of a file name it."""
+    from adapters.ledger import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        if settings.store.postgres is None:
+            raise
+        raise type(error)(_reach(settings).named(str(error))) from error
 
 
 def _status(settings: "Settings") -> dict[str, Any]:
@@ -170,9 +184,9 @@ def _dialect(settings: "Settings") -> str:
 
 
 def _place(settings: "Settings") -> dict[str, Any]:
-    """Say where the store is; the URL of a PostgreSQL may hold a password, and says nothing but what they know."""
+    """Say where the store is; of the URL of a PostgreSQL without user and password."""
     if settings.store.postgres:
-        return {"backend": "postgresql", "store": "PostgreSQL"}
+        return {"backend": "postgresql", "store": _reach(settings).address}
     return {"backend": "sqlite", "store": str(settings.store.path)}
 
 
@@ -185,7 +199,9 @@ def _status_text(document: Mapping[str, Any]) -> str:
         lines.append(f"missing: {', '.join(document['migrations'])}")
     if document["lacking"]:
         lines.append(f"lacking: {', '.join(document['lacking'])}")
-    return "\n".join([*lines, ADVICE[document["state"]]])
+    # A file may take the place of another; rows of PostgreSQL may not.
+    where = " into an empty database" if (document["state"], document["backend"]) == ("damaged", "postgresql") else ""
+    return "\n".join([*lines, f"{ADVICE[document['state']]}{where}"])
 
 
 def _plan_text(document: Mapping[str, Any]) -> str:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 3.0
 """Longest wait for the database."""
 
+OUTAGE: Final = "servers route from memory meanwhile, and learn nothing: see docs/howto/outages.md"
+
 
 def database(postgres: "PostgresSettings", learning: "LearningSettings") -> Iterator[Check]:
     """Look at the database and the tables in it; nothing is made or changed."""
-    from adapters.ledger import StoreError
+    from adapters.ledger import StoreError, StoreForbiddenError, StoreUnavailableError
     from adapters.sql.postgres import Reach, condition_of
 
     reach = Reach(postgres.url, PATIENCE_S, PATIENCE_S, connections=1)
@@ -27,10 +29,12 @@ def database(postgres: "PostgresSettings", learning: "LearningSettings") -> Iter
     try:
         condition = asyncio.run(condition_of(reach))
     except StoreError as error:
-        advice = "servers route from memory meanwhile, and learn nothing: see docs/howto/outages.md"
-        yield Check("database", Verdict.FAILED, f"{reach.address}: {error}", advice)
+        passes = isinstance(error, StoreUnavailableError) and not isinstance(error, StoreForbiddenError)
+        advice = OUTAGE if passes else "a server does not start like this: see docs/howto/deploy.md"
+        yield Check("database", Verdict.FAILED, reach.named(str(error)), advice)
         return
     yield _server(reach, condition, time.monotonic() - started)
+    yield _rights(condition)
     yield _durability(condition)
     yield _tables(condition.facts, learning)
 
@@ -57,6 +61,18 @@ def _server(reach: "Reach", condition: "Condition", took_s: float) -> Check:
     if condition.is_standby:
         return Check("database", Verdict.FAILED, f"{detail}, is a standby: read-only", "connect to the primary server")
     return ok("database", detail)
+
+
+def _rights(condition: "Condition") -> Check:
+    schema = condition.schema
+    if schema is None:
+        detail, grant = f"{condition.user} may use no schema of its search_path", "USAGE, CREATE ON SCHEMA public"
+    elif not condition.may_create:
+        detail, grant = f"{condition.user} may not make tables in schema {schema}", f"CREATE ON SCHEMA {schema}"
+    else:
+        return ok("rights", f"{condition.user} may make tables in schema {schema}")
+    advice = f"GRANT {grant} TO {condition.user}, for good: servers make a partition for each day"
+    return Check("rights", Verdict.FAILED, detail, advice)
 
 
 def _durability(condition: "Condition") -> Check:

@@ -8,7 +8,7 @@ import typer
 from routeward.cli.logs import instant
 from routeward.cli.namespace import summary_of
 from routeward.cli.options import DEFAULT_CONFIG, ConfigFile, Json
-from routeward.cli.output import counted, show
+from routeward.cli.output import FOUND_PROBLEM, counted, show
 from routeward.cli.service import loaded
 from routeward.cli.stores import progress_of, run_on
 from routeward.cli.verify import differing_rows, row_lines
@@ -48,7 +48,8 @@ def rebuild(
 ) -> None:
     """Take feedback back as if it had never been given; without saying whose, mend sums that `verify` found wrong.
 
-    What is taken back cannot be given again, nor brought back: run `backup` first.
+    What is taken back cannot be given again, nor brought back: run `backup` first. Exit code 1 if there is no signal
+    to take back.
     """
     from adapters.exclusion import Exclusion
 
@@ -71,6 +72,8 @@ def rebuild(
         summary_of(settings, namespace)
     document = _excluded(settings, wanted, dry_run=dry_run)
     show(document, lambda: _excluded_table(document, wanted), as_json=as_json)
+    if not document["signals"]:
+        raise typer.Exit(FOUND_PROBLEM)
 
 
 def _mended(settings: "Settings", *, dry_run: bool) -> dict[str, Any]:

@@ -34,6 +34,9 @@ def restore(
     """Put a backup where the configuration says that the database is. Its server must be stopped."""
     settings = loaded(config)
     require_store(settings)
+    if file.is_dir():
+        message = f"{file} is a folder; name a file that  routeward backup  wrote"
+        raise CommandError("NO_BACKUP", message, exit_code=WRONG_USE)
     if not file.is_file():
         raise CommandError("NO_BACKUP", f"there is no file {file}", exit_code=WRONG_USE)
     with told(settings.store.path):
@@ -71,6 +74,8 @@ def _into_postgres(settings: "Settings", reach: "Reach", file: Path, *, force: b
         raise CommandError(
             "WRONG_USE", "a PostgreSQL is not replaced: name an empty database in its URL", exit_code=WRONG_USE
         )
+    # It is looked at again with the rows: copying and proving take long, and need not be for nothing.
+    asyncio.run(_require_empty(reach))
     with TemporaryDirectory() as folder, scratch(Path(folder) / file.name) as copy:
         _upgraded(file, copy)
         asyncio.run(_prepared(reach, copy, bucket_us=round(settings.learning.bucket_s * 1e6)))
@@ -81,6 +86,21 @@ def _into_postgres(settings: "Settings", reach: "Reach", file: Path, *, force: b
             found = run_on(settings, lambda store: store.verify(progress))
     differing = sum(map(len, found.values()))
     return {"store": reach.address, "replaced": None, **proof_document(proof), "differing": differing}
+
+
+async def _require_empty(reach: "Reach") -> None:
+    """Raise StoreError for a database that holds anything already; it may have tables, or none."""
+    from adapters.ledger import StoreMissingError
+    from adapters.sql.postgres import attach, portable
+
+    try:
+        store = await attach(reach)
+    except StoreMissingError:
+        return
+    try:
+        await store.read(portable.require_empty)
+    finally:
+        await store.close()
 
 
 async def _prepared(reach: "Reach", copy: Path, *, bucket_us: int) -> None:

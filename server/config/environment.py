@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from adapters.postgres_url import REMEDY, is_readable
 from adapters.toml.problems import Problem
-from server.config.store import POSTGRES_VARIABLE
+from server.config.store import POSTGRES_VARIABLE, UNREADABLE
 from server.http import fingerprint_keys
 from server.key_files import KeyFileError
 from server.settings import TokenKey
@@ -33,11 +34,12 @@ def secrets_of(environ: Mapping[str, str]) -> Secrets:
 
 def _postgres_url(environ: Mapping[str, str]) -> tuple[str, list[Problem]]:
     text = environ.get(POSTGRES_VARIABLE, "")
-    if not text or text.startswith(("postgres://", "postgresql://")):
-        return text, []
     # It may hold a password, so it is not shown.
-    hint = "write  postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-    return "", [Problem(POSTGRES_VARIABLE, "it is no URL of a PostgreSQL", hint)]
+    if text and not text.startswith(("postgres://", "postgresql://")):
+        return "", [Problem(POSTGRES_VARIABLE, "it is no URL of a PostgreSQL", REMEDY)]
+    if not is_readable(text):
+        return "", [Problem(POSTGRES_VARIABLE, UNREADABLE, REMEDY)]
+    return text, []
 
 
 def _token_keys(environ: Mapping[str, str]) -> tuple[tuple[TokenKey, ...], list[Problem]]:

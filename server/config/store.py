@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from adapters.postgres_url import REMEDY, is_readable
 from adapters.toml.problems import Finding
 from server.config.store_schema import SpoolTable, StoreTable
 from server.config.tables import Tables, text_of
 from server.settings import PostgresSettings, SpoolSettings, StoreSettings
 
 POSTGRES_VARIABLE: Final = "ROUTEWARD_POSTGRES"
+UNREADABLE: Final = "this URL of a PostgreSQL cannot be read (it is not shown here)"
 
 _DAY_S: Final = 86_400.0
 _MIB: Final = 1024 * 1024
@@ -18,6 +20,8 @@ _MIB: Final = 1024 * 1024
 
 def check_store(document: Tables, folder: Path) -> Iterator[Finding]:
     """Find places that nothing can be kept at."""
+    if not is_readable(text_of(document, "store", "postgres")):
+        yield Finding(("store", "postgres"), UNREADABLE, REMEDY)
     database = text_of(document, "store", "path")
     if database == ":memory:":
         yield Finding(("store", "path"), "the store cannot have this name", 'write  path = ""  to keep it in memory')

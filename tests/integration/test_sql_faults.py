@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from adapters.ledger import StoreError, StoreLockedError, StoreUnavailableError
+from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.database import SqliteDatabase
 from adapters.sql.versions import prepare
@@ -267,3 +268,19 @@ def rows(file: Path, table: str) -> int:
     with closing(sqlite3.connect(file)) as connection:
         (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(count)
+
+
+@pytest.mark.parametrize("settings", ["'{\"input_usd_per_mtok\": '", "x'ff'"])
+async def test_an_entry_of_the_registry_that_is_no_json_is_named_with_what_to_do(file, settings):
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
+    entry = Entry(EntryKey(EntryKind.MODEL, "", "large"), {}, MANAGED_BY_API)
+    other = Entry(EntryKey(EntryKind.MODEL, "", "a-number"), {}, MANAGED_BY_API)
+    await store.edit_registry(0, [Edit(None, other), Edit(None, entry)], time_us=1, client="ann")
+    await store.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE registry SET settings = 7 WHERE name = 'a-number'")
+        connection.execute(f"UPDATE registry SET settings = {settings} WHERE name = 'large'")
+    store = await SqliteStore.open(file, bucket_us=HOUR_US)
+    with pytest.raises(StoreError, match="the settings of model large are no JSON; restore a backup, or mend"):
+        await store.registry()
+    await store.close()

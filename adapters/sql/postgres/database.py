@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from adapters.ledger import StoreForbiddenError, StoreUnavailableError
+from adapters.postgres_url import REMEDY
 from adapters.sql.postgres.errors import DRIVER_ERRORS, is_repeatable, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
@@ -22,10 +23,7 @@ PAUSE_S: Final = 0.005
 MARGIN_S: Final = 1.0
 """How much longer than the server we wait for a statement to time out: it may be frozen, or unreachable."""
 
-UNREADABLE: Final = (
-    "the URL of PostgreSQL cannot be read: write  postgresql://USER:PASSWORD@HOST:PORT/DATABASE  with the special "
-    "characters of the password in percent encoding (/ is %2F, @ is %40)"
-)
+UNREADABLE: Final = f"the URL of PostgreSQL cannot be read: {REMEDY}"
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -36,8 +36,6 @@ _DATA_EXCEPTION: Final = "22"
 
 _PASSING: Final = {
     "25006": "is read-only: connect to the primary server",
-    "42703": "has other tables than this version: run  routeward db status",
-    "42P01": "has other tables than this version: run  routeward db status",
     "53": "has no room left (disk, memory or connections)",
     "53100": "has no disk space left: free some",
     "53300": "takes no more connections: raise max_connections, or lower store.connections",
@@ -47,11 +45,13 @@ _PASSING: Final = {
     "57P03": "is starting or stopping",
     "58": "cannot read or write its disk",
 }
+_LACKING: Final = frozenset({"42703", "42P01"})
+"""There is no such column, or no such table."""
 _FORBIDDEN: Final = {
     "28": "does not let us in: check user and password of the URL",
     "3D000": "does not have this database: create it",
     "42704": "does not let us in: a parameter of the URL is unknown to the server",
-    "42501": "does not grant what is needed: see the guide of deployment for the rights of the user",
+    "42501": "does not grant what is needed: see docs/howto/deploy.md for the rights of the user",
 }
 
 
@@ -65,6 +65,8 @@ def typed_error(error: BaseException) -> StoreError | BanditError:
         )
     if words := _FORBIDDEN.get(state) or _FORBIDDEN.get(state[:2]):
         return StoreForbiddenError(f"PostgreSQL {words}")
+    if state in _LACKING:
+        return StoreUnavailableError("PostgreSQL has other tables than this version: run  routeward db status")
     if words := _PASSING.get(state) or _PASSING.get(state[:2]):
         return StoreUnavailableError(f"PostgreSQL {words}; then try again, nothing was lost")
     if state[:2] == _DATA_EXCEPTION:

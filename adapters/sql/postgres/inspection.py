@@ -13,13 +13,16 @@ class Condition(NamedTuple):
     """What a server says of itself, and of the store in it.
 
     `is_durable` is whether what was committed survives a failure of power; `is_prompt`, whether a commit waits for
-    that.
+    that. `schema` is where tables are made, None where the `user` may use none; `may_create`, whether he may make them.
     """
 
     version: str
     is_standby: bool
     is_durable: bool
     is_prompt: bool
+    user: str
+    schema: str | None
+    may_create: bool
     facts: StoreFacts
 
 
@@ -39,4 +42,15 @@ def _condition(connection: Connection) -> Condition:
     is_standby = connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar()
     is_durable = shown("fsync") == shown("full_page_writes") == "on"
     is_prompt = shown("synchronous_commit") != "off"
-    return Condition(shown("server_version"), bool(is_standby), is_durable, is_prompt, facts_in(connection))
+    rights = "SELECT current_user, current_schema(), has_schema_privilege(current_schema(), 'CREATE')"
+    user, schema, may_create = connection.exec_driver_sql(rights).one()
+    return Condition(
+        version=shown("server_version"),
+        is_standby=bool(is_standby),
+        is_durable=is_durable,
+        is_prompt=is_prompt,
+        user=user,
+        schema=schema,
+        may_create=bool(may_create),
+        facts=facts_in(connection),
+    )

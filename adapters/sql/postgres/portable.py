@@ -55,13 +55,22 @@ def require_width(file: Path, bucket_us: int) -> None:
         )
 
 
+def require_empty(target: Connection) -> None:
+    """Raise StoreError for a store that holds anything of a namespace, or a registry."""
+    told = (table for table in of_namespaces() if table is not registry)
+    if holding := namespaces_in(target, *told):
+        raise StoreError(f"the store holds namespaces already ({', '.join(holding[:5])}): restore into an empty one")
+    if entries := target.scalars(select(registry.c.name).order_by(registry.c.name).limit(5)).all():
+        raise StoreError(f"the store holds a registry already ({', '.join(entries)}): restore into an empty one")
+
+
 def copy_tables(source: Connection, target: Connection, progress: Progress) -> Mapping[str, int]:
     """Copy every row into a store that has learned nothing yet; return how many of each table.
 
     Both are read and written in one transaction each. Raises StoreError, and writes nothing, where the target holds
     anything of a namespace, or a registry.
     """
-    _require_empty(target)
+    require_empty(target)
     counts = {table: _count(source, table) for table in metadata.sorted_tables}
     total, done, layout = sum(counts.values()), 0, mark(target, LAYOUT)
     if target.dialect.name == POSTGRESQL:
@@ -76,14 +85,6 @@ def copy_tables(source: Connection, target: Connection, progress: Progress) -> M
     count(target, LAYOUT, layout + 1)
     name_store(target)
     return {table.name: rows for table, rows in counts.items()}
-
-
-def _require_empty(target: Connection) -> None:
-    told = (table for table in of_namespaces() if table is not registry)
-    if holding := namespaces_in(target, *told):
-        raise StoreError(f"the store holds namespaces already ({', '.join(holding[:5])}): restore into an empty one")
-    if entries := target.scalars(select(registry.c.name).order_by(registry.c.name).limit(5)).all():
-        raise StoreError(f"the store holds a registry already ({', '.join(entries)}): restore into an empty one")
 
 
 def _count(connection: Connection, table: Table) -> int:

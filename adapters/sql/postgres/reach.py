@@ -10,6 +10,9 @@ WRITE_S: Final = 3.0
 TELLING_S: Final = 2.0
 """What senders who wait as long as a statement may take need, to be told before they give up."""
 
+UNKNOWN: Final = "PostgreSQL"
+"""What an address is shown as that could hold secrets."""
+
 _HOST: Final = r"([\w.%-]*|\[[0-9A-Fa-f:.]+\])(:\d+)?"
 _HOSTS: Final = re.compile(f"{_HOST}(,{_HOST})*")
 _SHOWN: Final = ("host=", "port=")
@@ -34,16 +37,20 @@ class Reach:
         """
         return max(WRITE_S, self.statement_s - TELLING_S)
 
+    def named(self, text: str) -> str:
+        """Put the address before what is said of PostgreSQL, where it says more than that."""
+        return text if self.address == UNKNOWN else f"{self.address}: {text}"
+
     @property
     def address(self) -> str:
         """The URL without user and password, to be shown; "PostgreSQL" where it is not certain what they are."""
         try:
             parts = urlsplit(self.url)
         except ValueError:
-            return "PostgreSQL"
+            return UNKNOWN
         hosts = parts.netloc.rpartition("@")[2]
         # A password that is not percent-encoded may end what should hold it, and go on as path or parameter.
         if parts.fragment or "@" in parts.path + parts.query or not _HOSTS.fullmatch(hosts):
-            return "PostgreSQL"
+            return UNKNOWN
         shown = "&".join(one for one in parts.query.split("&") if one.startswith(_SHOWN))
         return f"{parts.scheme}://{hosts}{parts.path}{'?' if shown else ''}{shown}"

@@ -55,7 +55,7 @@ class PostgresStore(SqlStore):
             bucket_us = _known_width(await database.run(facts_in))
         except StoreError as error:
             await database.close()
-            raise type(error)(f"{reach.address}: {error}") from error
+            raise type(error)(reach.named(str(error))) from error
         return cls(database, bucket_us=bucket_us, shard=0)
 
     async def prepare(self) -> str | None:
@@ -124,7 +124,7 @@ def _now_us(connection: SyncConnection) -> int:
 def _known_width(facts: StoreFacts) -> int:
     """Return the width of time buckets of a store that this version can use. Raises StoreError."""
     if facts.version is None or facts.bucket_us is None:
-        raise StoreMissingError("there is no store yet: the first server that starts on it makes one")
+        raise StoreMissingError("there is no store yet: routeward db upgrade makes one, and so does the first start")
     if facts.version != versions.HEAD:
         raise StoreError(
             f"the store has schema {facts.version}, this version reads {versions.HEAD}: run  routeward db upgrade"

@@ -37,3 +37,14 @@ def test_a_parameter_of_the_url_that_the_server_does_not_know_forbids_a_start() 
     told = typed_error(asyncpg.UndefinedObjectError('unrecognized configuration parameter "secret"'))
     assert type(told) is StoreForbiddenError
     assert str(told) == "PostgreSQL does not let us in: a parameter of the URL is unknown to the server"
+
+
+@pytest.mark.parametrize("error", [asyncpg.UndefinedTableError("signals"), asyncpg.UndefinedColumnError("shard")])
+def test_tables_that_are_gone_do_not_come_back_by_trying_again(error: Exception) -> None:
+    told = typed_error(error)
+    assert type(told) is StoreUnavailableError
+    assert str(told) == "PostgreSQL has other tables than this version: run  routeward db status"
+
+
+def test_rights_that_are_missing_are_told_with_the_document_about_them() -> None:
+    assert "see docs/howto/deploy.md" in str(typed_error(asyncpg.InsufficientPrivilegeError("schema public")))

@@ -31,3 +31,8 @@ def test_a_write_takes_longer_than_senders_usually_wait_only_where_a_statement_m
     statement_s: float, write_s: float
 ) -> None:
     assert Reach("postgresql://db/routeward", statement_s=statement_s).write_s == write_s
+
+
+def test_what_is_said_of_it_is_named_by_its_address_where_that_says_more() -> None:
+    assert Reach("postgresql://ann:secret@db/routeward").named("is full") == "postgresql://db/routeward: is full"
+    assert Reach("postgresql://ann:sec/ret@db/routeward").named("PostgreSQL is full") == "PostgreSQL is full"

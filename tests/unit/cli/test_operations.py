@@ -133,7 +133,10 @@ def test_poisoned_feedback_is_taken_back(cli: Cli) -> None:
 
 def test_an_exclusion_of_nobody_and_of_no_tenant_says_so(cli: Cli) -> None:
     nobody = cli("rebuild", "--exclude-client", "eve", "--exclude-rater", "of-eve")
-    assert (nobody.code, nobody.out) == (0, "no signal of client eve or rater of-eve is in the log to take back\n")
+    assert (nobody.code, nobody.out) == (1, "no signal of client eve or rater of-eve is in the log to take back\n")
+    as_json = cli("rebuild", "--exclude-rater", "of-eve", "--dry-run", "--json")
+    nothing: dict[str, Any] = {"dry_run": True, "signals": 0, "out_of_reach": 0, "cells": []}
+    assert (as_json.code, as_json.document) == (1, nothing)
     nowhere = cli("rebuild", "--exclude-client", "mallory", "--namespace", "nosuch", "--json")
     assert (nowhere.code, nowhere.document["error"]["reason"]) == (2, "NO_NAMESPACE")
     only = cli("rebuild", "--exclude-client", "mallory", "--until", "2024-10-04T00:00:00.000001Z", "--dry-run")
@@ -218,6 +221,14 @@ def test_a_backup_replaces_no_file_unless_it_is_forced_and_a_failed_one_leaves_i
     assert list(Path().glob(".b.db*")) == []
     Path("gone.db").replace("store.db")
     assert cli("backup", "b.db", "--force").code == 0
+
+
+def test_a_folder_is_no_backup_and_takes_none(cli: Cli) -> None:
+    Path("backups").mkdir()
+    for words in (("backup", "backups"), ("backup", "backups", "--force"), ("restore", "backups", "--force")):
+        ended = cli(*words)
+        assert (ended.code, "backups is a folder; name a file" in ended.err) == (2, True), words
+        assert "copying" not in ended.err
 
 
 def test_a_backup_of_a_store_that_differs_from_its_log_is_made_and_told(cli: Cli) -> None:

@@ -12,6 +12,7 @@ import pytest
 from adapters.sql.postgres import Reach, connect
 from adapters.sql.postgres.database import UNREADABLE
 from adapters.sql.sqlite import SqliteStore
+from adapters.sql.versions import HEAD
 from bandit.records import DecisionRecord, SignalRecord
 from bandit.signals import DecisionFacts, Kind, Outcome, Status, Thumb
 from bandit.spend import Bill
@@ -113,6 +114,13 @@ def test_a_store_moves_to_postgresql_and_is_operated_there(cli: Cli) -> None:
     assert cli("verify", "--json").document == {"equal": True, "signals": 4, "differing": 0, "rows": []}
 
 
+@pytest.mark.usefixtures("moved")
+def test_a_database_that_holds_something_is_told_before_a_backup_is_looked_at(cli: Cli) -> None:
+    Path("letter.db").write_text("Dear diary")
+    ended = cli("restore", "letter.db")
+    assert (ended.code, "holds namespaces already (acme, umbrella)" in ended.err) == (2, True)
+
+
 @pytest.mark.slow
 def test_every_operation_works_there_and_the_store_moves_back(
     cli: Cli, moved: str, use: Callable[[str], None], postgres: PostgresServer
@@ -174,9 +182,9 @@ def test_what_is_no_store_of_this_version_is_told_and_left_as_it_is(
             "postgresql://127.0.0.1:1/db: PostgreSQL does not answer (Connection refused); try again, nothing was lost",
         ),
         (
-            "postgresql://ann:se/secret@127.0.0.1:1/routeward",
+            "postgresql://ann:secret@127.0.0.1:1/db?sslmode=bogus",
             "STORE_REFUSED",
-            f"PostgreSQL: {UNREADABLE}",
+            f"postgresql://127.0.0.1:1/db: {UNREADABLE}",
         ),
     ],
 )
@@ -191,8 +199,39 @@ def test_a_database_that_cannot_be_reached_is_told_without_the_password(
     doctor = cli("doctor", "--json")
     assert doctor.code == 1
     [check] = [one for one in doctor.document["checks"] if one["name"] == "database"]
-    assert (check["verdict"], "docs/howto/outages.md" in check["advice"]) == ("failed", True)
+    advice = "servers route from memory" if reason == "STORE_UNAVAILABLE" else "a server does not start like this"
+    assert (check["verdict"], advice in check["advice"]) == ("failed", True)
     assert "secret" not in doctor.out + cli("config", "check").out
+
+
+@pytest.mark.parametrize("url", ["postgresql://app:ap@secret@127.0.0.1:port/rw", "mysql://app:secret@127.0.0.1/rw"])
+def test_a_url_that_cannot_be_read_is_refused_with_the_configuration_and_not_shown(
+    cli: Cli, use: Callable[[str], None], url: str
+) -> None:
+    use(url)
+    ended = cli("config", "check", "--json")
+    [problem] = ended.document["error"]["problems"]
+    assert (ended.code, problem["place"]) == (2, "ROUTEWARD_POSTGRES")
+    assert "in percent encoding" in problem["hint"]
+    assert "secret" not in ended.out + ended.err
+
+
+def test_db_names_the_database_that_it_looks_at_without_the_user(
+    cli: Cli, use: Callable[[str], None], postgres: PostgresServer, database_url: str
+) -> None:
+    use(database_url)
+    name, address = name_of(database_url), database_url.replace("routeward@", "")
+    assert "routeward db upgrade makes one" in cli("verify").err
+    assert cli("db", "status", "--json").document["store"] == address
+    assert cli("db", "plan", "--json").document["store"] == address
+    assert cli("db", "upgrade").out == f"made the tables of schema {HEAD}: {address}\n"
+    postgres.psql("DROP TABLE audit", name)
+    damaged = cli("db", "status").out.splitlines()
+    assert damaged[0].startswith(f"{address}: schema {HEAD}")
+    assert damaged[-1].endswith("restore a backup into an empty database")
+    postgres.psql("UPDATE alembic_version SET version_num = '9000'", name)
+    for word in ("plan", "upgrade"):
+        assert cli("db", word, "--json").document["error"]["message"].startswith(f"{address}: the store has schema")
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +265,28 @@ def test_doctor_tells_the_server_its_durability_the_tables_and_the_keys(
     monkeypatch.setenv("ROUTEWARD_TOKEN_KEYS", f"k1:{'ab' * 32}")
     assert doctor(cli)["shared keys"] == ("ok", "1 in ROUTEWARD_TOKEN_KEYS")
     assert cli("config", "check", "--json").document["store"] == database_url.replace("routeward@", "")
+
+
+def test_doctor_tells_a_user_who_may_not_make_tables_also_where_they_are(
+    cli: Cli, use: Callable[[str], None], postgres: PostgresServer, database_url: str
+) -> None:
+    name = name_of(database_url)
+    role = f"guest_of_{name}"
+    postgres.psql(f"CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC", name)
+    try:
+        use(postgres.url(name, role))
+        refused = ("failed", f"{role} may not make tables in schema public")
+        assert doctor(cli)["rights"] == refused
+        asyncio.run(prepared(database_url))
+        postgres.psql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}", name)
+        found = doctor(cli)
+        assert (found["rights"], found["tables"][0]) == (refused, "ok")
+        postgres.psql(f"GRANT CREATE ON SCHEMA public TO {role}", name)
+        assert doctor(cli)["rights"] == ("ok", f"{role} may make tables in schema public")
+        postgres.psql("REVOKE USAGE ON SCHEMA public FROM PUBLIC", name)
+        assert doctor(cli)["rights"] == ("failed", f"{role} may use no schema of its search_path")
+    finally:
+        postgres.psql(f"DROP OWNED BY {role}; DROP ROLE {role}", name)
 
 
 async def prepared(url: str) -> None:

@@ -123,3 +123,7 @@ def test_each_of_64_models_is_named_with_what_excluded_it():
     exclusions = {f"provider-{number:02}/some-model-of-usual-length": "max_latency" for number in range(64)}
     _, found, _ = details(errors.NoEligibleModelError(exclusions))
     assert dict(found[ErrorInfo].metadata) == exclusions
+
+
+def test_an_id_of_a_replica_with_other_keys_is_told_to_be_possible():
+    assert "Another replica may have given it, with other keys" in errors.DecisionIdInvalidError().message
