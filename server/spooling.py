@@ -123,6 +123,8 @@ class Spooling:
     async def drain(self) -> bool:
         """Bring the oldest signals to the store; tell whether it took them."""
         try:
+            if not self._up and not await self._answers():
+                return False
             async with self._appending:
                 records, place, is_all = await self._oldest()
                 if is_all and self._up:
@@ -132,6 +134,23 @@ class Spooling:
         except StoreError as error:
             self._log.error("spool_failed", error=str(error))
             return False
+
+    async def _answers(self) -> bool:
+        """Bring a few signals to a store that failed; tell whether it took them, or refuses them for what they are."""
+        try:
+            records, place = await self._spool.oldest(TRIAL)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            return True
+        try:
+            if not await self._refusal(records):
+                await self._spool.forget(place)
+                self._note(None)
+        except StoreError as error:
+            self._note(error)
+            return False
+        return True
 
     async def _oldest(self) -> tuple[Sequence[SignalRecord], int, bool]:
         """Return the oldest records, the place after them, and whether there are no more.
@@ -176,13 +195,9 @@ class Spooling:
     async def _taken(self, records: Sequence[SignalRecord]) -> bool:
         """Write records, but for those that the store will never take; tell whether it takes any."""
         try:
-            rest = records
-            if not self._up and not await self._refusal(records[:TRIAL]):
-                rest = records[TRIAL:]
-            if rest and (error := await self._refusal(rest)):
-                if rest is records:
-                    await self._require_one_taken(rest, error)
-                self._drop(await self._refused(rest, error), len(records))
+            if error := await self._refusal(records):
+                await self._require_one_taken(records, error)
+                self._drop(await self._refused(records, error), len(records))
         except StoreError as error:
             self._note(error)
             return False

@@ -70,15 +70,15 @@ async def test_while_the_store_fails_signals_are_spooled_and_it_is_not_asked_for
 
 async def test_what_is_spooled_reaches_the_store_and_what_was_learned(spooling, store, spool, parts, outcomes, log):
     store.error = DOWN
-    await spooling.write([a_thumb(number) for number in range(CHUNK + 7)])
+    await spooling.write([a_thumb(number) for number in range(TRIAL + CHUNK + 7)])
     assert not await spooling.drain()
     store.error = None
     assert await spooling.drain()
-    assert (len(spool.kept), parts.namespace.revision, outcomes) == (7, CHUNK, [True])
+    assert (len(spool.kept), parts.namespace.revision, outcomes) == (7, TRIAL + CHUNK, [True])
     assert (await spooling.write([a_thumb(2000)])).statuses == (SPOOLED,)
     await drained(spooling, spool)
     assert (await spooling.write([a_thumb(2000)])).statuses == (DUPLICATE,)
-    assert parts.namespace.revision == CHUNK + 8
+    assert parts.namespace.revision == TRIAL + CHUNK + 8
     assert [sample(parts, name) for name in ("store_up", "spool_records", "spool_dropped_total")] == [1.0, 0.0, 0.0]
     assert [event["event"] for event in log.events] == ["store_failed", "store_recovered"]
 
@@ -368,11 +368,3 @@ async def test_what_a_store_took_as_a_trial_is_not_brought_again(spooling, store
     store.sizes.clear()
     assert await spooling.drain()
     assert (store.sizes, len(spool.kept)) == ([TRIAL, CHUNK - TRIAL], 0)
-
-
-async def test_where_a_trial_is_taken_and_all_else_refused_the_rest_is_dropped(spooling, store, spool):
-    store.error = DOWN
-    await spooling.write([a_thumb(number, rater="bad" if number >= TRIAL else "") for number in range(CHUNK)])
-    store.error, store.refused = None, {"bad": StoreError("a NUL in a text")}
-    await drained(spooling, spool)
-    assert (await store.load("acme")).revision == TRIAL
