@@ -1,4 +1,4 @@
-"""Which version the tables of a store have, whether this code may use them, and bringing them to its own.
+"""Which version the tables of a store have, and whether this code may use them.
 
 Tables change in two steps, so that servers of two versions may run on them: see ADR 0023.
 """
@@ -6,7 +6,7 @@ Tables change in two steps, so that servers of two versions may run on them: see
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import (
     Column,
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from adapters.ledger import StoreError, StoreSchemaError
-from adapters.sql.marks import BUCKET, OLDEST_CODE, REGISTRY, mark, name_store
+from adapters.sql.marks import BUCKET, OLDEST_CODE, mark
 from adapters.sql.schema import meta, metadata
 
 HEAD: Final = "0005"
@@ -36,7 +36,7 @@ Create = Callable[[Connection], object]
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
-_stamp: Final = Table(
+STAMP: Final = Table(
     "alembic_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -78,23 +78,10 @@ class Schema:
         return self.version is None or self.version < code.head
 
 
-class Upgraded(NamedTuple):
-    """What became of the tables: their version before and after, and the migrations that were run."""
-
-    before: str | None
-    after: str
-    migrations: tuple[str, ...] = ()
-
-    @property
-    def applied(self) -> bool:
-        """Whether anything was made or changed."""
-        return self.before != self.after
-
-
 def schema_of(connection: Connection) -> Schema:
     """Return what a store says of its tables."""
     found = inspect(connection)
-    version = connection.scalar(select(_stamp.c.version_num)) if found.has_table(_stamp.name) else None
+    version = connection.scalar(select(STAMP.c.version_num)) if found.has_table(STAMP.name) else None
     if version is None or not found.has_table(meta.name):
         return Schema(version)
     oldest = mark(connection, OLDEST_CODE)
@@ -111,25 +98,6 @@ def examine(connection: Connection, *, bucket_us: int, code: Code = THIS) -> Sch
     if schema.version is not None:
         _require_width(connection, bucket_us)
     return schema
-
-
-def prepare(
-    connection: Connection, *, bucket_us: int, code: Code = THIS, create: Create = metadata.create_all
-) -> Upgraded:
-    """Make the tables of a new store, or bring those of an older version up to date; leave newer ones as they are.
-
-    `create` makes them where the database needs more than the schema says. Raises what `examine` raises, and StoreError
-    where tables are there that are not ours.
-    """
-    schema = examine(connection, bucket_us=bucket_us, code=code)
-    if schema.version is None:
-        _create(connection, bucket_us, create)
-        return Upgraded(None, HEAD)
-    if not schema.behind(code):
-        return Upgraded(schema.version, schema.version)
-    from adapters.sql.migrating import upgrade
-
-    return Upgraded(schema.version, code.head, upgrade(connection, schema.version, code))
 
 
 def require_usable(schema: Schema, code: Code = THIS, store: str = "the store") -> None:
@@ -152,20 +120,6 @@ def lacking(connection: Connection) -> Iterator[str]:
             continue
         columns = {column["name"] for column in found.get_columns(table.name)}
         yield from (f"{table.name}.{column.name}" for column in table.columns if column.name not in columns)
-
-
-def _create(connection: Connection, bucket_us: int, create: Create) -> None:
-    if others := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
-        raise StoreError(
-            f"the database has tables that we would make ({', '.join(others)}) and no version of ours: "
-            "give the store a database of its own, or restore a backup into an empty one"
-        )
-    create(connection)
-    _stamp.create(connection, checkfirst=True)
-    connection.execute(insert(_stamp).values(version_num=HEAD))
-    connection.execute(insert(meta), [{"name": BUCKET, "value": bucket_us}, {"name": REGISTRY, "value": 0}])
-    name_store(connection)
-    note_oldest_code(connection, COMPATIBLE_FROM, HEAD)
 
 
 def note_oldest_code(connection: Connection, oldest: str, version: str) -> None:

@@ -15,8 +15,8 @@ from routeward.cli.stores import require_store, told
 
 if TYPE_CHECKING:
     from adapters.sql.postgres.reach import Reach
+    from adapters.sql.preparing import Upgraded
     from adapters.sql.standing import Standing
-    from adapters.sql.versions import Upgraded
     from server.settings import Settings
 
 ADVICE: Final = {

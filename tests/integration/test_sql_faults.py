@@ -12,9 +12,9 @@ import pytest
 
 from adapters.ledger import StoreError, StoreLockedError, StoreUnavailableError
 from adapters.registry import MANAGED_BY_API, Edit, Entry, EntryKey, EntryKind
+from adapters.sql.preparing import prepare
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.database import SqliteDatabase
-from adapters.sql.versions import prepare
 from bandit.records import SignalRecord
 from bandit.signals import DecisionFacts, Kind, Thumb
 

@@ -12,12 +12,13 @@ from sqlalchemy import create_engine
 
 from adapters.ledger import StoredSums, StoreSchemaError
 from adapters.registry import Entry, EntryKey, EntryKind
-from adapters.sql import versions
+from adapters.sql import preparing
+from adapters.sql.preparing import Upgraded
 from adapters.sql.sqlite import SqliteStore
 from adapters.sql.sqlite.database import APPLICATION_ID, SqliteDatabase
 from adapters.sql.sqlite.inspection import facts_of, standing_of
 from adapters.sql.standing import State
-from adapters.sql.versions import HEAD, MIGRATIONS, Upgraded
+from adapters.sql.versions import HEAD, MIGRATIONS
 from bandit.spend import SpendKey, Tally
 from bandit.sums import Moments, RowKey
 from tests.integration.newer_code import NEXT, newer_code
@@ -111,7 +112,7 @@ async def by_newer(file: Path, folder: Path, compatible_from: str | None) -> Upg
     code = newer_code(folder, compatible_from=compatible_from)
     database = await SqliteDatabase.open(file, busy_timeout_s=5.0)
     try:
-        return await database.run(versions.prepare, bucket_us=BUCKET_US, code=code)
+        return await database.run(preparing.prepare, bucket_us=BUCKET_US, code=code)
     finally:
         await database.close()
 

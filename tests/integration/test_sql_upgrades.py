@@ -23,9 +23,10 @@ from adapters.sql.postgres.database import PostgresDatabase
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.upgrading import upgrade
+from adapters.sql.preparing import Upgraded
 from adapters.sql.schema import CHANGED, metadata
 from adapters.sql.standing import State, standing
-from adapters.sql.versions import HEAD, Upgraded
+from adapters.sql.versions import HEAD
 from tests.integration.newer_code import NEXT, newer_code
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, Connection, Row, String, Table, cast, delete, func, select
 
 from adapters.ledger import StoreError
-from adapters.sql import versions
+from adapters.sql import preparing
 from adapters.sql.marks import BUCKET, LAYOUT, count, mark, name_store
 from adapters.sql.namespaces import tables as of_namespaces
 from adapters.sql.postgres import tables
@@ -33,7 +33,7 @@ def dump(source: Connection, file: Path, progress: Progress) -> Mapping[str, int
     """Write everything that a store holds to an empty SQLite file; return how many rows of each table."""
     with writing(file) as target:
         target.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        versions.prepare(target, bucket_us=mark(source, BUCKET))
+        preparing.prepare(target, bucket_us=mark(source, BUCKET))
         return copy_tables(source, target, progress)
 
 

@@ -19,7 +19,8 @@ from adapters.sql.postgres.database import MARGIN_S, PostgresDatabase
 from adapters.sql.postgres.errors import DRIVER_ERRORS, REPEATABLE, state_of, typed_error
 from adapters.sql.postgres.locks import Lock
 from adapters.sql.postgres.reach import Reach
-from adapters.sql.versions import THIS, Code, Upgraded, prepare, schema_of
+from adapters.sql.preparing import Upgraded, prepare
+from adapters.sql.versions import THIS, Code, schema_of
 
 STATEMENT_S: Final = 3600.0
 """How long one statement of a migration may take."""
@@ -51,7 +52,7 @@ def silently() -> None:
 async def upgrade(reach: Reach, *, bucket_us: int, waiting: Waiting = silently, code: Code = THIS) -> Upgraded:
     """Make the tables of a database, or bring them up to date; wait as long as another process does.
 
-    May be cancelled: then all of it happened, or nothing. Raises what `versions.prepare` raises,
+    May be cancelled: then all of it happened, or nothing. Raises what `preparing.prepare` raises,
     StoreUnavailableError where the server does not answer or others do not let go of a table.
     """
     database = PostgresDatabase(reach, statement_s=STATEMENT_S, lock_s=LOCK_S)

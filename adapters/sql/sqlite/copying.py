@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, NullPool, create_engine
 
 from adapters.ledger import StoreError
-from adapters.sql import versions
+from adapters.sql import preparing, versions
 from adapters.sql.sqlite.errors import DRIVER_ERRORS, typed_error
 from adapters.sql.sqlite.inspection import facts_of, read_only
 from adapters.sql.sqlite.lock import FileLock
@@ -89,7 +89,7 @@ def upgrade_copy(file: Path) -> None:
     if bucket_us is None:
         raise StoreError(f"{file} is empty: a store that no server ever opened")
     with writing(file) as connection:
-        versions.prepare(connection, bucket_us=bucket_us)
+        preparing.prepare(connection, bucket_us=bucket_us)
 
 
 @contextmanager

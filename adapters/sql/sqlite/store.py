@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Self
 
-from adapters.sql import versions
+from adapters.sql import preparing, versions
 from adapters.sql.sqlite.database import SqliteDatabase
 from adapters.sql.store import SqlStore
 
@@ -35,7 +35,7 @@ class SqliteStore(SqlStore):
 
     async def prepare(self) -> str | None:
         """Make its tables, or bring them up to date."""
-        after = (await self._file.run(versions.prepare, bucket_us=self._bucket_us)).after
+        after = (await self._file.run(preparing.prepare, bucket_us=self._bucket_us)).after
         return after if after > versions.HEAD else None
 
     def note_address(self, address: str) -> None:
