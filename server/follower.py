@@ -39,7 +39,8 @@ class _Known:
 
         Else what is taken back once its time has come would be taken from a bucket that never held it.
         """
-        self.places.update((key, now) for key in rows if key.bucket > now and key not in self.places)
+        # One that was known before lies where it was put then, though a clock was set back since.
+        self.places.update((key, now) for key in rows if key.bucket > now and key not in self.rows)
         if not self.places:
             return rows
         seen: dict[RowKey, Moments] = {}
@@ -148,8 +149,9 @@ class Follower:
         """Have every namespace hold what was read; one that is not there any more has nothing."""
         for name, namespace in self._publisher.namespaces.items():
             stored = followed.namespaces.get(name, StoredSums())
-            known = _Known(stored.revision, dict(stored.rows), dict(stored.spend))
+            known = _Known(stored.revision, {}, dict(stored.spend))
             seen = known.seen_from(self._clock() // namespace.sums.bucket_us, stored.rows)
+            known.rows.update(stored.rows)
             await self._publisher.replace(namespace, replace(stored, rows=seen))
             self._known[name] = known
 
@@ -161,11 +163,12 @@ class Follower:
         rows, spend = _newer_rows(known.rows, stored.rows), _newer_spend(known.spend, stored.spend)
         namespace.learn_names(stored)
         if rows or spend or stored.revision > known.revision:
+            now = self._clock() // namespace.sums.bucket_us
+            seen = known.seen_from(now, rows)
             known.revision = max(known.revision, stored.revision)
             known.rows.update(stored.rows)
             known.spend.update(stored.spend)
-            now = self._clock() // namespace.sums.bucket_us
-            namespace.follow(Change(known.revision, known.seen_from(now, rows), spend))
+            namespace.follow(Change(known.revision, seen, spend))
 
     def _age_s(self) -> float:
         return max(0.0, (self._clock() - self._looked_us) * 1e-6)

@@ -123,13 +123,15 @@ class Service:
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
 
-        def spooling(spool: Spool, metrics: Metrics) -> Spooling:
+        def spooling(spool: Spool, metrics: Metrics, log: FilteringBoundLogger) -> Spooling:
             sources_of = sources.clock, sources.uniform
             return Spooling(store, spool, namespaces, metrics, log, *sources_of, self._feedback_serves)
 
-        self._spooling = spooling(files.spool, self._metrics) if files.spool is not None else None
-        # Figures of the spool are those of this server's own.
-        self._adoption = Adoption(files.left, lambda spool: spooling(spool, Metrics(set())), log)
+        self._spooling = spooling(files.spool, self._metrics, log) if files.spool is not None else None
+        # What waits is told of this server's own spool, what is lost of all.
+        of_left = Metrics(set())
+        of_left.spool_dropped = self._metrics.spool_dropped
+        self._adoption = Adoption(files.left, lambda spool, log: spooling(spool, of_left, log), log)
         self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         archiving = Archiving(files.archive, self._metrics.export_failures, log)
@@ -251,7 +253,8 @@ class Service:
             stop = self._server.stop
             await asyncio.gather(_in_time(stop, self._settings.server.grace_s, hurry), self._stop_gateway(hurry))
         await self._stop_tasks()
-        if self._saving is not None:
+        if self._saving is not None and self._server is not None:
+            # A start that was given up has not read everything.
             await self._saving.save()
         await self._leave_metrics()
 

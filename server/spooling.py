@@ -144,12 +144,13 @@ class Spooling:
         except StoreError:
             return True
         try:
-            if not await self._refusal(records):
-                await self._spool.forget(place)
-                self._note(None)
+            refused = await self._refusal(records)
         except StoreError as error:
             self._note(error)
             return False
+        if not refused:
+            self._note(None)
+            await self._forget(place)
         return True
 
     async def _oldest(self) -> tuple[Sequence[SignalRecord], int, bool]:
@@ -184,13 +185,17 @@ class Spooling:
             self._oldest_us = records[0].received_us
             if not await self._taken(records):
                 return False
-            await self._spool.forget(place)
-            await self._show()
-            self._on_outcome(True)
+            await self._forget(place)
         if last or not records:
             self._oldest_us = None
             self._diverted.clear()
         return True
+
+    async def _forget(self, place: int) -> None:
+        """Forget what the store took, and tell so."""
+        await self._spool.forget(place)
+        await self._show()
+        self._on_outcome(True)
 
     async def _taken(self, records: Sequence[SignalRecord]) -> bool:
         """Write records, but for those that the store will never take; tell whether it takes any."""

@@ -1,4 +1,4 @@
-"""Times that only move forward, kept in `meta`."""
+"""Numbers kept in `meta`: times that only move forward, counts, and what tells stores apart."""
 
 import secrets
 from typing import Final

@@ -79,7 +79,11 @@ def taking_over(settings: Settings) -> Settings:
         return settings
     own = {numbered(path, number) for number in range(workers)} if workers > 1 else {path}
     named = re.compile(rf"{re.escape(path.stem)}(\.(0|[1-9]\d*))?{re.escape(path.suffix)}")
-    found = (path.with_name(name) for name in os.listdir(path.parent) if named.fullmatch(name))
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return settings  # opening the spool says what is wrong with the folder, if it is needed
+    found = (path.with_name(name) for name in names if named.fullmatch(name))
     return replace(settings, spool=replace(settings.spool, left=tuple(sorted(one for one in found if one not in own))))
 
 

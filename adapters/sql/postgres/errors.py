@@ -48,6 +48,7 @@ _PASSING: Final = {
 _LACKING: Final = frozenset({"42703", "42P01"})
 """There is no such column, or no such table."""
 _FORBIDDEN: Final = {
+    "22023": "does not let us in: a parameter of the URL has a value that the server does not take",
     "28": "does not let us in: check user and password of the URL",
     "3D000": "does not have this database: create it",
     "42704": "does not let us in: a parameter of the URL is unknown to the server",

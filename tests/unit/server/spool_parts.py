@@ -50,6 +50,7 @@ class MemorySpool:
         self.kept: deque[tuple[int, SignalRecord]] = deque()
         self.next = 1
         self.broken = False
+        self.forgets = True
         self.damaged: set[int] = set()
         self.immeasurable = False
 
@@ -70,6 +71,8 @@ class MemorySpool:
 
     async def forget(self, place):
         await self._answer()
+        if not self.forgets:
+            raise StoreUnavailableError("the disk of the spool")
         while self.kept and self.kept[0][0] < place:
             self.kept.popleft()
 

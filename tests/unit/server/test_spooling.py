@@ -74,7 +74,7 @@ async def test_what_is_spooled_reaches_the_store_and_what_was_learned(spooling, 
     assert not await spooling.drain()
     store.error = None
     assert await spooling.drain()
-    assert (len(spool.kept), parts.namespace.revision, outcomes) == (7, TRIAL + CHUNK, [True])
+    assert (len(spool.kept), parts.namespace.revision, outcomes) == (7, TRIAL + CHUNK, [True, True])
     assert (await spooling.write([a_thumb(2000)])).statuses == (SPOOLED,)
     await drained(spooling, spool)
     assert (await spooling.write([a_thumb(2000)])).statuses == (DUPLICATE,)
@@ -368,3 +368,20 @@ async def test_what_a_store_took_as_a_trial_is_not_brought_again(spooling, store
     store.sizes.clear()
     assert await spooling.drain()
     assert (store.sizes, len(spool.kept)) == ([TRIAL, CHUNK - TRIAL], 0)
+
+
+async def test_after_a_short_outage_figures_say_that_nothing_waits(spooling, store, spool, parts, outcomes):
+    store.error = DOWN
+    await spooling.write([a_thumb(number) for number in range(5)])
+    store.error = None
+    assert await spooling.drain()
+    assert [sample(parts, name) for name in ("store_up", "spool_records", "spool_bytes")] == [1.0, 0.0, 0.0]
+    assert (outcomes, spooling.diverted, len(spool.kept)) == ([True], False, 0)
+
+
+async def test_a_spool_that_cannot_forget_is_told(spooling, store, spool, log):
+    store.error = DOWN
+    await spooling.write([a_thumb(1)])
+    store.error, spool.forgets = None, False
+    assert not await spooling.drain()
+    assert log.events[-1]["event"] == "spool_failed"
