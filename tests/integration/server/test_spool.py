@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from adapters.ledger import StoredSums, StoreUnavailableError
+from adapters.saved import Saved
 from adapters.snapshot_file import SnapshotFile
 from adapters.sql.sqlite import Journal, SqliteStore
 from routeward.v1 import routing_service_pb2 as pb
@@ -137,3 +139,17 @@ async def test_a_degraded_server_without_a_spool_says_that_it_takes_no_feedback(
         store.down = False
         assert statuses(await client.feedback(decision.decision_id, UP)) == ["APPLIED"]
         assert await feedback_health(client) == SERVING
+
+
+async def test_a_start_that_fails_leaves_what_was_saved(serve, settings, tmp_path, spool, monkeypatch):
+    saved = SnapshotFile(tmp_path / "snapshot.json", bucket_us=BUCKET_US)
+    saved.write(Saved({"default": StoredSums(revision=3)}))
+
+    async def fail(_count: int) -> None:
+        raise StoreUnavailableError("the disk of the spool")
+
+    monkeypatch.setattr(spool, "oldest", fail)
+    with pytest.raises(StoreUnavailableError):
+        async with serve(settings, spool=spool, saved=saved):
+            pass
+    assert saved.read().namespaces["default"].revision == 3
