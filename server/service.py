@@ -122,16 +122,7 @@ class Service:
         self._metrics = Metrics(self._labels)
         self._publisher = Publisher(store, settings, log, clock=sources.clock)
         namespaces = self._publisher.namespaces
-
-        def spooling(spool: Spool, metrics: Metrics, log: FilteringBoundLogger) -> Spooling:
-            sources_of = sources.clock, sources.uniform
-            return Spooling(store, spool, namespaces, metrics, log, *sources_of, self._feedback_serves)
-
-        self._spooling = spooling(files.spool, self._metrics, log) if files.spool is not None else None
-        # What waits is told of this server's own spool, what is lost of all.
-        of_left = Metrics(set())
-        of_left.spool_dropped = self._metrics.spool_dropped
-        self._adoption = Adoption(files.left, lambda spool, log: spooling(spool, of_left, log), log)
+        self._spooling, self._adoption = self._spools(files, sources)
         self._writer = Writer(self._spooling or store, namespaces, self._metrics, log, self._feedback_serves)
         self._decisions = DecisionLog(store, namespaces, self._metrics, log)
         archiving = Archiving(files.archive, self._metrics.export_failures, log)
@@ -160,6 +151,19 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._reporting: asyncio.Task[None] | None = None
         self._stop_metrics: Callable[[], None] = _nothing
+
+    def _spools(self, files: LocalFiles, sources: Sources) -> tuple[Spooling | None, Adoption]:
+        """Return what brings feedback from this server's spool to the store, and what does from spools of nobody."""
+
+        def spooling(spool: Spool, metrics: Metrics, log: FilteringBoundLogger) -> Spooling:
+            told = sources.clock, sources.uniform, self._feedback_serves
+            return Spooling(self._store, spool, self._publisher.namespaces, metrics, log, *told)
+
+        # What waits is told of this server's own spool, what is lost of all.
+        of_left = Metrics(set())
+        of_left.spool_dropped = self._metrics.spool_dropped
+        adoption = Adoption(files.left, lambda spool, log: spooling(spool, of_left, log), self._log)
+        return (spooling(files.spool, self._metrics, self._log) if files.spool is not None else None), adoption
 
     def _assembled(
         self, keys: TokenKeys, sources: Sources, fingerprint_key: bytes
