@@ -27,6 +27,7 @@ import grpc
 import psutil
 
 from benchmarks._load import SIGNING_KEY, reports
+from benchmarks._pipes import heard, told
 from benchmarks._postgres import PostgresServer
 from benchmarks._processes import ServiceProcess, write_configuration
 from routeward.v1 import routing_service_pb2 as pb
@@ -116,9 +117,7 @@ def rate(running: ServiceProcess, clients: "list[subprocess.Popen[str]]", batche
         heard(one)
     before, began = processor_s(process), time.monotonic()
     for one in clients:
-        assert one.stdin is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
+        told(one)
     ended = max(float(heard(one)) for one in clients)
     count = batches * len(clients) * SIGNALS
     return Measured(count / (ended - began), (processor_s(process) - before) / count * 1e6)
@@ -127,13 +126,6 @@ def rate(running: ServiceProcess, clients: "list[subprocess.Popen[str]]", batche
 def client(address: str, batches: int) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "benchmarks.feedback", "--send", address, "--batches", str(batches)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def heard(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    if line := process.stdout.readline():
-        return line
-    raise RuntimeError("a client has ended")
 
 
 def figures(rounds: int, batches: int, command: str) -> list[dict[str, Any]]:

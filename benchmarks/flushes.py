@@ -26,6 +26,7 @@ import numpy as np
 from adapters.sql.postgres.reach import Reach
 from adapters.sql.postgres.store import PostgresStore
 from bandit.records import SignalRecord
+from benchmarks._pipes import heard, told
 from benchmarks._postgres import PostgresServer
 from benchmarks.store import BUCKET_US, START_US, signals
 
@@ -122,19 +123,6 @@ def rate(url: str, arrangement: Arrangement, batches: int) -> float:
 def writer(order: Order) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "benchmarks.flushes", "--order", json.dumps(order)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def heard(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    if line := process.stdout.readline():
-        return line
-    raise RuntimeError("a process that writes has ended")
-
-
-def told(process: "subprocess.Popen[str]") -> None:
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
 
 
 def figures(rounds: int, batches: int, command: str) -> list[dict[str, Any]]:
